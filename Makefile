@@ -1,0 +1,37 @@
+# Every target sets up what it needs, once: .venv from the pinned lock files.
+
+PYTHON ?= python3.11
+CORE := .venv/.core
+DEV := .venv/.dev
+
+.PHONY: demo test bench lint lock clean
+
+demo: $(CORE)
+	.venv/bin/python demo/run.py
+
+test: $(DEV)
+	.venv/bin/python -m pytest
+
+bench: $(DEV)
+	.venv/bin/python benchmarks/run.py
+
+lint: $(DEV)
+	.venv/bin/ruff check .
+
+# What the commands need.
+$(CORE): requirements.lock
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	touch $@
+
+# And what tests, benchmarks and lint need.
+$(DEV): requirements-dev.lock $(CORE)
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	touch $@
+
+# Resolves pyproject.toml anew into both lock files.
+lock:
+	$(PYTHON) scripts/lock.py
+
+clean:
+	rm -rf .venv

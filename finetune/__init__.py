@@ -1,0 +1,1 @@
+"""Fine-tuning: tasks, their features, the loop, sweeps over seeds."""

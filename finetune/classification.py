@@ -1,0 +1,56 @@
+"""Choosing one label for a sentence or a pair of sentences."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+from sklearn import metrics
+
+from modeling.config import EncoderConfig
+from modeling.heads import ClassificationHead
+
+
+@dataclasses.dataclass(frozen=True)
+class Classification:
+    """The kind of task that has one label an example: its head, loss, predictions and scores.
+
+    Attributes:
+        labels: names, in the order of the logits.
+        activation: of the head: `gelu` (ELECTRA) or `tanh` (BERT).
+    """
+
+    labels: tuple[str, ...]
+    activation: str = "gelu"
+
+    def head(self, config: EncoderConfig):
+        """The layer `head(hidden, noise) -> logits [batch, labels]`."""
+        return ClassificationHead(config, len(self.labels), self.activation, name="classifier")
+
+    def losses(self, logits, batch):
+        """Cross-entropy of each row: float32 [batch]."""
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch["label"], logits=logits)
+
+    def predictions(self, logits: np.ndarray) -> np.ndarray:
+        """Probabilities: float32 [n, labels]."""
+        shifted = np.exp(logits - logits.max(-1, keepdims=True))
+        return shifted / shifted.sum(-1, keepdims=True)
+
+    def score(self, probabilities: np.ndarray, truth: np.ndarray) -> dict:
+        """Accuracy, macro F1, and of each label precision, recall and F1, all in percent.
+
+        Args:
+            probabilities: [n, labels].
+            truth: int [n].
+        """
+        said, numbers = probabilities.argmax(-1), range(len(self.labels))
+        precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+            truth, said, labels=numbers, zero_division=0.0)
+        values = {"accuracy": metrics.accuracy_score(truth, said), "macro_f1": f1.mean()}
+        for number, label in enumerate(self.labels):
+            values |= {f"precision/{label}": precision[number], f"recall/{label}": recall[number],
+                       f"f1/{label}": f1[number]}
+        return {name: 100.0 * float(value) for name, value in values.items()}
+
+    def confusion(self, probabilities: np.ndarray, truth: np.ndarray) -> list[list[int]]:
+        """Counts [true label][predicted label]."""
+        return metrics.confusion_matrix(truth, probabilities.argmax(-1), labels=range(len(self.labels))).tolist()

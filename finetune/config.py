@@ -1,0 +1,89 @@
+"""The settings of a fine-tuning run."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from cli import InputError
+from modeling.config import MODEL_SIZES, EncoderConfig
+from settings import checked, find_config, parse_overrides, read_config
+
+_CHOICES = {
+    "model_size": tuple(MODEL_SIZES),
+    "optimizer": ("adamw", "lamb"),
+    "schedule": ("linear", "polynomial"),
+    "precision": ("float32", "bfloat16", "float16"),
+    "xla": ("auto", "on", "off"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class FinetuneConfig:
+    """Every key of a fine-tuning run.
+
+    Attributes, in groups:
+        max_seq_length: tokens; longer text is cut.
+        batch_by_length: rows of similar length share a batch and are padded to their longest;
+            without it every row is padded to `max_seq_length`.
+        dev_share: share of the training rows set apart to choose the best epoch on, where the task
+            has no development file. 0: the last epoch counts.
+        train_share: share of the training rows that is used, for learning curves.
+        max_bad_rows: more unusable rows than this in a file, and the run refuses to start.
+        num_warmup_steps, num_train_steps: follow from `warmup_proportion`, `num_train_epochs`, the data.
+        layerwise_lr_decay: factor on the learning rate from one layer to the layer below (1: none).
+        hidden_dropout_prob, attention_probs_dropout_prob: while fine-tuning.
+        model_size and the shape keys: of a model from random weights; not used with --init_checkpoint.
+        do_lower_case: of a bare vocabulary file.
+    """
+
+    notes: str = ""
+    max_seq_length: int = 128
+    train_batch_size: int = 32
+    eval_batch_size: int = 128
+    batch_by_length: bool = True
+    num_train_epochs: float = 3.0
+    learning_rate: float = 5e-5
+    layerwise_lr_decay: float = 1.0
+    warmup_proportion: float = 0.1
+    weight_decay_rate: float = 0.01
+    adam_epsilon: float = 1e-6
+    optimizer: str = "adamw"
+    schedule: str = "linear"
+    precision: str = "float32"
+    xla: str = "auto"
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    dev_share: float = 0.05
+    train_share: float = 1.0
+    max_bad_rows: int = 100
+    num_train_steps: int | None = None
+    num_warmup_steps: int | None = None
+    model_size: str = "small"
+    embedding_size: int | None = None
+    hidden_size: int | None = None
+    num_hidden_layers: int | None = None
+    num_attention_heads: int | None = None
+    intermediate_size: int | None = None
+
+    @classmethod
+    def load(cls, source: str, overrides: Sequence[str] = ()) -> "FinetuneConfig":
+        """Reads a file (path, or name under `configs/finetune`) and applies `key=value` overrides.
+
+        Raises:
+            InputError: no such file, broken JSON, an unknown key, a wrong type, a value that can't be.
+        """
+        path = find_config(source, "finetune")
+        config = dataclasses.replace(cls(), **checked(cls, read_config(path), path, _CHOICES))
+        config = dataclasses.replace(config, **parse_overrides(cls, overrides, _CHOICES))
+        for name in ("max_seq_length", "train_batch_size", "eval_batch_size", "num_train_epochs", "learning_rate"):
+            if getattr(config, name) <= 0:
+                raise InputError(f"{path}: {name} must be greater than 0, not {getattr(config, name)}")
+        if not (0 <= config.dev_share < 1 and 0 < config.train_share <= 1):
+            raise InputError(f"{path}: dev_share must be in [0, 1), train_share in (0, 1]")
+        return config
+
+    def encoder(self, vocab_size: int) -> EncoderConfig:
+        """The shape of an encoder that starts from random weights."""
+        sizes = {name: getattr(self, name) or number for name, number in MODEL_SIZES[self.model_size].items()}
+        return EncoderConfig(vocab_size=vocab_size, max_position_embeddings=max(512, self.max_seq_length),
+                             hidden_dropout_prob=self.hidden_dropout_prob,
+                             attention_probs_dropout_prob=self.attention_probs_dropout_prob, **sizes)

@@ -1,0 +1,133 @@
+"""Fine-tunes a model on a task and scores it.
+
+    python finetune/run.py --task nsmc --data_dir data/nsmc --init_checkpoint MODEL_DIR --output_dir DIR
+    python finetune/run.py --task nsmc --data_dir data/nsmc --vocab vocab.txt --set model_size=small --output_dir DIR
+    python finetune/run.py --task nsmc … --seeds 1-5
+
+--init_checkpoint is a model directory of pretrain/run.py; without it the model starts from random
+weights, with --vocab and a shape (--set model_size=…). Each seed gets a folder; a run that was cut
+off goes on, finished seeds are not run again. OUTPUT_DIR/results.json has the mean over the seeds.
+"""
+
+import os
+import sys
+
+if __name__ == "__main__":
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+import dataclasses
+
+import numpy as np
+from absl import flags
+
+import cli
+from cli import InputError
+
+
+def _define_flags():
+    flags.DEFINE_string("task", None, "Which task; see finetune/tasks.", required=True)
+    flags.DEFINE_string("data_dir", None, "Folder with the task's files.", required=True)
+    flags.DEFINE_string("output_dir", None, "Where scores, predictions and the model go.", required=True)
+    flags.DEFINE_string("init_checkpoint", None, "Model directory to start from.")
+    flags.DEFINE_string("vocab", None, "vocab.txt, to start from random weights.")
+    flags.DEFINE_string("config", None, "Path or name of a config; by default the task's.")
+    flags.DEFINE_multi_string("set", [], "key=value; overrides a key of the config. May be repeated.")
+    flags.DEFINE_string("seeds", "1", "Seeds to run: 1, 1-5, or 1,3,7.")
+    flags.DEFINE_string("tpu_name", "", "A TPU's name, grpc://host:port, or \"local\" on a TPU VM.")
+    flags.DEFINE_string("tpu_zone", "", "Google Cloud zone of the TPU.")
+    flags.DEFINE_string("gcp_project", "", "Google Cloud project of the TPU.")
+
+
+def main(_):
+    FLAGS = flags.FLAGS
+    seeds = parse_seeds(FLAGS.seeds)
+    if bool(FLAGS.init_checkpoint) == bool(FLAGS.vocab):
+        raise InputError("give either --init_checkpoint MODEL_DIR, or --vocab FILE for random weights")
+
+    from finetune.config import FinetuneConfig
+    from finetune.model import Start
+    from finetune.tasks import TASKS
+    from finetune.train import finetune
+    from tpu.strategy import create_strategy, describe
+
+    if FLAGS.task not in TASKS:
+        raise InputError(f"--task {FLAGS.task}: there is {', '.join(sorted(TASKS))}")
+    task = TASKS[FLAGS.task]
+    config = FinetuneConfig.load(FLAGS.config or task.name, FLAGS.set)
+    data = task.splits(FLAGS.data_dir, config)
+    start = (Start.pretrained(FLAGS.init_checkpoint, config) if FLAGS.init_checkpoint
+             else Start.random(FLAGS.vocab, config))
+    claim_directory(FLAGS.output_dir, {"task": task.name, "init_checkpoint": start.checkpoint,
+                                       "vocabulary": start.tokenizer.fingerprint, **dataclasses.asdict(config)})
+    strategy = create_strategy(FLAGS.tpu_name, FLAGS.tpu_zone, FLAGS.gcp_project)
+    print(f"{task.name}: " + ", ".join(f"{len(rows):,} {split}" for split, rows in data.items())
+          + f"; on {describe(strategy)}", file=sys.stderr)
+    runs = [finetune(task, data, start, config, seed, os.path.join(FLAGS.output_dir, f"seed-{seed}"), strategy)
+            for seed in seeds]
+    print(report(task, runs, FLAGS.output_dir))
+
+
+def parse_seeds(text: str) -> list[int]:
+    """`1`, `1-5`, `1,3,7-9` to a list.
+
+    Raises:
+        InputError: anything else.
+    """
+    seeds = []
+    try:
+        for part in text.split(","):
+            first, dash, last = part.partition("-")
+            seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+    except ValueError:
+        seeds = []
+    if not seeds:
+        raise InputError(f"--seeds {text}: write a number, 1-5, or 1,3,7")
+    return seeds
+
+
+def claim_directory(output_dir: str, settings: dict) -> None:
+    """Notes the settings in a new output directory; refuses one with others.
+
+    Raises:
+        InputError: the directory holds results of other settings; names the first key that differs.
+    """
+    from modeling.checkpoint import read_config, write_config
+
+    if os.path.exists(os.path.join(output_dir, "config.json")):
+        for key, before in read_config(output_dir).items():
+            if settings.get(key) != before:
+                raise InputError(f"{output_dir}/config.json: {key} is {before!r} there and {settings.get(key)!r} now; "
+                                 "use another --output_dir")
+    write_config(output_dir, settings)
+
+
+def report(task, runs: list[dict], output_dir: str) -> str:
+    """Writes results.json over all seeds; returns a table for people."""
+    from modeling.checkpoint import write_json
+
+    names = list(runs[0]["metrics"])
+    scores = {name: np.array([run["metrics"][name] for run in runs]) for name in names}
+    summary = {
+        "task": task.name,
+        "metrics": {name: float(values.mean()) for name, values in scores.items()},
+        "deviation": {name: float(values.std(ddof=1)) if len(runs) > 1 else 0.0 for name, values in scores.items()},
+        "seeds": {str(run["seed"]): {"metrics": run["metrics"], "chosen": run["chosen"]} for run in runs},
+        "seconds": sum(run["seconds"] for run in runs),
+        "config": runs[0]["config"], "init_checkpoint": runs[0]["init_checkpoint"],
+    }
+    chosen = [run for run in runs if f"dev_{task.main_metric}" in run["chosen"]]
+    if chosen:
+        best = max(chosen, key=lambda run: run["chosen"][f"dev_{task.main_metric}"])
+        summary["best_on_dev"] = {"seed": best["seed"], "metrics": best["metrics"]}
+    write_json(os.path.join(output_dir, "results.json"), summary)
+    lines = [f"{task.name}, {len(runs)} seed{'s' if len(runs) > 1 else ''}, test"]
+    lines += [f"  {name:<16} {summary['metrics'][name]:6.2f}"
+              + (f" ± {summary['deviation'][name]:.2f}" if len(runs) > 1 else "") for name in names]
+    if chosen and len(runs) > 1:
+        lines.append(f"  best on dev: seed {best['seed']}, {task.main_metric} {best['metrics'][task.main_metric]:.2f}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    _define_flags()
+    cli.run(main)

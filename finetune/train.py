@@ -1,0 +1,220 @@
+"""The fine-tuning loop: one task, one seed."""
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import shutil
+import time
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+import cli
+from cli import InputError
+from finetune import batches
+from finetune.features import Features
+from finetune.model import Start, TaskModel
+from modeling.checkpoint import Checkpoints, disk_full_named, write_file, write_json
+from modeling.noise import Noise
+from pretrain.keyed_random import numpy_fold
+from pretrain.optimizer import clipped, create_optimizer, create_slots
+from tpu.strategy import compiles_whole_step
+
+_DROPOUT = 3  # the noise stream of fine-tuning's dropout
+_DEV_DRAW, _SHARE_DRAW = 2000, 2001  # key words
+
+
+def split_training(examples: list, config) -> tuple[list, list]:
+    """(training, dev): `dev_share` set apart, then `train_share` of the rest; the same whatever the seed."""
+    numbers = np.arange(len(examples))
+    by_draw = np.argsort(numpy_fold(_DEV_DRAW, numbers), kind="stable")
+    dev = np.sort(by_draw[:round(len(examples) * config.dev_share)])
+    rest = np.setdiff1d(numbers, dev)
+    kept = np.argsort(numpy_fold(_SHARE_DRAW, rest), kind="stable")[:max(1, round(len(rest) * config.train_share))]
+    return [examples[i] for i in rest[np.sort(kept)]], [examples[i] for i in dev]
+
+
+def finetune(task, data: dict[str, list], start: Start, config, seed: int, output_dir: str, strategy) -> dict:
+    """Trains and scores; skips what an earlier call has finished.
+
+    Args:
+        task: see `finetune.tasks`.
+        data: split -> examples: `train`, `test`, perhaps `dev`.
+        start: tokenizer, shape and weights to begin with.
+        config: a `FinetuneConfig`.
+        seed: of the head's weights, dropout and the order of the examples.
+        output_dir: of this seed.
+        strategy: where to train.
+
+    Returns:
+        what is written to `results.json`.
+
+    Raises:
+        InputError: the loss is not a number.
+    """
+    results_path = os.path.join(output_dir, "results.json")
+    if os.path.exists(results_path):
+        with open(results_path, encoding="utf-8") as file:
+            return json.load(file)
+    begin = time.time()
+    train_examples, dev_examples = data["train"], data.get("dev")
+    if dev_examples is None:
+        train_examples, dev_examples = split_training(train_examples, config)
+    size = config.train_batch_size
+    training = task.features(train_examples, start.tokenizer, config.max_seq_length)
+    dev = task.features(dev_examples, start.tokenizer, config.max_seq_length) if dev_examples else None
+    test = task.features(data["test"], start.tokenizer, config.max_seq_length)
+
+    steps_per_epoch = len(batches.training_order(training, size, config.batch_by_length, seed, 0))
+    steps = max(1, round(steps_per_epoch * config.num_train_epochs))
+    warmup = round(config.warmup_proportion * steps)
+    config = dataclasses.replace(config, num_train_steps=steps, num_warmup_steps=warmup)
+
+    tf_keras.utils.set_random_seed(seed)
+    with strategy.scope():
+        model = start.create(task.kind, config.precision)
+        factors = model.learning_rate_factors(config.layerwise_lr_decay) if config.layerwise_lr_decay != 1 else None
+        optimizer = create_optimizer(config, factors)
+        create_slots(optimizer, model.trainable_variables)
+    # Scores of finished epochs travel in the checkpoint's folder, so that a resumed run knows its best.
+    checkpoints = Checkpoints(output_dir, 1, model=model, optimizer=optimizer)
+    checkpoints.restore()
+    history_path = os.path.join(output_dir, "history.json")
+    step = int(optimizer.iterations.numpy())
+    history = [entry for entry in _read_history(history_path) if entry["step"] <= step]
+
+    train_step = training_step(model, task.kind, optimizer, config, seed, strategy)
+    predict = prediction(model, config, strategy)
+    best_weights = os.path.join(output_dir, "best", "weights")
+
+    with cli.progress(steps, f"{task.name} seed {seed}", "step", initial=step) as bar:
+        while step < steps:
+            epoch, done = divmod(step, steps_per_epoch)
+            order = batches.training_order(training, size, config.batch_by_length, seed, epoch)[done:]
+            dataset = batches.dataset(training, order, size, config.max_seq_length, config.batch_by_length,
+                                      start.tokenizer.pad_id)
+            losses = []
+            for batch in strategy.experimental_distribute_dataset(dataset):
+                losses.append(train_step(batch))
+                step += 1
+                bar.update()
+                if step % 200 == 0:
+                    bar.set_postfix_str(f"loss {float(losses[-1]):.4f}")
+                if step == steps:
+                    break
+            loss = float(np.mean([float(value) for value in losses]))
+            if not np.isfinite(loss):
+                raise InputError(f"{task.name}, seed {seed}: the loss is not a number before step {step}; try a lower "
+                                 "learning_rate or precision float32")
+            entry = {"epoch": epoch + 1, "step": step, "loss": loss}
+            if dev is not None:
+                scores, _ = task.evaluate(predict(dev, start.tokenizer.pad_id), dev_examples, dev)
+                entry |= {f"dev_{task.main_metric}": scores[task.main_metric]}
+                bar.write(f"{task.name} seed {seed}, epoch {epoch + 1}: loss {loss:.4f}, "
+                          f"dev {task.main_metric} {scores[task.main_metric]:.2f}")
+            history.append(entry)
+            if entry is _best(history, task.main_metric):
+                with disk_full_named(output_dir):
+                    tf.train.Checkpoint(model=model).write(best_weights)
+            write_json(history_path, {"epochs": history})
+            checkpoints.save(step)
+
+    best = _best(history, task.main_metric)
+    if best is not history[-1]:
+        tf.train.Checkpoint(model=model).read(best_weights).assert_existing_objects_matched()
+    outputs = predict(test, start.tokenizer.pad_id)
+    scores, extra = task.evaluate(outputs, data["test"], test)
+    _write_predictions(os.path.join(output_dir, "predictions.tsv"), task.prediction_rows(outputs, data["test"], test))
+    results = {
+        "task": task.name, "metrics": scores, **extra, "seed": seed, "chosen": best, "history": history,
+        "examples": {"train": len(train_examples), "dev": len(dev_examples), "test": len(data["test"])},
+        "init_checkpoint": start.checkpoint, "seconds": round(time.time() - begin, 1),
+        "config": dataclasses.asdict(config) | dataclasses.asdict(start.shape),
+    }
+    write_json(results_path, results)
+    shutil.rmtree(checkpoints.directory, ignore_errors=True)
+    return results
+
+
+def training_step(model: TaskModel, kind, optimizer, config, seed: int, strategy):
+    """The compiled step: `step(batch) -> mean loss`."""
+    whole = config.xla == "on" or config.xla == "auto" and compiles_whole_step(strategy)
+
+    @tf.function(jit_compile=whole or None, autograph=False, reduce_retracing=True)
+    def gradients(batch, step, count):
+        with tf.GradientTape() as tape:
+            outputs = model(batch, Noise(seed, _DROPOUT, step, batch["row"][0]))
+            loss = tf.reduce_sum(kind.losses(outputs, batch) * batch["weights"]) / count
+            scaled = optimizer.get_scaled_loss(loss) if config.precision == "float16" else loss
+        return [tf.convert_to_tensor(grad) for grad in tape.gradient(scaled, model.trainable_variables)], loss
+
+    def replica_step(batch):
+        context = tf.distribute.get_replica_context()
+        reduce = (lambda x: context.all_reduce(tf.distribute.ReduceOp.SUM, x)) \
+            if strategy.num_replicas_in_sync > 1 else (lambda x: x)
+        count = tf.maximum(reduce(tf.reduce_sum(batch["weights"])), 1.0)
+        grads, loss = gradients(batch, optimizer.iterations, count)
+        grads = reduce(grads)
+        if config.precision == "float16":
+            grads = optimizer.get_unscaled_gradients(grads)
+        grads, _ = clipped(grads)
+        optimizer.apply_gradients(zip(grads, model.trainable_variables, strict=True),
+                                  experimental_aggregate_gradients=False)
+        return reduce(loss)
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def step(batch):
+        return strategy.experimental_local_results(strategy.run(replica_step, args=(batch,)))[0]
+
+    return step
+
+
+def prediction(model: TaskModel, config, strategy):
+    """`predict(features, pad_id) -> outputs of every row, in order`."""
+    whole = config.xla == "on" or config.xla == "auto" and compiles_whole_step(strategy)
+    forward = tf.function(lambda batch: (model(batch), batch["index"]), jit_compile=whole or None, autograph=False,
+                          reduce_retracing=True)
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def run(batch):
+        return strategy.run(forward, args=(batch,))
+
+    def predict(features: Features, pad_id: int) -> np.ndarray:
+        order = batches.evaluation_order(features, config.eval_batch_size, config.batch_by_length)
+        dataset = batches.dataset(features, order, config.eval_batch_size, config.max_seq_length,
+                                  config.batch_by_length, pad_id)
+        outputs = None
+        for batch in strategy.experimental_distribute_dataset(dataset):
+            values, indices = run(batch)
+            for value, index in zip(strategy.experimental_local_results(values),
+                                    strategy.experimental_local_results(indices), strict=True):
+                value, index = value.numpy(), index.numpy()
+                if outputs is None:
+                    outputs = np.zeros([len(features), *value.shape[1:]], value.dtype)
+                outputs[index[index >= 0]] = value[index >= 0]
+        return outputs
+
+    return predict
+
+
+def _best(history, metric):
+    """The epoch with the best dev score, the earliest of equals; the last one without dev scores."""
+    key = f"dev_{metric}"
+    return max(history, key=lambda entry: entry[key]) if key in history[-1] else history[-1]
+
+
+def _read_history(path):
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)["epochs"]
+
+
+def _write_predictions(path, rows):
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, escapechar="\\",
+               lineterminator="\n").writerows(rows)
+    write_file(path, buffer.getvalue())

@@ -1,0 +1,1 @@
+"""One encoder, its heads, and the reading and writing of their checkpoints."""

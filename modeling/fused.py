@@ -1,0 +1,36 @@
+"""Element-wise work as single compiled kernels.
+
+On a CPU the matrix products are best left to oneDNN, but the operations between them (bias, GELU,
+softmax, dropout, LayerNorm) run as one pass over memory each when left to TensorFlow: a dozen
+passes where one would do. `fused` compiles such a group with XLA into one kernel, forward and
+backward. The backward kernel starts from the inputs again rather than from saved intermediates:
+recomputing is cheaper than the memory traffic. Inside a function that XLA compiles as a whole
+(GPU, TPU) the groups dissolve into it.
+"""
+
+import tensorflow as tf
+
+
+def fused(function):
+    """Compiles `function(*tensors) -> tensor` and its gradient, each into one XLA kernel.
+
+    Gradients flow to the floating-point arguments; integer arguments get none. Python numbers must
+    not be arguments: close over them.
+    """
+    forward = tf.function(function, jit_compile=True, autograph=False)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def backward(arguments, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(arguments)
+            result = function(*arguments)
+        return tape.gradient(result, arguments, upstream)
+
+    @tf.custom_gradient
+    def differentiable(*arguments):
+        return forward(*arguments), lambda upstream: backward(arguments, upstream)
+
+    def call(*arguments):
+        return differentiable(*(tf.convert_to_tensor(argument) for argument in arguments))
+
+    return call

@@ -1,0 +1,1 @@
+"""Pretraining: documents to records to batches, the objectives, the training loop."""

@@ -1,0 +1,178 @@
+"""Records to training batches: which example comes when, and what is done to it on the way.
+
+The batch of step k is a pure function of (records, config, k). An epoch visits every example once:
+the shards in random order, in blocks of `READERS` shards; each block is held in memory and its
+examples are drawn in random order. A run that resumes at step k computes the block that step k
+lies in and reads from there on: at most `READERS` shards are read again.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from pretrain import keyed_random, masking, records, sentence_order
+
+READERS = 16  # shards that are mixed with each other; more mixes better and holds more in memory
+
+# What a key word of its own is drawn for.
+_SHARD_ORDER, _EXAMPLE_ORDER, _EXAMPLE_KEY = 1000, 1001, 1002
+_EVALUATION_VISIT = 2**40  # no training visit ever gets here
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+    """The shards, and how many leading examples of each are held out for evaluation.
+
+    Attributes:
+        paths: of the shards.
+        examples: int64 [shards], in each shard.
+        held_out: int64 [shards], the first so many of each shard are never trained on.
+    """
+
+    paths: tuple[str, ...]
+    examples: np.ndarray
+    held_out: np.ndarray
+
+    @classmethod
+    def open(cls, directory: str, eval_examples: int, fingerprint: str | None = None,
+             max_seq_length: int | None = None) -> "Corpus":
+        """Reads and checks the index.
+
+        Raises:
+            InputError: as `records.read_index`.
+        """
+        index = records.read_index(directory, fingerprint, max_seq_length)
+        examples = np.array([shard["examples"] for shard in index["shards"]], np.int64)
+        # In equal shares, so that the held-out examples are of every source; at most a tenth of all.
+        share = min(eval_examples / max(examples.sum(), 1), 0.1)
+        held_out = np.diff(np.floor(np.cumsum([0, *examples]) * share + 1e-9)).astype(np.int64)
+        return cls(tuple(records.shard_paths(directory, index)), examples, held_out)
+
+    @property
+    def training_examples(self) -> int:
+        """Examples of one epoch."""
+        return int((self.examples - self.held_out).sum())
+
+    def shard_order(self, seed: int, epoch: int) -> np.ndarray:
+        """int [shards]: the order in which the epoch reads the shards."""
+        return np.argsort(keyed_random.numpy_fold(seed, _SHARD_ORDER, epoch, np.arange(len(self.paths))),
+                          kind="stable")
+
+    def locate(self, seed: int, position: int) -> tuple[int, int]:
+        """Finds a training example in the stream.
+
+        Args:
+            position: examples consumed before it, over all epochs.
+
+        Returns:
+            (block, offset): the number of the block, counted over all epochs, and the place in it.
+        """
+        epoch, rest = divmod(position, self.training_examples)
+        counts = (self.examples - self.held_out)[self.shard_order(seed, epoch)]
+        block = 0
+        for start in range(0, len(counts), READERS):
+            size = int(counts[start:start + READERS].sum())
+            if rest < size:
+                break
+            rest -= size
+            block += 1
+        return epoch * self.blocks + block, rest
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of one epoch."""
+        return -(-len(self.paths) // READERS)
+
+
+def training_batches(corpus: Corpus, config, tokenizer, first_step: int = 0) -> tf.data.Dataset:
+    """The batches from step `first_step` on, without end.
+
+    Each is a dict of tensors with static shapes:
+        input_ids int32 [batch, seq_len], token_type_ids int32 [batch, seq_len], lengths int32 [batch],
+        masked_ids int32 [batch, seq_len], masked_positions int32 [batch, places],
+        masked_weights float32 [batch, places], sentence_order int32 [batch], row int32 [batch].
+
+    Args:
+        corpus: see `Corpus.open`.
+        config: a `PretrainConfig`.
+        tokenizer: a `vocab.tokenizer.Tokenizer`.
+        first_step: where to begin; no batch before it is computed.
+    """
+    seed = config.seed
+    first_block, offset = corpus.locate(seed, first_step * config.train_batch_size)
+    blocks = corpus.blocks
+    first_id = np.concatenate([[0], np.cumsum(corpus.examples)[:-1]])
+
+    def load(number):
+        """Block number -> one element: (records [n], ids [n], visit [n]) in training order."""
+        epoch, block = number // blocks, number % blocks
+        shard_keys = keyed_random.fold(seed, _SHARD_ORDER, epoch, np.arange(len(corpus.paths)))
+        shards = _argsort(shard_keys)[block * READERS:(block + 1) * READERS]
+        examples = tf.data.Dataset.from_tensor_slices(shards).flat_map(
+            lambda shard: _examples(corpus, first_id, shard).skip(tf.gather(corpus.held_out, shard)))
+        return examples.batch(np.iinfo(np.int64).max).map(lambda record, example: _shuffled(record, example, epoch))
+
+    def _shuffled(record, example, epoch):
+        order = _argsort(keyed_random.fold(seed, _EXAMPLE_ORDER, epoch, example))
+        return tf.gather(record, order), tf.gather(example, order), tf.fill(tf.shape(example), epoch)
+
+    stream = tf.data.Dataset.range(first_block, np.iinfo(np.int64).max).flat_map(load).prefetch(1).unbatch()
+    batches = stream.skip(offset).batch(config.train_batch_size, drop_remainder=True)
+    return _prepared(batches, config, tokenizer).prefetch(8)
+
+
+def evaluation_batches(corpus: Corpus, config, tokenizer) -> tf.data.Dataset:
+    """The held-out examples once, masked the same way every time; the last batch is filled with empty rows."""
+    first_id = np.concatenate([[0], np.cumsum(corpus.examples)[:-1]])
+    examples = tf.data.Dataset.range(len(corpus.paths)).flat_map(
+        lambda shard: _examples(corpus, first_id, shard).take(tf.gather(corpus.held_out, shard)))
+    batches = examples.batch(config.train_batch_size).map(
+        lambda record, example: (record, example, tf.fill(tf.shape(example), np.int64(_EVALUATION_VISIT))))
+    return _prepared(batches, config, tokenizer)
+
+
+def _examples(corpus, first_id, shard):
+    """A shard's (record, id) pairs; an id is the example's number in the whole corpus."""
+    path, start = tf.gather(np.array(corpus.paths), shard), tf.gather(first_id, shard)
+    return tf.data.TFRecordDataset(path, buffer_size=1 << 20).enumerate(start).map(
+        lambda example, record: (record, example))
+
+
+def _argsort(keys):
+    """Ascending order of uint64 keys (there is no unsigned sort kernel: flip the sign bit)."""
+    flipped = tf.bitwise.bitwise_xor(keys, tf.constant(1 << 63, tf.uint64))
+    return tf.argsort(tf.bitcast(flipped, tf.int64), stable=True)
+
+
+def _prepared(batches, config, tokenizer):
+    rules = masking.MaskingRules.from_config(config, tokenizer)
+    size, seq_len = config.train_batch_size, config.max_seq_length
+
+    def prepare(record, example, visit):
+        keys = keyed_random.fold(config.seed, _EXAMPLE_KEY, example, visit)
+        input_ids, lengths, segment_b = records.parse(record, seq_len, tokenizer.pad_id)
+        order = tf.fill(tf.shape(lengths), sentence_order.NO_PAIR)
+        if config.sentence_order:
+            input_ids, segment_b, order = sentence_order.swap_segments(input_ids, lengths, segment_b, keys)
+        masked = masking.mask(input_ids, lengths, keys, rules)
+        batch = {
+            "input_ids": input_ids,
+            "token_type_ids": sentence_order.token_types(lengths, segment_b, seq_len),
+            "lengths": lengths,
+            "masked_ids": masked.input_ids,
+            "masked_positions": masked.positions,
+            "masked_weights": masked.weights,
+            "sentence_order": order,
+        }
+        missing = size - tf.shape(lengths)[0]
+        batch = {name: _filled(value, missing, size, sentence_order.NO_PAIR if name == "sentence_order" else 0)
+                 for name, value in batch.items()}
+        return {**batch, "row": tf.range(size)}
+
+    return batches.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _filled(value, missing, size, fill):
+    padded = tf.pad(value, [[0, missing]] + [[0, 0]] * (len(value.shape) - 1), constant_values=fill)
+    return tf.ensure_shape(padded, [size, *value.shape[1:]])

@@ -1,0 +1,69 @@
+"""BERT's objective: masked tokens (Devlin et al. 2018), and sentence order (ALBERT, Lan et al. 2019)."""
+
+import tensorflow as tf
+import tf_keras
+
+from modeling.encoder import Dense, Encoder
+from modeling.heads import MaskedLMHead, Pooler, at_positions, is_most_likely, masked_lm_loss
+from modeling.noise import Noise
+from pretrain import sentence_order
+
+
+class Bert(tf_keras.Model):
+    """An encoder with a masked-LM head and, where the config says so, a sentence-order head.
+
+    loss = masked-LM loss + sentence-order loss, each a mean over what it applies to.
+    """
+
+    def __init__(self, config, **kwargs):
+        """
+        Args:
+            config: a resolved `PretrainConfig`.
+        """
+        super().__init__(**kwargs)
+        self.config = config
+        self.loss_weights_by_name = {"mlm": 1.0}
+        self.encoder = Encoder(config.encoder(), compute_dtype=config.precision, name="bert")
+        self.head = MaskedLMHead(config.encoder(), name="predictions")
+        if config.sentence_order:
+            self.loss_weights_by_name["sentence_order"] = 1.0
+            self.pooler = Pooler(config.encoder(), name="pooler")
+            self.order_head = Dense(config.hidden_size, 2, config.encoder(), name="seq_relationship")
+
+    def counts(self, batch) -> dict:
+        """What each loss is averaged over: float32 scalars, known before the forward pass."""
+        counts = {"mlm": tf.reduce_sum(batch["masked_weights"])}
+        if self.config.sentence_order:
+            counts["sentence_order"] = tf.reduce_sum(_pair_weights(batch))
+        return counts
+
+    def call(self, batch, noise: Noise | None = None, sampling: Noise | None = None):
+        """Sums over the batch, to be divided by their counts once every replica's are added up.
+
+        Args:
+            batch: as `batches.training_batches` yields it.
+            noise: for dropout; None switches it off.
+            sampling: not used; there for the loop's sake.
+
+        Returns:
+            (losses, measures): name -> sum, for the names of `counts`; name -> (sum, count).
+        """
+        positions, weights = batch["masked_positions"], tf.reshape(batch["masked_weights"], [-1])
+        labels = tf.reshape(tf.gather(batch["input_ids"], positions, batch_dims=1), [-1])
+        hidden = self.encoder(batch["masked_ids"], batch["token_type_ids"], batch["lengths"], noise)
+        product = self.head(at_positions(hidden, positions), self.encoder.embeddings.word_embeddings)
+        losses = {"mlm": tf.reduce_sum(masked_lm_loss(product, self.head.output_bias, labels) * weights)}
+        predicted = tf.cast(is_most_likely(product, self.head.output_bias, labels), tf.float32)
+        measures = {"mlm_accuracy": (tf.reduce_sum(predicted * weights), tf.reduce_sum(weights))}
+        if self.config.sentence_order:
+            logits = self.order_head(self.pooler(hidden))
+            truth, pairs = tf.maximum(batch["sentence_order"], 0), _pair_weights(batch)
+            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=truth, logits=logits)
+            losses["sentence_order"] = tf.reduce_sum(loss * pairs)
+            right = tf.cast((logits[:, 1] > logits[:, 0]) == (truth == sentence_order.SWAPPED), tf.float32)
+            measures["sentence_order_accuracy"] = (tf.reduce_sum(right * pairs), tf.reduce_sum(pairs))
+        return losses, measures
+
+
+def _pair_weights(batch):
+    return tf.cast(batch["sentence_order"] != sentence_order.NO_PAIR, tf.float32)

@@ -1,0 +1,311 @@
+"""Builds pretraining records from raw text: documents to fixed-length examples in TFRecord shards.
+
+    python pretrain/build.py --corpus 'corpus/*.txt.gz' --vocab vocab/vocab.txt \\
+        --output_dir records --max_seq_length 512
+
+The output directory gets shard-00000.tfrecord, …, a copy of the vocabulary, and index.json with the
+counts. The same command goes on with an interrupted build and skips the shards that are finished;
+the records are the same however often it was interrupted and however many workers there are.
+pretrain/inspect.py shows the examples as text again.
+"""
+
+import os
+import sys
+
+if __name__ == "__main__":
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+import collections
+import contextlib
+import dataclasses
+import glob
+import time
+
+import numpy as np
+from absl import flags
+
+import cli
+from cli import InputError
+from pretrain import cleaning, examples, formats, records, sentences
+from pretrain.shards import BuildSettings, Chunk, make_shards
+from vocab import text
+from vocab.tokenizer import Tokenizer
+
+SETTINGS_FILE = "settings.json"
+COUNTS = ("examples", "tokens", "text_tokens", "unknown", "documents", "dropped", "pairs", "packed")
+
+
+def build(settings: BuildSettings) -> dict:
+    """Builds what is missing of the records and returns the index.
+
+    Raises:
+      InputError: a corpus that is missing, empty, not UTF-8 or not in its format; nothing left
+        after cleaning; an output directory that holds records made with other settings.
+      OSError: the disk is full.
+    """
+    tokenizer = Tokenizer.load(settings.vocab)
+    paths = text.expand(settings.corpus)
+    sentences.splitter(settings.sentence_splitter)
+    recipe = _recipe(settings, paths, tokenizer)
+    finished = _open_output(settings.output_dir, recipe, tokenizer)
+    if finished is None:
+        print(f"{settings.output_dir}: complete already")
+        return records.read_index(settings.output_dir)
+    distinct, formats_seen = cleaning.Distinct(), collections.Counter()
+    shards, started = [], time.time()
+    first_task = None
+    with cli.progress(sum(map(text.size, paths)), "records", "B") as bar:
+        chunks = _chunks(settings, paths, distinct, formats_seen, bar)
+        for counts, task_started in make_shards(settings, chunks, finished):
+            first_task = first_task or task_started
+            shards.append(counts)
+    index = _write_index(settings, recipe, tokenizer, shards, distinct.dropped, formats_seen)
+    ended = time.time()
+    if first_task:
+        made = sum(counts["text_tokens"] for counts in shards if counts["file"] not in finished)
+        print(
+            f"{made:,} tokens: {first_task - started:.1f} s to start, "
+            f"{ended - first_task:.1f} s at {made / (ended - first_task):,.0f} tokens/s"
+        )
+    return index
+
+
+def summary(index: dict) -> str:
+    """The index's counts as a table for people."""
+    lost = f"{index['dropped']:,} filtered, {index['duplicates']:,} duplicates"
+    megabytes = sum(shard["bytes"] for shard in index["shards"]) / 1e6
+    rows = [
+        ("documents", f"{index['documents']:,} ({lost})"),
+        ("examples", f"{index['examples']:,} of at most {index['max_seq_length']} tokens"),
+        ("  pairs", f"{index['pairs']:,}"),
+        ("  packed", f"{index['packed']:,}"),
+        ("tokens", f"{index['tokens']:,} ({index['text_tokens']:,} without [CLS] and [SEP])"),
+        ("padding", f"{index['padding_share']:.2%}"),
+        ("[UNK]", f"{index['unk_rate']:.3%}"),
+        ("shards", f"{len(index['shards'])}, {megabytes:,.1f} MB"),
+    ]
+    return "\n".join(f"{name:<10} {value}" for name, value in rows)
+
+
+def _recipe(settings, paths, tokenizer):
+    """Everything that decides what the records are, flat, as JSON holds it."""
+    return {
+        "corpus": [f"{os.path.basename(path)} ({text.size(path)} bytes)" for path in paths],
+        "tokenizer_fingerprint": tokenizer.fingerprint,
+        "sentence_splitter": settings.sentence_splitter,
+        "seed": settings.seed,
+        "shard_mb": float(settings.shard_mb),
+        **dataclasses.asdict(settings.format),
+        **dataclasses.asdict(settings.cleaning),
+        **dataclasses.asdict(settings.examples),
+    }
+
+
+def _open_output(directory, recipe, tokenizer):
+    """Checks and prepares the output directory.
+
+    Returns:
+      the finished shards' counts by file name, or None when the index is there and complete.
+    """
+    path = os.path.join(directory, SETTINGS_FILE)
+    try:
+        if text.exists(path) and _files(directory, "shard-*.tfrecord"):
+            _check_same(path, records.read_json(path), recipe)
+        else:
+            for pattern in "shard-*.json", records.INDEX_FILE:
+                for stale in _files(directory, pattern):
+                    _remove(stale)
+            records.write_json(path, recipe)
+        for leftover in _files(directory, "*.tmp"):
+            _remove(leftover)
+        index_path = os.path.join(directory, records.INDEX_FILE)
+        known = records.read_json(index_path).get("shards", []) if text.exists(index_path) else []
+        count_files = _files(directory, "shard-*.json")
+        known += [records.read_json(name) for name in count_files]
+        finished = {}
+        for counts in known:
+            with contextlib.suppress(InputError):
+                if counts["examples"]:
+                    records.check_shard(directory, counts)
+                finished[counts["file"]] = counts
+        if text.exists(index_path) and not count_files and len(finished) == len(known):
+            return None
+        tokenizer.save(directory)
+    except OSError as error:
+        if isinstance(error, (PermissionError, NotADirectoryError, FileExistsError)):
+            raise InputError(f"--output_dir {directory}: {error.strerror.lower()}") from None
+        raise
+    return finished
+
+
+def _check_same(path, there, wanted):
+    for key in wanted:
+        if there.get(key) != wanted[key]:
+            raise InputError(
+                f"{path}: the records there were made with {key} {there.get(key)!r}, now it is "
+                f"{wanted[key]!r}; use another --output_dir or delete this one"
+            )
+
+
+def _chunks(settings, paths, distinct, formats_seen, bar):
+    """Streams the corpus in chunks of about shard_mb, cut between documents."""
+    limit = settings.shard_mb * 2**20
+    lines, line_counts, size = [], [], 0
+    documents = _documents(settings, paths, formats_seen, bar)
+    for document in distinct(documents) if settings.cleaning.deduplicate else documents:
+        data = "\n".join(document).encode()
+        lines.append(data)
+        line_counts.append(len(document))
+        size += len(data) + 1
+        if size >= limit:
+            yield Chunk(b"\n".join(lines), np.array(line_counts, np.int64))
+            lines, line_counts, size = [], [], 0
+    if lines:
+        yield Chunk(b"\n".join(lines), np.array(line_counts, np.int64))
+
+
+def _documents(settings, paths, formats_seen, bar):
+    before = 0
+    for path in paths:
+        name = settings.format.corpus_format
+        name = formats.recognise(path, settings.format) if name == formats.AUTO else name
+        formats_seen[name] += 1
+        yield from formats.read_documents(
+            path,
+            dataclasses.replace(settings.format, corpus_format=name),
+            lambda position, before=before: bar.update(before + position - bar.n),
+        )
+        before += text.size(path)
+
+
+def _write_index(settings, recipe, tokenizer, shards, duplicates, formats_seen):
+    if not shards:
+        raise InputError(f"the corpus is empty: no text in {' '.join(settings.corpus)}")
+    totals = {key: sum(counts[key] for counts in shards) for key in COUNTS}
+    if not totals["examples"]:
+        raise InputError(
+            f"nothing is left of the corpus after cleaning: {totals['dropped']:,} documents were "
+            "dropped; relax the filters (--min_characters, --max_characters, --min_hangul_share)"
+        )
+    index = {
+        "format": records.FORMAT,
+        "max_seq_length": settings.examples.max_seq_length,
+        "vocab_size": tokenizer.vocab_size,
+        "tokenizer_fingerprint": tokenizer.fingerprint,
+        **totals,
+        "duplicates": duplicates,
+        "formats": dict(sorted(formats_seen.items())),
+        "padding_share": round(
+            1 - totals["tokens"] / (totals["examples"] * settings.examples.max_seq_length), 6
+        ),
+        "unk_rate": round(totals["unknown"] / totals["text_tokens"], 6),
+        "settings": recipe,
+        "shards": [counts for counts in shards if counts["examples"]],
+    }
+    records.write_json(os.path.join(settings.output_dir, records.INDEX_FILE), index)
+    for name in _files(settings.output_dir, "shard-*.json"):  # all of it is in the index now
+        _remove(name)
+    return index
+
+
+def _files(directory, pattern):
+    path = os.path.join(directory, pattern)
+    if text.is_remote(directory):
+        import tensorflow as tf
+
+        return sorted(tf.io.gfile.glob(path))
+    return sorted(glob.glob(os.path.join(glob.escape(directory), pattern)))
+
+
+def _remove(path):
+    if text.is_remote(path):
+        import tensorflow as tf
+
+        tf.io.gfile.remove(path)
+    else:
+        os.remove(path)
+
+
+def _define_flags():
+    """Only as a script: pretrain/run.py imports this module and has flags of the same names."""
+    flags.DEFINE_multi_string(
+        "corpus", [], "Text files: a glob, plain or .gz, local or gs://; may be repeated."
+    )
+    flags.DEFINE_string("vocab", None, "vocab.txt, or the directory that holds one.", required=True)
+    flags.DEFINE_string("output_dir", None, "Where the records go; local or gs://.", required=True)
+    flags.DEFINE_integer(
+        "num_workers", None, "Worker processes; 0 works in one process. Default: one a core."
+    )
+    flags.DEFINE_float("shard_mb", 8.0, "Megabytes of text a shard.")
+    flags.DEFINE_integer("seed", 0, "Seed of the random choices (segments, lengths, splits).")
+    flags.DEFINE_enum(
+        "corpus_format",
+        formats.AUTO,
+        [formats.AUTO, *formats.FORMATS],
+        "How the files hold documents.",
+    )
+    flags.DEFINE_string("text_field", "text", "jsonl: the field that holds the text.")
+    flags.DEFINE_string("text_column", "document", "tsv: the column that holds the text.")
+    flags.DEFINE_enum(
+        "sentence_splitter", "none", list(sentences.SPLITTERS), "Splits lines into sentences."
+    )
+    flags.DEFINE_integer(
+        "max_seq_length", 512, "Tokens in an example at most, [CLS] and [SEP] included."
+    )
+    flags.DEFINE_float(
+        "single_segment_prob", 0.1, "Share of the examples from documents with one segment."
+    )
+    flags.DEFINE_float(
+        "short_seq_prob", 0.05, "Share of the examples from documents that are shorter."
+    )
+    flags.DEFINE_float(
+        "pack_below", 0.5, "A rest of a document shorter than this share of the length is packed."
+    )
+    flags.DEFINE_bool("nfc", False, "Compose Unicode.")
+    flags.DEFINE_bool("strip_control", False, "Drop control and zero-width characters.")
+    flags.DEFINE_string("url_mask", None, "Replaces URLs ('' drops them); default: keep.")
+    flags.DEFINE_string(
+        "email_mask", None, "Replaces e-mail addresses ('' drops them); default: keep."
+    )
+    flags.DEFINE_integer(
+        "max_repeats", 0, "Shorten runs of one character to this many; 0 keeps them."
+    )
+    flags.DEFINE_integer("min_characters", 0, "Drop shorter documents.")
+    flags.DEFINE_integer("max_characters", 0, "Drop longer documents; 0 for no limit.")
+    flags.DEFINE_float("min_hangul_share", 0.0, "Drop documents with a smaller share of Hangul.")
+    flags.DEFINE_bool("deduplicate", False, "Keep the first of equal documents.")
+
+
+def _settings_from_flags():
+    def given(settings_class):
+        return settings_class(
+            **{
+                field.name: flags.FLAGS[field.name].value
+                for field in dataclasses.fields(settings_class)
+            }
+        )
+
+    values = flags.FLAGS
+    options = {} if values.num_workers is None else {"num_workers": values.num_workers}
+    return BuildSettings(
+        corpus=tuple(values.corpus),
+        vocab=values.vocab,
+        output_dir=values.output_dir,
+        format=given(formats.FormatSettings),
+        cleaning=given(cleaning.CleaningSettings),
+        examples=given(examples.ExampleSettings),
+        sentence_splitter=values.sentence_splitter,
+        seed=values.seed,
+        shard_mb=values.shard_mb,
+        **options,
+    )
+
+
+def main(_):
+    settings = _settings_from_flags()
+    print(summary(build(settings)))
+
+
+if __name__ == "__main__":
+    _define_flags()
+    cli.run(main)

@@ -1,0 +1,102 @@
+"""ELECTRA's objective (Clark et al. 2020): a small generator fills masks, a discriminator tells what it replaced."""
+
+import tensorflow as tf
+import tf_keras
+
+from modeling.encoder import Embeddings, Encoder
+from modeling.heads import (
+    DiscriminatorHead,
+    MaskedLMHead,
+    at_positions,
+    is_most_likely,
+    masked_lm_loss,
+    sample_tokens,
+)
+from modeling.noise import Noise
+
+
+class Electra(tf_keras.Model):
+    """Generator and discriminator over shared embeddings.
+
+    loss = gen_weight * masked-LM loss + disc_weight * replaced-token loss, the second a binary
+    cross-entropy averaged over all real tokens.
+    """
+
+    def __init__(self, config, **kwargs):
+        """
+        Args:
+            config: a resolved `PretrainConfig`.
+        """
+        super().__init__(**kwargs)
+        self.config = config
+        self.loss_weights_by_name = {"mlm": config.gen_weight, "disc": config.disc_weight}
+        self.embeddings = Embeddings(config.encoder(), name="embeddings")
+        self.generator = Encoder(config.generator(), self.embeddings, config.precision, name="generator")
+        self.generator_head = MaskedLMHead(config.generator(), name="generator_predictions")
+        self.discriminator = Encoder(config.encoder(), self.embeddings, config.precision, name="electra")
+        self.discriminator_head = DiscriminatorHead(config.encoder(), name="discriminator_predictions")
+
+    @property
+    def encoder(self) -> Encoder:
+        """What fine-tuning starts from."""
+        return self.discriminator
+
+    def counts(self, batch) -> dict:
+        """What each loss is averaged over: float32 scalars, known before the forward pass."""
+        return {"mlm": tf.reduce_sum(batch["masked_weights"]),
+                "disc": tf.cast(tf.reduce_sum(batch["lengths"]), tf.float32)}
+
+    def call(self, batch, noise: Noise | None = None, sampling: Noise | None = None):
+        """Sums over the batch, to be divided by their counts once every replica's are added up.
+
+        Args:
+            batch: as `batches.training_batches` yields it.
+            noise: for dropout; None switches it off.
+            sampling: for the generator's samples.
+
+        Returns:
+            (losses, measures): name -> sum, for the names of `counts`; name -> (sum, count).
+        """
+        config = self.config
+        input_ids, types, lengths = batch["input_ids"], batch["token_type_ids"], batch["lengths"]
+        positions, weights = batch["masked_positions"], tf.reshape(batch["masked_weights"], [-1])
+        size, seq_len = input_ids.shape
+        labels = tf.reshape(tf.gather(input_ids, positions, batch_dims=1), [-1])
+
+        hidden = at_positions(self.generator(batch["masked_ids"], types, lengths, noise), positions)
+        product = self.generator_head(hidden, self.embeddings.word_embeddings)
+        bias = self.generator_head.output_bias
+        mlm_loss = masked_lm_loss(product, bias, labels)
+
+        uniforms = tf.reshape(sampling.uniform([size, positions.shape[1], 2]), [-1, 2])
+        sampled = sample_tokens(product, bias, labels, uniforms, config.temperature, config.disallow_correct)
+        corrupted = replace(input_ids, positions, tf.where(weights > 0, sampled, labels))
+
+        logits = self.discriminator_head(self.discriminator(corrupted, types, lengths, noise))
+        # A sampled token that equals the original counts as original.
+        is_replaced = corrupted != input_ids
+        real = tf.sequence_mask(lengths, seq_len, tf.float32)
+        truth = tf.cast(is_replaced, tf.float32)
+        disc_loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=truth, logits=logits) * real
+
+        losses = {"mlm": tf.reduce_sum(mlm_loss * weights), "disc": tf.reduce_sum(disc_loss)}
+        said = tf.cast(logits > 0, tf.float32) * real
+        right = tf.cast((logits > 0) == is_replaced, tf.float32) * real
+        hits, masked = tf.reduce_sum(said * truth), tf.reduce_sum(weights)
+        predicted = tf.cast(is_most_likely(product, bias, labels), tf.float32)
+        measures = {
+            "mlm_accuracy": (tf.reduce_sum(predicted * weights), masked),
+            "disc_accuracy": (tf.reduce_sum(right), tf.reduce_sum(real)),
+            "disc_precision": (hits, tf.reduce_sum(said)),
+            "disc_recall": (hits, tf.reduce_sum(truth * real)),
+            "replaced_share": (tf.reduce_sum(truth * real), tf.reduce_sum(real)),
+        }
+        return losses, measures
+
+
+def replace(input_ids, positions, tokens):
+    """`input_ids` int32 [batch, seq_len] with `tokens` int32 [batch * places] at `positions` [batch, places]."""
+    batch, seq_len = input_ids.shape
+    rows = tf.range(batch)[:, None] * seq_len
+    flat = tf.tensor_scatter_nd_update(tf.reshape(input_ids, [-1]), tf.reshape(rows + positions, [-1, 1]), tokens)
+    return tf.reshape(flat, [batch, seq_len])

@@ -1,0 +1,190 @@
+"""What a run will cost, before it is started: parameters, operations, memory, records, time."""
+
+import dataclasses
+import math
+import time
+
+import tensorflow as tf
+
+from modeling.config import EncoderConfig
+from pretrain.masking import max_predictions
+
+# KoELECTRA's README: on a TPU v3-8, Small (batch 512, 300 K steps) took about 3 days and Base (batch
+# 256, 700 K steps) about 7, both at length 512. As tokens a second, by hidden size.
+_PUBLISHED_TPU_V3_8 = {256: 512 * 512 * 300e3 / (3 * 86400), 768: 256 * 512 * 700e3 / (7 * 86400)}
+_TPU_V3_CORE_PEAK = 52.5e12  # operations a second in bfloat16 (Google Cloud's system architecture page: 420e12 a v3-8)
+
+
+def encoder_parameters(shape: EncoderConfig) -> int:
+    """Parameters of an encoder without its embedding tables."""
+    hidden, inner = shape.hidden_size, shape.intermediate_size
+    layer = 4 * (hidden * hidden + hidden) + 2 * hidden * inner + inner + hidden + 4 * hidden
+    project = 0 if shape.embedding_size == hidden else (shape.embedding_size + 1) * hidden
+    return shape.num_hidden_layers * layer + project
+
+
+def embedding_parameters(shape: EncoderConfig) -> int:
+    """Parameters of the embedding tables and their LayerNorm."""
+    return (shape.vocab_size + shape.max_position_embeddings + shape.type_vocab_size + 2) * shape.embedding_size
+
+
+def parameters(config) -> dict[str, int]:
+    """Parameter counts of everything that is trained, by part."""
+    shape = config.encoder()
+    hidden = shape.hidden_size
+    parts = {"embeddings": embedding_parameters(shape)}
+    if config.objective == "electra":
+        generator = config.generator()
+        parts["discriminator"] = encoder_parameters(shape) + hidden * hidden + hidden + hidden + 1
+        parts["generator"] = encoder_parameters(generator) + _lm_head_parameters(generator)
+    else:
+        parts["encoder"] = encoder_parameters(shape)
+        parts["heads"] = _lm_head_parameters(shape)
+        if config.sentence_order:
+            parts["heads"] += hidden * hidden + hidden + 2 * hidden + 2
+    return parts
+
+
+def training_flops_per_token(config) -> float:
+    """Floating-point operations of a training step, a token: products only, forward and backward."""
+    seq_len, share = config.max_seq_length, max_predictions(config) / config.max_seq_length
+
+    def encoder(shape):
+        hidden = shape.hidden_size
+        layer = 2 * (4 * hidden * hidden + 2 * hidden * shape.intermediate_size) + 4 * seq_len * hidden
+        project = 0 if shape.embedding_size == hidden else 2 * shape.embedding_size * hidden
+        return shape.num_hidden_layers * layer + project
+
+    def lm_head(shape):
+        return share * 2 * shape.embedding_size * (shape.hidden_size + shape.vocab_size)
+
+    shape = config.encoder()
+    if config.objective == "electra":
+        generator = config.generator()
+        forward = encoder(shape) + 2 * shape.hidden_size**2 + encoder(generator) + lm_head(generator)
+    else:
+        forward = encoder(shape) + lm_head(shape)
+    return 3.0 * forward
+
+
+def memory(config, replicas: int = 1) -> dict[str, float]:
+    """Bytes a replica needs: parameters with optimizer state and gradients, and activations, roughly."""
+    count = sum(parameters(config).values())
+    rows, seq_len = config.train_batch_size / replicas, config.max_seq_length
+    width = 4 if config.precision == "float32" else 2
+
+    def encoder(shape):
+        # What the fused kernels keep for the backward pass, by layer: the widths of the block's
+        # tensors, dropout's bytes, and the attention's scores and probabilities.
+        per_token = (7 * shape.hidden_size + 2 * shape.intermediate_size) * width + 2 * shape.hidden_size
+        per_row = shape.num_attention_heads * seq_len * seq_len * (2 * width + 1)
+        return shape.num_hidden_layers * (per_token * seq_len + per_row)
+
+    shapes = [config.encoder()] + ([config.generator()] if config.objective == "electra" else [])
+    activations = rows * (sum(encoder(shape) for shape in shapes)
+                          + max_predictions(config) * config.vocab_size * (width + 4))
+    return {"parameters, optimizer, gradients": count * 16.0, "activations": activations}
+
+
+def tpu_v3_8_tokens_per_second(config) -> float:
+    """Interpolated, by operations a second, between KoELECTRA's two published runs."""
+    from pretrain.config import PretrainConfig
+
+    achieved = {}
+    for hidden, size, fraction in ((256, "small", 1.0), (768, "base", 1 / 3)):
+        published = PretrainConfig(model_size=size, vocab_size=32200, generator_hidden_size=fraction).resolved()
+        achieved[hidden] = _PUBLISHED_TPU_V3_8[hidden] * training_flops_per_token(published)
+    low, high = achieved[256], achieved[768]
+    place = min(max((math.log(config.hidden_size) - math.log(256)) / (math.log(768) - math.log(256)), 0.0), 1.0)
+    return (low * (high / low) ** place) / training_flops_per_token(config)
+
+
+def peak_flops(precision: str = "float32") -> float:
+    """Operations a second of one device: published for a TPU v3 core, else measured on a matrix product."""
+    if tf.config.list_logical_devices("TPU"):
+        return _TPU_V3_CORE_PEAK
+    size = 1024
+    x = tf.cast(tf.random.stateless_normal([size, size], [1, 2]), precision)
+    product = tf.function(lambda: tf.reduce_sum(tf.matmul(x, x)))
+    product()
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        product().numpy()
+        times.append(time.perf_counter() - begin)
+    return 2.0 * size**3 / min(times)
+
+
+def measured_tokens_per_second(config, strategy) -> float:
+    """Tokens a second of real training steps on the devices found, on a small batch of made-up text."""
+    from pretrain import train
+    from pretrain.optimizer import create_optimizer, create_slots
+
+    rows = 8 * strategy.num_replicas_in_sync
+    small = dataclasses.replace(config, train_batch_size=rows)
+    with strategy.scope():
+        model = train.OBJECTIVES[config.objective](small)
+        optimizer = create_optimizer(small)
+        create_slots(optimizer, model.trainable_variables)
+    step = train.training_step(model, optimizer, small, strategy)
+    batch = example_batch(small)
+    (batch,) = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(batch))
+    times = []
+    for _ in range(4):
+        begin = time.perf_counter()
+        float(step(batch, tf.zeros([], tf.int64))["tokens"][0])
+        times.append(time.perf_counter() - begin)
+    return rows * config.max_seq_length / min(times[1:])
+
+
+def example_batch(config) -> dict:
+    """A batch of random tokens, as `batches.training_batches` yields them, without padding."""
+    size, seq_len, places = config.train_batch_size, config.max_seq_length, max_predictions(config)
+    chosen = round(config.mask_prob * seq_len)
+    input_ids = tf.random.stateless_uniform([size, seq_len], [3, 4], 5, config.vocab_size, tf.int32)
+    order = tf.argsort(tf.random.stateless_uniform([size, seq_len], [5, 6]))[:, :places]
+    return {
+        "input_ids": input_ids,
+        "token_type_ids": tf.zeros([size, seq_len], tf.int32),
+        "lengths": tf.fill([size], seq_len),
+        "masked_ids": input_ids,
+        "masked_positions": order,
+        "masked_weights": tf.tile(tf.cast(tf.range(places) < chosen, tf.float32)[None], [size, 1]),
+        "sentence_order": tf.zeros([size], tf.int32),
+        "row": tf.range(size),
+    }
+
+
+def report(config, strategy) -> str:
+    """The `--dry_run` table."""
+    parts = parameters(config)
+    tokens = config.train_batch_size * config.max_seq_length
+    flops = training_flops_per_token(config)
+    needed = memory(config, strategy.num_replicas_in_sync)
+    here, tpu = measured_tokens_per_second(config, strategy), tpu_v3_8_tokens_per_second(config)
+    total = tokens * config.num_train_steps
+    lines = [
+        ("parameters", f"{sum(parts.values()):,} (" + ", ".join(f"{name} {n:,}" for name, n in parts.items()) + ")"),
+        ("operations a token", f"{flops / 1e6:,.1f} million, forward and backward"),
+        ("tokens a step", f"{tokens:,} ({config.train_batch_size} x {config.max_seq_length})"),
+        ("memory a replica", ", ".join(f"{name} {size / 2**30:.2f} GiB" for name, size in needed.items())),
+        ("records for one pass", f"{config.train_batch_size * config.num_train_steps:,} examples of "
+                                 f"{config.max_seq_length} tokens, about {total * 2.6 / 2**30:,.1f} GiB; "
+                                 "fewer are read again"),
+        ("time here", f"{duration(total / here)} at {here:,.0f} tokens/s, measured on small batches"),
+        ("time on a TPU v3-8", f"{duration(total / tpu)} at {tpu:,.0f} tokens/s, from KoELECTRA's published runs"),
+    ]
+    width = max(len(name) for name, _ in lines)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
+
+
+def duration(seconds: float) -> str:
+    """`2 d 3 h`, `5 min`."""
+    for size, unit, smaller, name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if seconds >= size:
+            return f"{seconds // size:,.0f} {unit} {seconds % size // smaller:.0f} {name}"
+    return f"{seconds:.0f} s"
+
+
+def _lm_head_parameters(shape):
+    return shape.embedding_size * (shape.hidden_size + 3) + shape.vocab_size

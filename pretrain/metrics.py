@@ -1,0 +1,92 @@
+"""What a run reports: metrics.jsonl, TensorBoard, curves.png, and the check that it is still learning."""
+
+import io
+import json
+import math
+import os
+
+import tensorflow as tf
+
+from modeling.checkpoint import disk_full_named, write_file
+
+
+class MetricsLog:
+    """`metrics.jsonl`, one line a report, and the same scalars for TensorBoard."""
+
+    def __init__(self, directory: str, first_step: int):
+        """
+        Args:
+            directory: the model directory.
+            first_step: reports after it, of a run that was cut off, are dropped: they come again.
+        """
+        self.path = os.path.join(directory, "metrics.jsonl")
+        self._lines = [line for line in read(directory) if line["step"] <= first_step]
+        self._writers = {split: tf.summary.create_file_writer(os.path.join(directory, "tensorboard", split))
+                         for split in ("train", "eval")}
+        self._save()
+
+    def write(self, step: int, split: str, values: dict) -> None:
+        """Appends a report. `split` is `train` or `eval`."""
+        self._lines.append({"step": step, "split": split, **values})
+        with disk_full_named(self.path), tf.io.gfile.GFile(self.path, "a") as file:
+            file.write(json.dumps(self._lines[-1]) + "\n")
+        with self._writers[split].as_default():
+            for name, value in values.items():
+                tf.summary.scalar(name, value, step)
+            self._writers[split].flush()
+
+    def _save(self):
+        write_file(self.path, "".join(json.dumps(line) + "\n" for line in self._lines))
+
+    def draw(self) -> None:
+        """Draws the curves beside the metrics."""
+        draw_curves(self._lines, os.path.join(os.path.dirname(self.path), "curves.png"))
+
+
+def read(directory: str) -> list[dict]:
+    """The reports of a model directory, oldest first; a line that a crash cut off is left out."""
+    path = os.path.join(directory, "metrics.jsonl")
+    if not tf.io.gfile.exists(path):
+        return []
+    lines = []
+    with tf.io.gfile.GFile(path) as file:
+        for line in file:
+            try:
+                lines.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+    return lines
+
+
+def draw_curves(lines: list[dict], path: str) -> None:
+    """A PNG with one panel a quantity, training and held-out."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    shown = [name for name in ("loss", "mlm_loss", "disc_loss", "sentence_order_loss", "mlm_accuracy", "disc_accuracy",
+                               "disc_precision", "disc_recall", "sentence_order_accuracy", "gradient_norm",
+                               "learning_rate", "tokens_per_second")
+             if any(name in line for line in lines)]
+    if not shown:
+        return
+    columns = min(4, len(shown))
+    rows = math.ceil(len(shown) / columns)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(4 * columns, 2.8 * rows), squeeze=False)
+    for axis, name in zip(axes.flat, shown, strict=False):
+        for split, style in (("train", "-"), ("eval", "o-")):
+            points = [(line["step"], line[name]) for line in lines if line["split"] == split and name in line]
+            if points:
+                axis.plot(*zip(*points, strict=True), style, label=split, markersize=3, linewidth=1)
+        axis.set_title(name.replace("_", " "), fontsize=10)
+        axis.set_xlabel("step", fontsize=8)
+        axis.grid(alpha=0.3)
+    axes.flat[0].legend(fontsize=8)
+    for axis in list(axes.flat)[len(shown):]:
+        axis.set_visible(False)
+    figure.tight_layout()
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=110)
+    pyplot.close(figure)
+    write_file(path, image.getvalue())

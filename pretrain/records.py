@@ -1,0 +1,219 @@
+"""Shards of training examples: `shard-00000.tfrecord`, … and `index.json` with their counts.
+
+Each record is a tf.train.Example with two int64 features:
+
+    input_ids  [n]  n <= max_seq_length; begins with [CLS], ends with [SEP]; not padded
+    segment_b  [1]  index of the first token of the second segment; 0 without a second segment
+
+A shard is written whole or not at all, and the index holds every shard's size, so a missing or
+truncated shard is found before training starts. TensorFlow is imported only where records are
+written or read.
+"""
+
+import contextlib
+import errno
+import json
+import os
+
+from cli import InputError
+from vocab import text
+
+FORMAT = 1
+INDEX_FILE = "index.json"
+
+
+def shard_name(number: int) -> str:
+    """The file name of a shard."""
+    return f"shard-{number:05d}.tfrecord"
+
+
+def write_shard(path: str, examples) -> int:
+    """Writes `pretrain.examples.Examples` as one TFRecord file, whole or not at all.
+
+    Args:
+      path: local or gs://.
+
+    Returns:
+      the size of the file in bytes.
+
+    Raises:
+      OSError: the disk is full or cannot be written.
+    """
+    import tensorflow as tf
+
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with tf.io.TFRecordWriter(temporary) as writer:
+            for record in serialize(examples):
+                writer.write(record)
+        size = text.size(temporary)
+        tf.io.gfile.rename(temporary, path, overwrite=True)
+    except tf.errors.OpError as error:
+        with contextlib.suppress(tf.errors.OpError):
+            tf.io.gfile.remove(temporary)
+        full = (
+            isinstance(error, tf.errors.ResourceExhaustedError) or "No space left" in error.message
+        )
+        raise OSError(errno.ENOSPC if full else errno.EIO, error.message, path) from None
+    return size
+
+
+def serialize(examples):
+    """Yields the serialized tf.train.Example of each example, in order."""
+    from tensorflow.core.example.example_pb2 import Example
+
+    example = Example()
+    input_ids = example.features.feature["input_ids"].int64_list.value
+    segment_b = example.features.feature["segment_b"].int64_list.value
+    ids, splits = examples.input_ids.tolist(), examples.row_splits.tolist()
+    for row, second in enumerate(examples.segment_b.tolist()):
+        input_ids[:] = ids[splits[row] : splits[row + 1]]
+        segment_b[:] = (second,)
+        yield example.SerializeToString(deterministic=True)
+
+
+def parse(serialized, max_seq_length: int, pad_id: int = 0):
+    """Serialized examples to dense tensors; pure TensorFlow ops, for use inside tf.data.
+
+    Args:
+      serialized: tf.string [batch].
+      max_seq_length: at least the index's `max_seq_length`.
+
+    Returns:
+      input_ids int32 [batch, max_seq_length], padded with pad_id; lengths int32 [batch];
+      segment_b int32 [batch].
+    """
+    import tensorflow as tf
+
+    features = tf.io.parse_example(
+        serialized,
+        {
+            "input_ids": tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int32),
+            "segment_b": tf.io.FixedLenFeature([], tf.int64),
+        },
+    )
+    ragged = tf.cast(features["input_ids"], tf.int32)
+    input_ids = ragged.to_tensor(pad_id, shape=[None, max_seq_length])
+    return (
+        input_ids,
+        tf.cast(ragged.row_lengths(), tf.int32),
+        tf.cast(features["segment_b"], tf.int32),
+    )
+
+
+def read_index(
+    directory: str, fingerprint: str | None = None, max_seq_length: int | None = None
+) -> dict:
+    """Reads index.json and checks that every shard is there in its full size.
+
+    Args:
+      directory: what `pretrain/build.py` wrote.
+      fingerprint: `Tokenizer.fingerprint` of the vocabulary to be used; it must be the records'.
+      max_seq_length: the length to be used; the records may be shorter, not longer.
+
+    Raises:
+      InputError: no index or a broken one, a missing or truncated shard, another vocabulary, a
+        greater length.
+    """
+    path = os.path.join(directory, INDEX_FILE)
+    if not text.exists(path):
+        raise InputError(
+            f"{path}: no such file; build the records with pretrain/build.py "
+            "(the same command goes on with an interrupted build)"
+        )
+    index = read_json(path)
+    if index.get("format") != FORMAT:
+        raise InputError(
+            f"{path}: format {index.get('format')!r}, expected {FORMAT}; build the records again"
+        )
+    if fingerprint is not None and fingerprint != index["tokenizer_fingerprint"]:
+        raise InputError(
+            f"{path}: the records were made with another vocabulary ({index['vocab_size']} pieces; "
+            f"fingerprint {index['tokenizer_fingerprint'][:12]}, not {fingerprint[:12]}); use the "
+            f"vocab.txt beside it or build the records again"
+        )
+    if max_seq_length is not None and max_seq_length < index["max_seq_length"]:
+        raise InputError(
+            f"{path}: records of length {index['max_seq_length']} do not fit max_seq_length "
+            f"{max_seq_length}; build them with --max_seq_length {max_seq_length}"
+        )
+    for shard in index["shards"]:
+        check_shard(directory, shard)
+    return index
+
+
+def check_shard(directory: str, shard: dict) -> None:
+    """Compares a shard's size with its entry in the index.
+
+    Raises:
+      InputError: the file is missing or has another size.
+    """
+    path = os.path.join(directory, shard["file"])
+    if not text.exists(path):
+        raise InputError(
+            f"{path}: missing; run the pretrain/build.py command again, it rebuilds the missing"
+        )
+    size = text.size(path)
+    if size != shard["bytes"]:
+        raise InputError(
+            f"{path}: {size} bytes, the index says {shard['bytes']}: truncated or overwritten; "
+            "run the pretrain/build.py command again, it rebuilds what is damaged"
+        )
+
+
+def shard_paths(directory: str, index: dict) -> list[str]:
+    """The paths of all shards, in order."""
+    return [os.path.join(directory, shard["file"]) for shard in index["shards"]]
+
+
+@contextlib.contextmanager
+def damage_named(directory: str, index: dict):
+    """Within it, TensorFlow's errors about damaged records become an InputError naming the shard.
+
+        with records.damage_named(directory, index):
+            batch = next(batches)
+
+    Raises:
+      InputError: a shard is missing, truncated or corrupt. Any other error goes on as it was.
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError):
+        for shard in index["shards"]:
+            check_shard(directory, shard)
+            path = os.path.join(directory, shard["file"])
+            number = 0
+            try:
+                for record in tf.data.TFRecordDataset(path):
+                    parse(record[tf.newaxis], index["max_seq_length"])
+                    number += 1
+            except (tf.errors.DataLossError, tf.errors.InvalidArgumentError):
+                raise InputError(
+                    f"{path}: corrupt after record {number}; delete the file and run the "
+                    "pretrain/build.py command again, it rebuilds what is not there"
+                ) from None
+        raise
+
+
+def read_json(path: str) -> dict:
+    """Reads a JSON object.
+
+    Raises:
+      InputError: not JSON, or not an object; names file and line.
+    """
+    try:
+        value = json.loads("\n".join(text.read_lines(path)))
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{path}:{error.lineno}: not JSON ({error.msg}); delete the file and build again"
+        ) from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: not a JSON object; delete the file and build again")
+    return value
+
+
+def write_json(path: str, value: dict) -> None:
+    """Writes a JSON object atomically, indented for people."""
+    text.write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,276 @@
+"""The pretraining loop."""
+
+import dataclasses
+import math
+import signal
+import time
+
+import tensorflow as tf
+import tf_keras
+
+import cli
+from cli import InputError
+from modeling.checkpoint import Checkpoints, read_config, write_config
+from modeling.noise import Noise
+from pretrain import batches, estimate
+from pretrain.bert import Bert
+from pretrain.config import PretrainConfig
+from pretrain.electra import Electra
+from pretrain.metrics import MetricsLog
+from pretrain.optimizer import clipped, create_optimizer, create_slots, learning_rate
+from pretrain.records import damage_named, read_index
+from tpu.strategy import compiles_whole_step
+from vocab.tokenizer import Tokenizer
+
+OBJECTIVES = {"electra": Electra, "bert": Bert}
+
+# Noise streams: what random bits are drawn for.
+_DROPOUT, _SAMPLING, _EVALUATION = range(3)
+
+# Keys that may change between a run and its continuation: they do not touch the weights.
+_FREE = {"notes", "save_checkpoints_steps", "keep_checkpoint_max", "eval_steps", "log_steps", "use_tpu",
+         "num_tpu_cores", "tpu_name", "tpu_zone", "gcp_project", "xla"}
+
+
+def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy: tf.distribute.Strategy) -> dict:
+    """Trains to `num_train_steps`, from the newest checkpoint in `model_dir` if there is one.
+
+    Args:
+        config: resolved.
+        data: directory with the records.
+        tokenizer: what the records were made with.
+        model_dir: see `modeling.checkpoint`.
+        strategy: where to train.
+
+    Returns:
+        the last held-out metrics.
+
+    Raises:
+        InputError: data or checkpoint do not fit the config; the loss is NaN or diverges.
+    """
+    _check_batch(config, strategy)
+    if tokenizer.vocab_size != config.vocab_size:
+        raise InputError(f"the vocabulary has {tokenizer.vocab_size} pieces, the config says vocab_size "
+                         f"{config.vocab_size}; use --set vocab_size={tokenizer.vocab_size} or the other vocabulary")
+    corpus = batches.Corpus.open(data, config.eval_examples, tokenizer.fingerprint, config.max_seq_length)
+    if corpus.training_examples < config.train_batch_size:
+        raise InputError(f"{data}: {corpus.training_examples} examples are fewer than one batch of "
+                         f"{config.train_batch_size}; add text or use --set train_batch_size=…")
+    claim_directory(model_dir, config, tokenizer)
+
+    tf_keras.utils.set_random_seed(config.seed)
+    with strategy.scope():
+        model = OBJECTIVES[config.objective](config)
+        optimizer = create_optimizer(config)
+        create_slots(optimizer, model.trainable_variables)
+        # Not the optimizer's count: that leaves out the steps that float16's loss scaling skips.
+        steps_done = tf.Variable(0, trainable=False, dtype=tf.int64, name="steps_done")
+    checkpoints = Checkpoints(model_dir, config.keep_checkpoint_max, model=model, optimizer=optimizer, step=steps_done)
+    checkpoints.restore()
+    step = int(steps_done.numpy())
+
+    train_step = training_step(model, optimizer, config, strategy)
+    evaluate = evaluation(model, config, strategy, corpus, tokenizer)
+    log = MetricsLog(model_dir, step)
+    stream = strategy.experimental_distribute_dataset(batches.training_batches(corpus, config, tokenizer, step))
+    flops = estimate.training_flops_per_token(config)
+    peak = estimate.peak_flops(config.precision) * max(1, strategy.num_replicas_in_sync)
+    held_out = {}
+
+    with damage_named(data, read_index(data)), _Interruption() as interruption, \
+            cli.progress(config.num_train_steps, "pretraining", "step", initial=step) as bar:
+        window = _Window()
+        for batch in stream if step < config.num_train_steps else ():
+            window.add(train_step(batch, tf.constant(step, tf.int64)))
+            step += 1
+            bar.update()
+            last = step == config.num_train_steps or interruption.requested
+            saving = last or step % config.save_checkpoints_steps == 0
+            if saving or step % config.log_steps == 0:
+                values = window.close(model.loss_weights_by_name)
+                _check_learning(values, step, model.loss_weights_by_name, config, checkpoints)
+                values["learning_rate"] = float(learning_rate(optimizer, step - 1))
+                values["mfu"] = values["tokens_per_second"] * flops / peak
+                log.write(step, "train", values)
+                bar.set_postfix_str(f"loss {values['loss']:.3f}, {values['tokens_per_second']:.0f} tokens/s")
+                window = _Window()
+            if saving:
+                steps_done.assign(step)
+                checkpoints.save(step)
+                log.draw()
+            if corpus.held_out.any() and (step % config.eval_steps == 0 or step == config.num_train_steps):
+                held_out = evaluate()
+                log.write(step, "eval", held_out)
+                log.draw()
+                bar.write(f"step {step}: held-out " + ", ".join(f"{k} {v:.4f}" for k, v in held_out.items()))
+                window = _Window()
+            if last:
+                break
+    if interruption.requested:
+        raise InputError(f"stopped at step {step} of {config.num_train_steps}, saved; "
+                         "the same command goes on from there")
+    return held_out
+
+
+def training_step(model, optimizer, config, strategy):
+    """The compiled step: `step(batch, number) -> {name: (sum, count)}`, over all replicas."""
+    whole = config.xla == "on" or config.xla == "auto" and compiles_whole_step(strategy)
+
+    @tf.function(jit_compile=whole or None, autograph=False)
+    def gradients(batch, step, counts):
+        """Gradients of this replica's share of the loss, with the measures' sums."""
+        row = batch["row"][0]
+        with tf.GradientTape() as tape:
+            losses, measures = model(batch, Noise(config.seed, _DROPOUT, step, row),
+                                     Noise(config.seed, _SAMPLING, step, row))
+            loss = sum(weight * losses[name] / tf.maximum(counts[name], 1.0)
+                       for name, weight in model.loss_weights_by_name.items())
+            scaled = optimizer.get_scaled_loss(loss) if config.precision == "float16" else loss
+        grads = [tf.convert_to_tensor(grad) for grad in tape.gradient(scaled, model.trainable_variables)]
+        return grads, losses, measures
+
+    def replica_step(batch, number):
+        context = tf.distribute.get_replica_context()
+        reduce = (lambda x: context.all_reduce(tf.distribute.ReduceOp.SUM, x)) \
+            if strategy.num_replicas_in_sync > 1 else (lambda x: x)
+        counts = reduce(model.counts(batch))
+        grads, losses, measures = gradients(batch, number, counts)
+        grads = reduce(grads)
+        if config.precision == "float16":
+            grads = optimizer.get_unscaled_gradients(grads)
+        grads, norm = clipped(grads)
+        optimizer.apply_gradients(zip(grads, model.trainable_variables, strict=True),
+                                  experimental_aggregate_gradients=False)
+        tokens = tf.cast(tf.reduce_sum(batch["lengths"]), tf.float32)
+        losses, measures, tokens = reduce((losses, measures, tokens))
+        report = {f"{name}_loss": (losses[name], counts[name]) for name in losses}
+        # Where float16 overflows, the step is skipped and the loss scale halved: not a norm to report.
+        counted = tf.cast(tf.math.is_finite(norm) if config.precision == "float16" else True, tf.float32)
+        norm = tf.where(counted > 0, norm, 0.0)
+        return {**report, **measures, "gradient_norm": (norm, counted), "tokens": (tokens, tf.ones([]))}
+
+    @tf.function(autograph=False)
+    def step(batch, number):
+        return strategy.experimental_local_results(strategy.run(replica_step, args=(batch, number)))[0]
+
+    return step
+
+
+def evaluation(model, config, strategy, corpus, tokenizer):
+    """`evaluate() -> {name: value}` over the held-out examples; the same noise every time."""
+    whole = config.xla == "on" or config.xla == "auto" and compiles_whole_step(strategy)
+
+    @tf.function(jit_compile=whole or None, autograph=False)
+    def sums(batch, number):
+        losses, measures = model(batch, None, Noise(config.seed, _EVALUATION, number, batch["row"][0]))
+        counts = model.counts(batch)
+        return {**{f"{name}_loss": (losses[name], counts[name]) for name in losses}, **measures}
+
+    @tf.function(autograph=False)
+    def distributed(batch, number):
+        results = strategy.run(sums, args=(batch, number))
+        return tf.nest.map_structure(lambda x: strategy.reduce("SUM", x, axis=None), results)
+
+    def evaluate():
+        window = _Window()
+        dataset = strategy.experimental_distribute_dataset(batches.evaluation_batches(corpus, config, tokenizer))
+        for number, batch in enumerate(dataset):
+            window.add(distributed(batch, tf.constant(number, tf.int64)))
+        return window.means(model.loss_weights_by_name)
+
+    return evaluate
+
+
+def claim_directory(model_dir: str, config: PretrainConfig, tokenizer) -> None:
+    """Writes config.json and the vocabulary, or checks that those there are the same run's.
+
+    Raises:
+        InputError: another run's; names the first key that differs.
+    """
+    values = dataclasses.asdict(config)
+    if tf.io.gfile.exists(f"{model_dir}/config.json"):
+        for key, before in read_config(model_dir).items():
+            if key in values and key not in _FREE and values[key] != before:
+                raise InputError(f"{model_dir}/config.json: {key} is {before!r} there and {values[key]!r} now; a run "
+                                 "continues with the settings it began with: use another --model_dir")
+        if Tokenizer.load(model_dir).fingerprint != tokenizer.fingerprint:
+            raise InputError(f"{model_dir}/vocab.txt is another vocabulary than the records'; a run continues with the "
+                             "one it began with: use another --model_dir")
+    tf.io.gfile.makedirs(model_dir)
+    tokenizer.save(model_dir)
+    write_config(model_dir, values)
+
+
+class _Window:
+    """Sums of (sum, count) pairs over the steps of one report."""
+
+    def __init__(self):
+        self._sums, self._pending, self._begin, self._steps = {}, [], time.perf_counter(), 0
+
+    def add(self, pairs):
+        self._pending.append(pairs)
+        self._steps += 1
+        if len(self._pending) >= 16:  # tensors of finished steps; bounded without waiting for each
+            self._drain()
+
+    def _drain(self):
+        for pairs in self._pending:
+            for name, (total, count) in pairs.items():
+                before = self._sums.get(name, (0.0, 0.0))
+                self._sums[name] = (before[0] + float(total), before[1] + float(count))
+        self._pending = []
+
+    def means(self, loss_weights) -> dict:
+        self._drain()
+        values = {name: total / count if count else 0.0 for name, (total, count) in self._sums.items()}
+        loss = sum(weight * values[f"{name}_loss"] for name, weight in loss_weights.items())
+        return {"loss": loss, **values}
+
+    def close(self, loss_weights) -> dict:
+        values = self.means(loss_weights)
+        values["tokens_per_second"] = values.pop("tokens") * self._steps / (time.perf_counter() - self._begin)
+        return values
+
+
+class _Interruption:
+    """Catches the first SIGINT or SIGTERM, so that the run can save and stop; a second one stops at once."""
+
+    def __init__(self):
+        self.requested = False
+
+    def __enter__(self):
+        try:
+            self._before = {number: signal.signal(number, self._request) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not in the main thread
+            self._before = {}
+        return self
+
+    def _request(self, number, frame):
+        self.requested = True
+        signal.signal(number, self._before[number])
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def _check_batch(config, strategy):
+    if config.train_batch_size % strategy.num_replicas_in_sync:
+        raise InputError(f"train_batch_size {config.train_batch_size} is not a multiple of the "
+                         f"{strategy.num_replicas_in_sync} replicas")
+
+
+def _check_learning(values, step, loss_weights, config, checkpoints):
+    """Stops a run that has gone wrong.
+
+    Raises:
+        InputError: the loss is not a number, or three times that of a model that knows nothing.
+    """
+    chance = sum(weight * (math.log(config.vocab_size) if name == "mlm" else math.log(2))
+                 for name, weight in loss_weights.items())
+    if math.isfinite(values["loss"]) and math.isfinite(values["gradient_norm"]) and values["loss"] < 3 * chance:
+        return
+    good = checkpoints.latest or "none yet"
+    raise InputError(f"the loss is {values['loss']:.4g} within the {config.log_steps} steps before step {step} "
+                     f"(chance is {chance:.1f}); last good checkpoint: {good}. Try a lower learning_rate, "
+                     "a longer warm-up (num_warmup_steps), or precision float32, in a new --model_dir")

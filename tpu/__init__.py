@@ -1,0 +1,1 @@
+"""From what the machine has to a `tf.distribute` strategy."""

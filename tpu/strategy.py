@@ -1,0 +1,102 @@
+"""The strategy of a run: a TPU by name, a TPU VM's own chips, all GPUs, or the CPU."""
+
+import ctypes
+import glob
+import os
+import socket
+
+import tensorflow as tf
+
+from cli import InputError
+
+_TIMEOUT = 5.0  # seconds to wait for an answer before a name counts as wrong
+
+
+def create_strategy(tpu_name: str = "", tpu_zone: str = "", gcp_project: str = "") -> tf.distribute.Strategy:
+    """
+    Args:
+        tpu_name: `local` for the chips of the TPU VM that this runs on; a name, or an address
+            `grpc://host:port`, for a TPU elsewhere; empty for the GPUs there are, or else the CPU.
+        tpu_zone: Google Cloud zone of a named TPU; the client's default if empty.
+        gcp_project: Google Cloud project of a named TPU; the client's default if empty.
+
+    Raises:
+        InputError: there is no such TPU; says so within seconds.
+    """
+    if tpu_name:
+        return _tpu_strategy(tpu_name, tpu_zone, gcp_project)
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if len(gpus) > 1:
+        return tf.distribute.MirroredStrategy()
+    if not gpus:
+        keep_freed_memory()
+    return tf.distribute.get_strategy()
+
+
+def describe(strategy: tf.distribute.Strategy) -> str:
+    """`2 GPUs (MirroredStrategy)`, for people."""
+    kinds = [kind for kind in ("TPU", "GPU") if tf.config.list_logical_devices(kind)] or ["CPU"]
+    replicas = strategy.num_replicas_in_sync
+    name = "one device" if replicas == 1 else type(strategy).__name__
+    return f"{replicas} {kinds[0]}{'s' if replicas > 1 else ''} ({name})"
+
+
+def compiles_whole_step(strategy: tf.distribute.Strategy) -> bool:
+    """Whether XLA should compile the step as a whole: on GPU and TPU; a CPU runs fused kernels faster."""
+    return bool(tf.config.list_logical_devices("TPU") or tf.config.list_logical_devices("GPU"))
+
+
+def keep_freed_memory() -> None:
+    """Tells glibc's malloc to keep what is freed.
+
+    By default it returns every large block to the system, and each tensor of each step is paged in
+    anew. A preloaded tcmalloc does the same; this needs no installation. Other C libraries ignore it.
+    """
+    trim_threshold, mmap_max, arena_max = -1, -4, -8  # malloc.h: M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return
+    mallopt(mmap_max, 0)
+    mallopt(trim_threshold, -1)
+    mallopt(arena_max, 1)
+
+
+def _tpu_strategy(name, zone, project):
+    _check_reachable(name)
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(
+            tpu=name, zone=zone or None, project=project or None)
+        if name != "local":
+            tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+        return tf.distribute.TPUStrategy(resolver)
+    except Exception as error:  # the client raises half a dozen unrelated types
+        reason = str(error).strip().split("\n")[0][:200]
+        raise InputError(f"--tpu_name {name}: cannot use this TPU ({reason}); check the name, --tpu_zone and "
+                         "--gcp_project, or leave --tpu_name out to use this machine") from None
+
+
+def _check_reachable(name):
+    """Finds out in seconds what the TPU client would wait minutes for."""
+    hint = "check --tpu_name, or leave it out to use this machine's GPUs or CPU"
+    if name == "local":
+        if not (glob.glob("/dev/accel*") or glob.glob("/dev/vfio/[0-9]*")):
+            raise InputError(f"--tpu_name local: this machine has no TPU chips (no /dev/accel*); {hint}")
+    elif name.startswith("grpc://"):
+        host, _, port = name.removeprefix("grpc://").partition(":")
+        if not port.isdigit() or not _answers(host, int(port)):
+            raise InputError(f"--tpu_name {name}: nothing answers at that address; {hint}")
+    elif not (os.environ.get("GOOGLE_APPLICATION_CREDENTIALS") or _answers("metadata.google.internal", 80)):
+        raise InputError(f"--tpu_name {name}: a TPU's name can be looked up on a Google Cloud machine, or with "
+                         f"GOOGLE_APPLICATION_CREDENTIALS set, and this is neither; {hint}")
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=_TIMEOUT):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""Training WordPiece vocabularies, the one tokenizer, and a report that compares vocabularies."""
