@@ -30,8 +30,8 @@ $(DEV): requirements-dev.lock $(CORE)
 	touch $@
 
 # Resolves pyproject.toml anew into both lock files.
-lock:
-	$(PYTHON) scripts/lock.py
+lock: $(CORE)
+	.venv/bin/python scripts/lock.py
 
 clean:
 	rm -rf .venv

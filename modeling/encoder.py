@@ -44,7 +44,14 @@ def attention_bias(lengths, seq_len):
     return tf.where(real, 0.0, _MASKED)[:, None, None, :]
 
 
-class Dense(tf_keras.layers.Layer):
+class Layer(tf_keras.layers.Layer):
+    """A Keras layer that leaves the type of its inputs alone: Keras would cast them back to float32."""
+
+    def __init__(self, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+
+
+class Dense(Layer):
     """A kernel and a bias; the product is the caller's to fuse the bias into."""
 
     def __init__(self, inputs: int, outputs: int, config: EncoderConfig, **kwargs):
@@ -61,7 +68,7 @@ class Dense(tf_keras.layers.Layer):
         return self.product(x) + tf.cast(self.bias, x.dtype)
 
 
-class LayerNorm(tf_keras.layers.Layer):
+class LayerNorm(Layer):
     """The two parameters of a LayerNorm."""
 
     def __init__(self, size: int, **kwargs):
@@ -70,7 +77,7 @@ class LayerNorm(tf_keras.layers.Layer):
         self.beta = self.add_weight(name=f"{self.name}/beta", shape=[size], initializer="zeros")
 
 
-class Embeddings(tf_keras.layers.Layer):
+class Embeddings(Layer):
     """Sum of token, position and type embeddings, LayerNorm, dropout.
 
     ELECTRA's generator and discriminator share one instance.
@@ -107,7 +114,7 @@ class Embeddings(tf_keras.layers.Layer):
         return tf.reshape(out, [-1, size])
 
 
-class TransformerLayer(tf_keras.layers.Layer):
+class TransformerLayer(Layer):
     """Self-attention and feed-forward block, each with dropout, residual and post-LayerNorm."""
 
     def __init__(self, config: EncoderConfig, **kwargs):
@@ -168,7 +175,7 @@ class TransformerLayer(tf_keras.layers.Layer):
         return _bias_residual_norm(epsilon, rate)(*arguments, tf.reshape(noise_bytes, [-1, config.hidden_size]))
 
 
-class Encoder(tf_keras.layers.Layer):
+class Encoder(Layer):
     """Embeddings, their projection where widths differ, and the stack of Transformer layers.
 
     Example:

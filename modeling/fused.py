@@ -22,7 +22,7 @@ def fused(function):
     @tf.function(jit_compile=True, autograph=False)
     def backward(arguments, upstream):
         with tf.GradientTape() as tape:
-            tape.watch(arguments)
+            tape.watch([argument for argument in arguments if argument.dtype.is_floating])
             result = function(*arguments)
         return tape.gradient(result, arguments, upstream)
 

@@ -1,17 +1,16 @@
 """What sits on the encoder: predicting masked tokens, telling replaced ones, pooling a sequence."""
 
 import tensorflow as tf
-import tf_keras
 
 from modeling.config import EncoderConfig
-from modeling.encoder import Dense, LayerNorm, gelu, normalized, sizes
+from modeling.encoder import Dense, Layer, LayerNorm, gelu, normalized, sizes
 from modeling.fused import fused
 from modeling.noise import dropped
 
 _SAMPLE_BLOCK = 128  # entries of the vocabulary that are sampled from together
 
 
-class MaskedLMHead(tf_keras.layers.Layer):
+class MaskedLMHead(Layer):
     """Dense, GELU, LayerNorm, and the token embeddings as output matrix (BERT; ELECTRA's generator)."""
 
     def __init__(self, config: EncoderConfig, **kwargs):
@@ -36,7 +35,7 @@ class MaskedLMHead(tf_keras.layers.Layer):
         return tf.cast(self(hidden, word_embeddings), tf.float32) + self.output_bias
 
 
-class DiscriminatorHead(tf_keras.layers.Layer):
+class DiscriminatorHead(Layer):
     """Dense, GELU, and one logit a token: was it replaced? (Clark et al. 2020)"""
 
     def __init__(self, config: EncoderConfig, **kwargs):
@@ -51,7 +50,7 @@ class DiscriminatorHead(tf_keras.layers.Layer):
         return tf.reshape(self.prediction(x), sizes(hidden)[:2])
 
 
-class ClassificationHead(tf_keras.layers.Layer):
+class ClassificationHead(Layer):
     """Dense, activation, dropout and Dense on the first token: ELECTRA's (GELU) and BERT's (tanh) way."""
 
     def __init__(self, config: EncoderConfig, outputs: int, activation: str = "gelu", **kwargs):
@@ -75,7 +74,7 @@ class ClassificationHead(tf_keras.layers.Layer):
         return self.out_proj(x)
 
 
-class Pooler(tf_keras.layers.Layer):
+class Pooler(Layer):
     """Dense and tanh of the first token (BERT)."""
 
     def __init__(self, config: EncoderConfig, **kwargs):

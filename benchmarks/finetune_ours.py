@@ -1,0 +1,56 @@
+"""Contender: an epoch of `finetune/run.py`."""
+
+import os
+import time
+
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import dataclasses
+
+from benchmarks.contender import serve
+from benchmarks.finetune_nsmc import SETTINGS, examples
+from finetune import batches, train
+from finetune.config import FinetuneConfig
+from finetune.model import Start
+from finetune.tasks.nsmc import Nsmc, Review
+from pretrain.optimizer import create_optimizer, create_slots
+from tpu.strategy import create_strategy
+
+_EPOCHS = 10  # of the learning rate's schedule
+
+
+def prepare(vocabulary: str, reviews: str, count: int, batch_by_length: bool):
+    """A turn is an epoch, from text to the last step; returns its seconds."""
+    task, seed = Nsmc(), 1
+    config = dataclasses.replace(FinetuneConfig.load("nsmc"), batch_by_length=batch_by_length, **SETTINGS)
+    start = Start.random(vocabulary, config)
+    rows = [Review(str(number), *row) for number, row in enumerate(examples(reviews, count))]
+    steps = -(-len(rows) // config.train_batch_size) * _EPOCHS
+    config = dataclasses.replace(config, num_train_steps=steps, num_warmup_steps=round(config.warmup_proportion * steps))
+    strategy = create_strategy()
+    with strategy.scope():
+        model = start.create(task.kind, config.precision)
+        optimizer = create_optimizer(config)
+        create_slots(optimizer, model.trainable_variables)
+    step = train.training_step(model, task.kind, optimizer, config, seed, strategy)
+    epochs = 0
+
+    def turn():
+        nonlocal epochs
+        begin = time.perf_counter()
+        features = task.features(rows, start.tokenizer, config.max_seq_length)
+        size = config.train_batch_size
+        order = batches.training_order(features, size, config.batch_by_length, seed, epochs)
+        dataset = batches.dataset(features, order, size, config.max_seq_length, config.batch_by_length,
+                                  start.tokenizer.pad_id)
+        losses = [step(batch) for batch in strategy.experimental_distribute_dataset(dataset)]
+        float(sum(losses))
+        epochs += 1
+        return time.perf_counter() - begin
+
+    return turn
+
+
+if __name__ == "__main__":
+    serve(prepare)

@@ -1,0 +1,65 @@
+"""The training step of ELECTRA-small against PyTorch's and the Model Garden's, and against its own matrix products."""
+
+import statistics
+
+from benchmarks.contender import Contender, ratio, take_turns
+from benchmarks.electra_small import TITLE, electra_small
+from benchmarks.matrix_products import step_products
+from benchmarks.table import Table
+
+ROUNDS = 10
+_STEPS = 2  # a turn
+_LIBRARIES = ("tensorflow", "torch")
+_OURS, _TRANSFORMERS, _GARDEN = "kolm", "PyTorch, transformers", "Model Garden, ElectraPretrainer"
+
+
+def run(rounds: int, data: str, work: str) -> list[Table]:
+    """Two tables: float32 with all contenders, bfloat16 without the Model Garden."""
+    return [_table("float32", rounds, {
+        _OURS: "benchmarks.step_ours", _TRANSFORMERS: "benchmarks.step_transformers",
+        _GARDEN: "benchmarks.step_model_garden"}),
+        _table("bfloat16", rounds, {_OURS: "benchmarks.step_ours", _TRANSFORMERS: "benchmarks.step_transformers"})]
+
+
+def _table(precision, rounds, modules):
+    contenders = {name: Contender(module, {"precision": precision, "steps": _STEPS})
+                  for name, module in modules.items()}
+    contenders |= {library: Contender("benchmarks.matrix_products", {"precision": precision, "library": library})
+                   for library in _LIBRARIES}
+    turns = take_turns(contenders, rounds)
+    for contender in contenders.values():
+        contender.close()
+
+    config = electra_small(precision)
+    products = step_products(config)
+    floors = {library: _medians(turns[library]) for library in _LIBRARIES}
+    fastest = [min(both) for both in zip(*floors.values(), strict=True)]
+    floor = sum(product.count * seconds for product, seconds in zip(products, fastest, strict=True))
+    flops = sum(product.flops for product in products)
+    tokens = config.train_batch_size * config.max_seq_length
+
+    steps = {name: [statistics.median(turn) for turn in turns[name]] for name in modules}
+    table = Table(f"{TITLE}, {precision}", ["", "s a step", "tokens/s", "kolm is faster by", "of the floor"])
+    for name in modules:
+        median = statistics.median(second for turn in turns[name] for second in turn)
+        table.rows.append([name, median, tokens / median, ratio(steps[name], steps[_OURS]), median / floor])
+    table.rows.append(["floor: the step's matrix products alone", floor, tokens / floor, None, 1.0])
+    for library in _LIBRARIES:
+        alone = sum(product.count * seconds for product, seconds in zip(products, floors[library], strict=True))
+        table.rows.append([f"  all of them with {library}", alone, tokens / alone, None, alone / floor])
+    if precision == "float32":
+        table.target("faster than transformers", ratio(steps[_TRANSFORMERS], steps[_OURS]), at_least=1.05)
+        table.target("faster than the Model Garden", ratio(steps[_GARDEN], steps[_OURS]), at_least=1.8)
+    table.notes = [
+        f"Medians of {rounds} rounds of {_STEPS} steps, contenders in turn; a ratio is the median of the rounds' ratios.",
+        f"The floor takes each of the {len(products)} kinds of products ({flops / 1e9:,.0f} GFLOP a step, "
+        f"{flops / floor / 1e9:,.0f} GFLOP/s) from the library that was faster at it.",
+    ]
+    table.raw = {"turns": turns, "products": [[*product._asdict().values(), *seconds] for product, *seconds
+                                              in zip(products, *floors.values(), strict=True)]}
+    return table
+
+
+def _medians(turns):
+    """The median over the turns, product by product."""
+    return [statistics.median(seconds) for seconds in zip(*turns, strict=True)]
