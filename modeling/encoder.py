@@ -239,7 +239,8 @@ def _cached(make):
     def lookup(*constants):
         key = (make.__name__, *constants)
         if key not in _kernels:
-            _kernels[key] = fused(make(*constants))
+            made = make(*constants)
+            _kernels[key] = fused(*made) if isinstance(made, tuple) else fused(made)
         return _kernels[key]
     return lookup
 
@@ -266,10 +267,22 @@ def _split_heads(heads):
 def _attention_probs(scale, rate=None):
     def kernel(scores, bias, noise_bytes=None):
         scaled = tf.cast(scores, tf.float32) * scale + bias
-        weights = tf.exp(scaled - tf.reduce_max(scaled, -1, keepdims=True))
-        probs = weights / tf.reduce_sum(weights, -1, keepdims=True)
-        return tf.cast(probs if rate is None else dropped(probs, noise_bytes, rate), scores.dtype)
-    return kernel
+        largest = tf.reduce_max(scaled, -1, keepdims=True)
+        weights = tf.exp(scaled - largest)
+        inverse = 1.0 / tf.reduce_sum(weights, -1, keepdims=True)
+        probs = weights * inverse
+        return tf.cast(probs if rate is None else dropped(probs, noise_bytes, rate), scores.dtype), (largest, inverse)
+
+    def gradient(arguments, saved, result, upstream):
+        # With the row's maximum and sum at hand, one pass for the product and one for the rest.
+        (scores, bias, *noise_bytes), (largest, inverse) = arguments, saved
+        probs = tf.exp(tf.cast(scores, tf.float32) * scale + bias - largest) * inverse
+        upstream = tf.cast(upstream, tf.float32)
+        along = tf.reduce_sum(tf.cast(result, tf.float32) * upstream, -1, keepdims=True)
+        through = upstream if rate is None else dropped(upstream, *noise_bytes, rate)
+        return [tf.cast(probs * (through - along) * scale, scores.dtype), *(None for _ in arguments[1:])]
+
+    return kernel, gradient
 
 
 @_cached
@@ -284,4 +297,11 @@ def _bias_residual_norm(epsilon, rate=None):
 
 @fused
 def _bias_gelu(x, bias):
-    return tf.cast(gelu(tf.cast(x, tf.float32) + bias), x.dtype)
+    return tf.cast(gelu(_plus_bias(tf.cast(x, tf.float32), bias)), x.dtype)
+
+
+@tf.custom_gradient
+def _plus_bias(x, bias):
+    """`[n, size] + [size]`. The bias' gradient is a product with ones: a sum over rows would be fused with
+    what comes before it, and compute that twice."""
+    return x + bias, lambda upstream: (upstream, tf.matmul(tf.ones([1, tf.shape(x)[0]]), upstream)[0])

@@ -11,24 +11,35 @@ recomputing is cheaper than the memory traffic. Inside a function that XLA compi
 import tensorflow as tf
 
 
-def fused(function):
+def fused(function, gradient=None):
     """Compiles `function(*tensors) -> tensor` and its gradient, each into one XLA kernel.
 
     Gradients flow to the floating-point arguments; integer arguments get none. Python numbers must
     not be arguments: close over them.
+
+    Args:
+        function: what to compile.
+        gradient: where automatic differentiation recomputes too much, the gradient by hand:
+            `gradient(arguments, saved, result, upstream) -> [gradient or None]`, and `function`
+            returns `(tensor, saved)`.
     """
     forward = tf.function(function, jit_compile=True, autograph=False)
 
     @tf.function(jit_compile=True, autograph=False)
-    def backward(arguments, upstream):
+    def backward(arguments, saved, result, upstream):
+        if gradient is not None:
+            return gradient(arguments, saved, result, upstream)
         with tf.GradientTape() as tape:
             tape.watch([argument for argument in arguments if argument.dtype.is_floating])
-            result = function(*arguments)
-        return tape.gradient(result, arguments, upstream)
+            again = function(*arguments)
+        return tape.gradient(again, arguments, upstream)
 
     @tf.custom_gradient
     def differentiable(*arguments):
-        return forward(*arguments), lambda upstream: backward(arguments, upstream)
+        if gradient is None:
+            return forward(*arguments), lambda upstream: backward(arguments, None, None, upstream)
+        result, saved = forward(*arguments)
+        return result, lambda upstream: backward(arguments, saved, result, upstream)
 
     def call(*arguments):
         return differentiable(*(tf.convert_to_tensor(argument) for argument in arguments))
