@@ -1,0 +1,56 @@
+"""Reviews whose label a tiny model can learn, in NSMC's files, and the settings it learns them with."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from finetune.config import FinetuneConfig
+from finetune.model import Start
+from finetune.tasks.nsmc import Nsmc
+
+HEADER = "id\tdocument\tlabel\n"
+SETTINGS = FinetuneConfig(
+    max_seq_length=16, train_batch_size=16, eval_batch_size=16, num_train_epochs=3.0, learning_rate=5e-3,
+    dev_share=0.2, embedding_size=16, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+    intermediate_size=64)
+
+
+def write_reviews(path, count, seed):
+    """`count` reviews: three of five syllables come from the label's ten, the others from anywhere."""
+    rng = np.random.default_rng(seed)
+    syllables = [chr(0xAC00 + 28 * i) for i in range(95)]
+    lines = []
+    for number in range(count):
+        label = int(rng.integers(2))
+        marked = rng.choice(syllables[10 * label:10 * label + 10], 3)
+        words = rng.permutation([*marked, *rng.choice(syllables[20:], rng.integers(1, 6))])
+        lines.append(f"{1000 * seed + number}\t{' '.join(words)}\t{label}\n")
+    path.write_text(HEADER + "".join(lines), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def settings():
+    """`settings(learning_rate=…)`: a FinetuneConfig of a run that takes seconds."""
+    return lambda **values: dataclasses.replace(SETTINGS, **values)
+
+
+@pytest.fixture(scope="session")
+def reviews_dir(tmp_path_factory):
+    """A folder with ratings_train.txt (250 reviews) and ratings_test.txt (90)."""
+    directory = tmp_path_factory.mktemp("reviews")
+    write_reviews(directory / "ratings_train.txt", 250, 1)
+    write_reviews(directory / "ratings_test.txt", 90, 2)
+    return str(directory)
+
+
+@pytest.fixture(scope="session")
+def reviews(reviews_dir):
+    """The same as Nsmc reads them."""
+    return Nsmc().splits(reviews_dir, SETTINGS)
+
+
+@pytest.fixture(scope="session")
+def start(tokenizer):
+    """`start(config)`: random weights."""
+    return lambda config: Start(config.encoder(tokenizer.vocab_size), tokenizer, None)

@@ -1,0 +1,95 @@
+"""Inputs are those of transformers' BertTokenizerFast, whatever has to be cut."""
+
+import itertools
+
+import numpy as np
+import pytest
+import transformers
+
+from finetune.features import sequences
+from finetune.tasks.nsmc import Nsmc
+from vocab.tokenizer import Tokenizer
+
+WORDS = ["가", "감 가감", "감감감감 가", "", "가 가 가 가 가", "거 가 " * 9, "가" * 7, "?!", "zzz 가"]
+
+
+@pytest.fixture(scope="module")
+def theirs(tokenizer, tmp_path_factory):
+    """The same vocabulary in transformers."""
+    directory = tmp_path_factory.mktemp("vocabulary")
+    tokenizer.save(str(directory))
+    return transformers.BertTokenizerFast.from_pretrained(str(directory))
+
+
+def assert_same(features, encoded):
+    assert len(features) == len(encoded["input_ids"])
+    for number, (ids, types) in enumerate(zip(encoded["input_ids"], encoded["token_type_ids"], strict=True)):
+        begin, end = features.row_splits[number:number + 2]
+        assert features.input_ids[begin:end].tolist() == ids, number
+        second = features.segment_b[number]
+        assert [int(0 < second <= place) for place in range(end - begin)] == types, number
+        assert features.lengths[number] == len(ids)
+
+
+@pytest.mark.parametrize("max_seq_length", [3, 4, 5, 8, 64])
+def test_single_texts(max_seq_length, tokenizer, theirs):
+    features = sequences(tokenizer, WORDS, None, max_seq_length, {})
+    assert_same(features, theirs(WORDS, truncation=True, max_length=max_seq_length))
+    assert features.lengths.max() == min(max_seq_length, 20)
+    assert (features.segment_b == 0).all() and features.example.tolist() == list(range(len(WORDS)))
+
+
+@pytest.mark.parametrize("max_seq_length", [5, 7, 8, 9, 11, 12, 17, 64])
+def test_pairs_are_cut_as_transformers_cuts_them(max_seq_length, tokenizer, theirs):
+    """But for the odd token of two long texts, which BERT leaves to the first, transformers' Rust to the longer."""
+    pairs = [(first, second) for first, second in itertools.product(WORDS, WORDS) if second]
+    if max_seq_length % 2 == 0:
+        pairs = [pair for pair in pairs if len(theirs.tokenize(pair[0])) > len(theirs.tokenize(pair[1]))]
+    first, second = map(list, zip(*pairs, strict=True))
+    features = sequences(tokenizer, first, second, max_seq_length, {})
+    assert_same(features, theirs(first, second, truncation="longest_first", max_length=max_seq_length))
+
+
+def by_hand(first, second, room):
+    """BERT's loop: one token at a time from the longer text, from the second where both are as long."""
+    while first + second > room:
+        if first > second:
+            first -= 1
+        else:
+            second -= 1
+    return first, second
+
+
+def test_a_pair_loses_a_token_at_a_time_from_the_longer(tokenizer):
+    sizes = list(itertools.product(range(8), range(8)))
+    for room in range(2, 9):
+        features = sequences(tokenizer, ["가 " * a for a, _ in sizes], ["가 " * b for _, b in sizes], room + 3, {})
+        kept = [by_hand(a, b, room) for a, b in sizes]
+        assert (features.segment_b - 2).tolist() == [a for a, _ in kept]
+        assert (features.lengths - features.segment_b - 1).tolist() == [b for _, b in kept]
+
+
+def test_targets_come_along_and_rows_begin_and_end_as_they_must(tokenizer):
+    labels = np.array([4, 5, 6])
+    features = sequences(tokenizer, ["가", "", "가 가 가"], ["", "", "감"], 16, {"label": labels})
+    assert features.targets["label"] is labels
+    assert features.lengths.tolist() == [4, 3, 7]
+    assert features.input_ids[features.row_splits[:-1]].tolist() == [tokenizer.cls_id] * 3
+    assert features.input_ids[features.row_splits[1:] - 1].tolist() == [tokenizer.sep_id] * 3
+    assert features.input_ids.dtype == np.int32
+
+
+def test_real_reviews(real_data, pytestconfig, tmp_path):
+    ours = Tokenizer.load(real_data("vocab/koelectra.txt"))
+    ours.save(str(tmp_path))
+    theirs = transformers.BertTokenizerFast.from_pretrained(str(tmp_path))
+    reviews = Nsmc._read(real_data("nsmc/ratings_test.txt"), 0)
+    texts = [review.document for review in (reviews if pytestconfig.getoption("--all_lines") else reviews[::25])]
+    for max_seq_length in (24, 128):
+        assert_same(sequences(ours, texts, None, max_seq_length, {}),
+                    theirs(texts, truncation=True, max_length=max_seq_length))
+    half = len(texts) // 2
+    first, second = texts[:half], texts[half:2 * half]
+    features = sequences(ours, first, second, 41, {})
+    assert_same(features, theirs(first, second, truncation="longest_first", max_length=41))
+    assert (features.lengths == 41).mean() > 0.2

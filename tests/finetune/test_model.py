@@ -1,0 +1,171 @@
+"""Fine-tuning starts from exactly the weights that pretraining saved, and computes what transformers computes."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+import transformers
+
+from cli import InputError
+from finetune.classification import Classification
+from finetune.model import Start, TaskModel
+from modeling.checkpoint import Checkpoints, write_config
+from modeling.config import EncoderConfig
+from pretrain.bert import Bert
+from pretrain.electra import Electra
+from pretrain.train import train
+from tests.modeling import hugging_face
+
+KIND = Classification(("0", "1", "2"))
+SHAPE = EncoderConfig(vocab_size=100, embedding_size=16, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+                      intermediate_size=64, max_position_embeddings=24)
+
+
+@pytest.fixture(scope="module")
+def electra_dir(data, tiny, tokenizer, tmp_path_factory):
+    """What pretrain/run.py leaves after two steps."""
+    directory = str(tmp_path_factory.mktemp("electra"))
+    train(tiny(num_train_steps=2, num_warmup_steps=1, save_checkpoints_steps=1), data, tokenizer, directory,
+          tf.distribute.get_strategy())
+    return directory
+
+
+@pytest.fixture
+def copied(electra_dir, tmp_path):
+    """A model directory that a test may break."""
+    return shutil.copytree(electra_dir, tmp_path / "model")
+
+
+def test_electra_s_discriminator_is_what_fine_tuning_gets(electra_dir, settings, tiny):
+    start = Start.pretrained(electra_dir, settings(hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.2))
+    assert (start.shape.hidden_dropout_prob, start.shape.attention_probs_dropout_prob) == (0.3, 0.2)
+    model = start.create(KIND, "float32")
+    # An Electra restored by its own names tells discriminator, generator and chance apart.
+    whole = Electra(tiny())
+    tf.train.Checkpoint(model=whole).restore(start.checkpoint).expect_partial()
+    ours, theirs = model.encoder.get_weights(), whole.discriminator.get_weights()
+    assert len(ours) == len(theirs) == 2 * 16 + 7
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(a, b)
+    fresh = TaskModel(start.shape, KIND)
+    assert np.abs(fresh.encoder.get_weights()[0] - ours[0]).max() > 0.01
+    reader = tf.train.load_checkpoint(start.checkpoint)
+    for name, variable in (("embeddings/embeddings.Sword_embeddings", model.encoder.embeddings.word_embeddings),
+                           ("discriminator/embeddings_project/electra.Sembeddings_project.Skernel",
+                            model.encoder.embeddings_project.kernel)):
+        np.testing.assert_array_equal(variable, reader.get_tensor(f"model/{name}/.ATTRIBUTES/VARIABLE_VALUE"))
+    assert start.tokenizer.vocab_size == 200
+
+
+def test_bert_s_encoder_is_what_fine_tuning_gets(settings, tiny, tokenizer, tmp_path):
+    config = tiny(objective="bert")
+    model = Bert(config)
+    hugging_face.randomize(model, seed=4)
+    Checkpoints(str(tmp_path), 1, model=model).save(7)
+    write_config(str(tmp_path), {**config.__dict__})
+    tokenizer.save(str(tmp_path))
+    created = Start.pretrained(str(tmp_path), settings()).create(KIND, "float32")
+    for ours, theirs in zip(created.encoder.get_weights(), model.encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "tanh"])
+def test_logits_are_those_of_transformers(activation):
+    model = TaskModel(SHAPE, Classification(KIND.labels, activation))
+    hugging_face.randomize(model, seed=2)
+    config = hugging_face.config(SHAPE, transformers.ElectraConfig)
+    config.num_labels = 3
+    theirs = transformers.ElectraForSequenceClassification(config).eval()
+    if activation == "tanh":
+        theirs.classifier.activation = torch.nn.Tanh()
+    hugging_face.copy_encoder(model.encoder, theirs.electra)
+    hugging_face.copy_dense(model.head.dense, theirs.classifier.dense)
+    hugging_face.copy_dense(model.head.out_proj, theirs.classifier.out_proj)
+    ids, types, lengths, mask = hugging_face.inputs(6, 16, 100)
+    logits = model({"input_ids": tf.constant(ids, tf.int32), "token_type_ids": tf.constant(types, tf.int32),
+                    "lengths": tf.constant(lengths, tf.int32)})
+    with torch.no_grad():
+        expected = theirs(input_ids=torch.tensor(ids), token_type_ids=torch.tensor(types),
+                          attention_mask=torch.tensor(mask)).logits.numpy()
+    assert logits.shape == (6, 3) and np.ptp(expected) > 0.5
+    assert np.abs(logits.numpy() - expected).max() < 1e-4
+
+
+def test_learning_rates_fall_from_the_head_to_the_embeddings():
+    model = TaskModel(SHAPE, KIND)
+    factors = model.learning_rate_factors(0.8)
+    assert set(factors) == {variable.name.removesuffix(":0") for variable in model.trainable_variables}
+    # ELECTRA's rule: the head 1, the top layer 0.8, each below 0.8 times the one above, the embeddings last.
+    for name, factor in factors.items():
+        depth = (0 if name.startswith("classifier/") else 1 if "/layer_1/" in name else 2 if "/layer_0/" in name else 3)
+        assert factor == pytest.approx(0.8 ** depth), name
+    assert set(np.round(list(factors.values()), 6)) == {1.0, 0.8, 0.64, 0.512}
+
+
+def test_half_precision_leaves_weights_and_logits_in_full(settings, electra_dir):
+    start = Start.pretrained(electra_dir, settings())
+    half, full = start.create(KIND, "bfloat16"), start.create(KIND, "float32")
+    half.set_weights(full.get_weights())
+    ids, types, lengths, _ = hugging_face.inputs(6, 16, 200)
+    batch = {name: tf.constant(value, tf.int32) for name, value in
+             (("input_ids", ids), ("token_type_ids", types), ("lengths", lengths))}
+    assert half.encoder(*batch.values()).dtype == tf.bfloat16
+    assert all(variable.dtype == tf.float32 for variable in half.variables)
+    logits = half(batch)
+    assert logits.dtype == tf.float32
+    difference = np.abs(logits.numpy() - full(batch).numpy()).max()
+    assert 0 < difference < 0.01
+
+
+def test_random_weights_take_their_shape_from_the_settings(settings, tokenizer, tmp_path):
+    tokenizer.save(str(tmp_path))
+    start = Start.random(str(tmp_path / "vocab.txt"), settings(max_seq_length=600))
+    assert start.checkpoint is None and start.tokenizer.fingerprint == tokenizer.fingerprint
+    assert start.shape == EncoderConfig(
+        vocab_size=200, embedding_size=16, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=64, max_position_embeddings=600)
+    assert len(start.create(KIND, "float32").trainable_variables) == 2 * 16 + 7 + 4
+
+
+def spoil(directory, **values):
+    path = directory / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def drop(directory, key):
+    path = directory / "config.json"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != key}))
+
+
+BROKEN = {
+    "no model directory": (lambda d: (d / "config.json").unlink(), "no config.json in it"),
+    "another tool's config": (lambda d: drop(d, "objective"), "config.json: not a config of pretrain/run.py"),
+    "broken config": (lambda d: (d / "config.json").write_text("{"), "config.json: not JSON"),
+    "no checkpoint": (lambda d: shutil.rmtree(d / "checkpoints"), "model: no checkpoint in it yet"),
+    "no vocabulary": (lambda d: (d / "vocab.txt").unlink(), "vocab.txt: no such file"),
+    "too few positions": (lambda d: spoil(d, max_position_embeddings=12),
+                          "max_seq_length 16 is more than the 12 positions of .*--set max_seq_length=12"),
+    "another vocabulary": (lambda d: (d / "vocab.txt").write_text(
+        "\n".join((d / "vocab.txt").read_text().split("\n")[:150])), "vocab.txt has 150 pieces, the checkpoint 200"),
+    "another width": (lambda d: spoil(d, hidden_size=48, intermediate_size=96), "cannot be read as this model"),
+    "bytes of the checkpoint changed": (lambda d: flip(d), "cannot be read as this model"),
+}
+
+
+def flip(directory):
+    path = next((directory / "checkpoints").glob("*.data-*"))
+    path.write_bytes(bytes(255 - byte for byte in path.read_bytes()))
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_start_that_cannot_be_is_said_in_one_line(case, copied, settings):
+    break_it, message = BROKEN[case]
+    for path in list((copied / "checkpoints").glob("step-1.*")):
+        path.unlink()
+    break_it(copied)
+    with pytest.raises(InputError, match=message) as caught:
+        Start.pretrained(str(copied), settings()).create(KIND, "float32")
+    assert "\n" not in str(caught.value)

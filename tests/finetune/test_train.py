@@ -1,0 +1,330 @@
+"""The loop learns, chooses by the dev score, comes back from any crash, and takes PyTorch's steps."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+import transformers
+
+from cli import InputError
+from finetune import batches, train
+from finetune.model import TaskModel
+from finetune.tasks.nsmc import Nsmc
+from modeling.noise import Noise
+from pretrain.optimizer import create_optimizer, create_slots
+from tests.conftest import ROOT
+from tests.modeling import hugging_face
+
+TASK = Nsmc()
+
+
+@pytest.fixture(scope="module")
+def finetune(reviews, settings, start):
+    """`finetune(directory, seed=1, task=…, data=…, key=value…)` -> results, in this process."""
+    def run(directory, seed=1, task=TASK, data=None, **values):
+        config = settings(**values)
+        return train.finetune(task, data or reviews, start(config), config, seed, str(directory),
+                              tf.distribute.get_strategy())
+    return run
+
+
+@pytest.fixture(scope="module")
+def finished(finetune, tmp_path_factory):
+    """(directory, results) of a run that nothing disturbed."""
+    directory = tmp_path_factory.mktemp("finished")
+    return directory, finetune(directory)
+
+
+def rows_of(directory):
+    lines = (directory / "predictions.tsv").read_text(encoding="utf-8").splitlines()
+    return [line.split("\t") for line in lines]
+
+
+def comparable(results):
+    return {key: value for key, value in results.items() if key != "seconds"}
+
+
+def test_it_learns_what_can_be_learnt(finished):
+    _, results = finished
+    assert results["metrics"]["accuracy"] > 90
+    losses = [entry["loss"] for entry in results["history"]]
+    assert losses[0] > 0.3 and losses[-1] < 0.75 * losses[0]
+
+
+def test_scores_are_those_of_the_predictions_file(finished, reviews):
+    directory, results = finished
+    header, *rows = rows_of(directory)
+    assert header == ["id", "label", "prediction", "probability", "document"]
+    assert [(row[0], row[1], row[4]) for row in rows] == [
+        (review.id, str(review.label), review.document) for review in reviews["test"]]
+    truth, said = (np.array([int(row[column]) for row in rows]) for column in (1, 2))
+    sure = np.array([float(row[3]) for row in rows])
+    assert ((sure > 0.5) == (said == 1))[np.abs(sure - 0.5) > 1e-4].all() and sure.std() > 0.1
+    counts = [[int(((truth == i) & (said == j)).sum()) for j in (0, 1)] for i in (0, 1)]
+    f1 = [200 * counts[i][i] / ((truth == i).sum() + (said == i).sum()) for i in (0, 1)]
+    assert results["confusion"] == counts
+    assert results["metrics"]["accuracy"] == pytest.approx(100 * (truth == said).mean())
+    assert results["metrics"]["macro_f1"] == pytest.approx(np.mean(f1))
+    assert results["metrics"]["precision/1"] == pytest.approx(100 * counts[1][1] / (said == 1).sum())
+    assert results["metrics"]["recall/0"] == pytest.approx(100 * counts[0][0] / (truth == 0).sum())
+
+
+def test_results_say_how_they_came_about(finished, reviews):
+    directory, results = finished
+    assert json.loads((directory / "results.json").read_text(encoding="utf-8")) == results
+    assert results["seed"] == 1 and results["task"] == "nsmc" and results["init_checkpoint"] is None
+    assert results["examples"] == {"train": 200, "dev": 50, "test": 90}
+    # 200 rows in batches of 16 are 13 steps an epoch; a tenth of 39 warms up.
+    assert [(entry["epoch"], entry["step"]) for entry in results["history"]] == [(1, 13), (2, 26), (3, 39)]
+    assert (results["config"]["num_train_steps"], results["config"]["num_warmup_steps"]) == (39, 4)
+    assert results["config"]["hidden_size"] == 32 and results["config"]["vocab_size"] == 200
+    assert json.loads((directory / "history.json").read_text(encoding="utf-8"))["epochs"] == results["history"]
+    best = max(entry["dev_accuracy"] for entry in results["history"])
+    assert results["chosen"] == next(entry for entry in results["history"] if entry["dev_accuracy"] == best)
+    assert not (directory / "checkpoints").exists()
+
+
+class Judged(Nsmc):
+    """A task whose dev scores are given, and which keeps what it was asked to score."""
+
+    def __init__(self, *scores):
+        self.scores, self.outputs = scores, []
+
+    def evaluate(self, outputs, examples, features):
+        self.outputs.append(outputs)
+        number = len(self.outputs) - 1
+        return {"accuracy": self.scores[number] if number < len(self.scores) else 0.0}, {}
+
+
+@pytest.mark.parametrize("scores, best", [((50.0, 70.0, 60.0), 2), ((70.0, 70.0, 50.0), 1), ((1.0, 2.0, 3.0), 3)])
+def test_the_earliest_of_the_best_epochs_predicts_the_test_file(scores, best, finetune, reviews, tmp_path):
+    task, dev = Judged(*scores), reviews["train"][:20]
+    results = finetune(tmp_path, task=task, data={"train": reviews["train"][20:100], "dev": dev, "test": dev})
+    assert results["chosen"]["epoch"] == best and results["chosen"]["dev_accuracy"] == scores[best - 1]
+    *epochs, test = task.outputs
+    same = [bool((outputs == test).all()) for outputs in epochs]
+    assert same == [number == best for number in (1, 2, 3)]
+
+
+def test_without_a_dev_share_the_last_epoch_counts(finetune, reviews, tmp_path):
+    data = {"train": reviews["train"][:40], "test": reviews["test"][:20]}
+    results = finetune(tmp_path, data=data, dev_share=0.0, num_train_epochs=1.5)
+    assert results["examples"] == {"train": 40, "dev": 0, "test": 20}
+    # Three steps an epoch, and half of that once more.
+    assert [entry["step"] for entry in results["history"]] == [3, 4]
+    assert results["chosen"] == results["history"][-1] and "dev_accuracy" not in results["chosen"]
+
+
+def test_the_seed_decides_everything(finished, finetune, tmp_path):
+    directory, results = finished
+    assert comparable(finetune(tmp_path / "same")) == comparable(results)
+    assert rows_of(tmp_path / "same") == rows_of(directory)
+    other = finetune(tmp_path / "other", seed=2, num_train_epochs=1.0)
+    assert other["history"][0]["loss"] != results["history"][0]["loss"]
+
+
+class Crash(Exception):
+    pass
+
+
+class Crashing(Nsmc):
+    """A task whose evaluation number `at` (from 1) never ends."""
+
+    def __init__(self, at):
+        self.left = at
+
+    def evaluate(self, outputs, examples, features):
+        self.left -= 1
+        if self.left == 0:
+            raise Crash
+        return super().evaluate(outputs, examples, features)
+
+
+@pytest.mark.parametrize("place", ["in epoch 1", "in epoch 2", "between history and checkpoint", "after the last"])
+def test_cut_off_anywhere_and_run_again_it_ends_the_same(place, finished, finetune, tmp_path, monkeypatch):
+    task = TASK
+    if place == "between history and checkpoint":
+        save = train.Checkpoints.save
+
+        def fail_at_the_second(self, step):
+            if step == 26:
+                raise Crash
+            return save(self, step)
+        monkeypatch.setattr(train.Checkpoints, "save", fail_at_the_second)
+    else:
+        task = Crashing({"in epoch 1": 1, "in epoch 2": 2, "after the last": 4}[place])
+    with pytest.raises(Crash):
+        finetune(tmp_path, task=task)
+    monkeypatch.undo()
+    assert not (tmp_path / "results.json").exists()
+    steps = []
+    make = train.training_step
+    monkeypatch.setattr(train, "training_step", lambda *arguments: counted(make(*arguments), steps))
+    again = finetune(tmp_path)
+    assert len(steps) == {"in epoch 1": 39, "after the last": 0}.get(place, 26)
+    directory, results = finished
+    assert comparable(again) == comparable(results)
+    assert rows_of(tmp_path) == rows_of(directory)
+
+
+def counted(step, calls):
+    def call(batch):
+        calls.append(1)
+        return step(batch)
+    return call
+
+
+def test_a_finished_seed_is_not_run_again(finished, finetune):
+    directory, results = finished
+
+    class Untouched(Nsmc):
+        def features(self, *arguments):
+            raise AssertionError("a finished run made features")
+    before = {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
+    assert finetune(directory, task=Untouched()) == results
+    assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
+
+
+def test_a_loss_that_is_not_a_number_ends_in_one_line(finetune, reviews, tmp_path):
+    data = {"train": reviews["train"][:40], "test": reviews["test"][:20]}
+    with pytest.raises(InputError, match="nsmc, seed 1: the loss is not a number .*learning_rate") as caught:
+        finetune(tmp_path, data=data, learning_rate=1e38)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_compiled_as_a_whole_it_loses_the_same(finished, finetune, tmp_path):
+    _, results = finished
+    whole = finetune(tmp_path, xla="on")
+    assert whole["config"]["xla"] == "on" and results["config"]["xla"] == "auto"
+    # Rounding grows with the steps.
+    for ours, theirs, tolerance in zip(whole["history"], results["history"], (1e-5, 1e-4, 2e-3), strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], abs=tolerance)
+
+
+def test_dev_and_training_shares(settings):
+    rows = list(range(1000))
+    training, dev = train.split_training(rows, settings(dev_share=0.05))
+    assert len(dev) == 50 and sorted(training + dev) == rows
+    assert dev == sorted(dev) and training == sorted(training)
+    # Spread over the file: no tenth of it is without a share.
+    assert set(np.array(dev) // 100) == set(range(10))
+    half, same = train.split_training(rows, settings(dev_share=0.05, train_share=0.5))
+    tenth, _ = train.split_training(rows, settings(dev_share=0.05, train_share=0.1))
+    assert same == dev and len(half) == 475 and len(tenth) == 95
+    assert set(tenth) < set(half) < set(training)
+    assert len(train.split_training(rows[:3], settings(dev_share=0.0, train_share=0.01))[0]) == 1
+    assert train.split_training(rows, settings(dev_share=0.0))[1] == []
+
+
+def torch_twin(model, config):
+    """`ElectraForSequenceClassification` with the weights of a TaskModel."""
+    shape = hugging_face.config(model.encoder.config, transformers.ElectraConfig)
+    shape.num_labels = 2
+    shape.classifier_dropout = 0.0
+    twin = transformers.ElectraForSequenceClassification(shape)
+    pairs = hugging_face.copy_encoder(model.encoder, twin.electra)
+    pairs += hugging_face.copy_dense(model.head.dense, twin.classifier.dense)
+    pairs += hugging_face.copy_dense(model.head.out_proj, twin.classifier.out_proj)
+    return twin, pairs
+
+
+@pytest.mark.parametrize("decay", [1.0, 0.7])
+def test_ten_steps_are_those_of_pytorch(decay, reviews, settings, start):
+    config = settings(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, num_train_steps=10,
+                      num_warmup_steps=3, weight_decay_rate=0.1, layerwise_lr_decay=decay)
+    features = TASK.features(reviews["train"][:96], start(config).tokenizer, config.max_seq_length)
+    model = TaskModel(start(config).shape, TASK.kind)
+    hugging_face.randomize(model, scale=0.1)
+    twin, pairs = torch_twin(model, config)
+    factors = model.learning_rate_factors(decay)
+    optimizer = create_optimizer(config, factors if decay != 1 else None)
+    create_slots(optimizer, model.trainable_variables)
+    step = train.training_step(model, TASK.kind, optimizer, config, 1, tf.distribute.get_strategy())
+
+    def plain(name):
+        return "bias" in name or "LayerNorm" in name
+    # Depths are counted here from the names of the PyTorch model.
+    groups = []
+    for name, parameter in twin.named_parameters():
+        depth = int(name.split("layer.")[1].split(".")[0]) + 1 if "layer." in name else 0 if "electra" in name else 3
+        groups.append({"params": [parameter], "factor": decay ** (3 - depth),
+                       "weight_decay": 0.0 if plain(name) else 0.1})
+    adam = torch.optim.AdamW(groups, lr=1.0, eps=config.adam_epsilon)
+    order = batches.training_order(features, 16, True, 1, 0) * 2
+    losses, expected = [], []
+    for number, batch in enumerate(list(batches.dataset(features, order, 16, 16, True, 0).take(10))):
+        losses.append(float(step(batch)))
+        # A line falls to 0 at step 10; the warm-up climbs from 0 to meet it at step 3.
+        rate = config.learning_rate * min(number / 3 * 0.7, 1 - number / 10)
+        for group in adam.param_groups:
+            group["lr"] = rate * group["factor"]
+        lengths = batch["lengths"].numpy()
+        ids, types = (torch.tensor(batch[name].numpy()).long() for name in ("input_ids", "token_type_ids"))
+        mask = torch.tensor(np.arange(ids.shape[1]) < lengths[:, None]).long()
+        output = twin(input_ids=ids, token_type_ids=types, attention_mask=mask,
+                      labels=torch.tensor(batch["label"].numpy()).long())
+        output.loss.backward()
+        torch.nn.utils.clip_grad_norm_(twin.parameters(), 1.0)
+        adam.step()
+        adam.zero_grad()
+        expected.append(output.loss.item())
+    assert np.ptp(expected) > 0.05
+    np.testing.assert_allclose(losses, expected, atol=1e-4)
+    for variable, parameter, transpose in pairs:
+        ours = variable.numpy().T if transpose else variable.numpy()
+        np.testing.assert_allclose(ours, parameter.detach().numpy(), atol=1e-5, err_msg=variable.name)
+
+
+TWO_REPLICAS = """
+import json, sys
+import tensorflow as tf
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0],
+                                           [tf.config.LogicalDeviceConfiguration()] * 2)
+from finetune.config import FinetuneConfig
+from finetune.model import Start
+from finetune.tasks.nsmc import Nsmc
+from finetune.train import finetune
+from vocab.tokenizer import Tokenizer
+values, data_dir, vocab, output_dir = json.loads(sys.argv[1]), *sys.argv[2:]
+config, tokenizer = FinetuneConfig(**values), Tokenizer.load(vocab)
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+assert strategy.num_replicas_in_sync == 2
+data = {split: rows[:70] for split, rows in Nsmc().splits(data_dir, config).items()}
+finetune(Nsmc(), data, Start(config.encoder(tokenizer.vocab_size), tokenizer, None), config, 1, output_dir, strategy)
+"""
+
+
+def test_two_replicas_take_the_steps_of_one(finetune, settings, reviews, reviews_dir, tokenizer, tmp_path):
+    tokenizer.save(str(tmp_path))
+    # 56 rows: the last batch has 8, all of them on the first replica.
+    one = finetune(tmp_path / "one", data={split: rows[:70] for split, rows in reviews.items()}, num_train_epochs=2.0)
+    values = dataclasses.asdict(settings(num_train_epochs=2.0))
+    process = subprocess.run(
+        [sys.executable, "-c", TWO_REPLICAS, json.dumps(values), reviews_dir, str(tmp_path), str(tmp_path / "two")],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, env={**os.environ, "TF_USE_LEGACY_KERAS": "1"})
+    assert process.returncode == 0, process.stderr[-3000:]
+    two = json.loads((tmp_path / "two" / "results.json").read_text(encoding="utf-8"))
+    assert two["examples"] == one["examples"] == {"train": 56, "dev": 14, "test": 70}
+    for ours, theirs in zip(two["history"], one["history"], strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-4)
+    sure = [[float(row[3]) for row in rows_of(tmp_path / name)[1:]] for name in ("one", "two")]
+    np.testing.assert_allclose(*sure, atol=5e-3)
+
+
+def test_dropout_is_on_while_training_and_off_while_predicting(reviews, settings, start):
+    config = settings(num_train_steps=10, num_warmup_steps=1)
+    features = TASK.features(reviews["train"][:16], start(config).tokenizer, config.max_seq_length)
+    model = TaskModel(start(config).shape, TASK.kind)
+    hugging_face.randomize(model)
+    batch = next(iter(batches.dataset(features, [np.arange(16)], 16, 16, True, 0)))
+    noisy = model(batch, Noise(1, train._DROPOUT, 0, 0)).numpy()
+    assert np.abs(noisy - model(batch).numpy()).max() > 0.01
+    predict = train.prediction(model, config, tf.distribute.get_strategy())
+    np.testing.assert_allclose(predict(features, 0), model(batch).numpy()[np.arange(16)], atol=1e-5)

@@ -1,0 +1,197 @@
+"""Model directories hold nothing half-written, and say in one line what is wrong with them."""
+
+import errno
+import importlib.metadata
+import json
+import os
+import threading
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cli import InputError
+from modeling import checkpoint
+from modeling.checkpoint import Checkpoints
+
+
+def one_line(caught):
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def state(value, size=1000):
+    """Something to save."""
+    return {"weights": tf.Variable(tf.fill([size], float(value))), "step": tf.Variable(value)}
+
+
+def fill(variables, value):
+    for variable in variables.values():
+        variable.assign(tf.cast(tf.fill(variable.shape, value), variable.dtype))
+
+
+def holds(variables, value):
+    return all((variable.numpy() == value).all() for variable in variables.values())
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A directory with checkpoints of the values 1, 2 and 3, of which two were to be kept."""
+    variables = state(0)
+    checkpoints = Checkpoints(str(tmp_path), 2, **variables)
+    for value in (1, 2, 3):
+        fill(variables, value)
+        checkpoints.save(value * 10)
+    return tmp_path
+
+
+def test_json_comes_back_and_people_can_read_it(tmp_path):
+    path = tmp_path / "new" / "folder" / "results.json"
+    checkpoint.write_json(str(path), {"이름": "값", "list": [1, 2.5, None]})
+    text = path.read_text(encoding="utf-8")
+    assert json.loads(text) == {"이름": "값", "list": [1, 2.5, None]}
+    assert '"이름": "값"' in text and text.endswith("}\n")
+    assert os.listdir(path.parent) == ["results.json"]
+
+
+def test_a_reader_sees_the_old_file_or_the_new_one(tmp_path):
+    path = str(tmp_path / "file")
+    contents = [letter * 500_000 for letter in "ab"]
+    checkpoint.write_file(path, contents[0])
+    done = threading.Event()
+
+    def write():
+        for number in range(60):
+            checkpoint.write_file(path, contents[number % 2])
+        done.set()
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = set()
+    while not done.is_set():
+        with open(path) as file:
+            content = file.read()
+        assert content in contents
+        seen.add(content[0])
+    writer.join()
+    assert seen == {"a", "b"}
+
+
+@pytest.mark.parametrize("content", ["text", b"bytes \xff"])
+def test_a_write_that_fails_leaves_the_old_file(content, tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    checkpoint.write_file(str(path), content)
+    before = path.read_bytes()
+    assert before == (content.encode() if isinstance(content, str) else content)
+
+    def fail(*_, **__):
+        raise tf.errors.UnknownError(None, None, "the machine went away")
+    monkeypatch.setattr(tf.io.gfile, "rename", fail)
+    with pytest.raises(tf.errors.UnknownError):
+        checkpoint.write_file(str(path), "other")
+    assert path.read_bytes() == before
+
+
+def test_a_full_disk_is_an_os_error_with_the_file_s_name(tmp_path):
+    path = tmp_path / "file"
+    checkpoint.write_file(str(path), "old")
+    (tmp_path / "file.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError) as caught:
+        checkpoint.write_file(str(path), "new")
+    assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(path)
+    assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize("error", [tf.errors.ResourceExhaustedError(None, None, "x.data; No space left on device"),
+                                   tf.errors.UnknownError(None, None, "pwrite: No space left on device")])
+def test_a_full_disk_while_saving_keeps_the_earlier_checkpoints(error, saved, monkeypatch):
+    variables = state(0)
+    checkpoints = Checkpoints(str(saved), 2, **variables)
+
+    def fail(*_, **__):
+        raise error
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", fail)
+    with pytest.raises(OSError) as caught:
+        checkpoints.save(40)
+    assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(saved / "checkpoints")
+    assert checkpoints.restore() and holds(variables, 3)
+
+
+def test_other_errors_stay_what_they_are():
+    for error in (ValueError("no"), tf.errors.NotFoundError(None, None, "gone"), OSError(errno.EACCES, "denied")):
+        with pytest.raises(type(error)) as caught, checkpoint.disk_full_named("file"):
+            raise error
+        assert caught.value is error
+
+
+def test_config_tells_the_versions_and_comes_back_without_them(tmp_path):
+    values = {"objective": "electra", "num_train_steps": 7, "tpu_name": None}
+    checkpoint.write_config(str(tmp_path), values)
+    written = json.loads((tmp_path / "config.json").read_text())
+    assert written["versions"]["tensorflow"] == tf.__version__
+    assert written["versions"]["tokenizers"] == importlib.metadata.version("tokenizers")
+    assert {"tf_keras", "tensorflow-text", "tf-models-official", "numpy"} < set(written["versions"])
+    assert checkpoint.read_config(str(tmp_path)) == values
+
+
+def test_what_is_no_model_directory_is_said(tmp_path):
+    with pytest.raises(InputError, match="no config.json in it; .*what pretrain/run.py wrote") as caught:
+        checkpoint.read_config(str(tmp_path))
+    assert one_line(caught).startswith(f"{tmp_path}: ")
+    (tmp_path / "config.json").write_text('{"objective": ')
+    with pytest.raises(InputError, match="config.json: not JSON: ") as caught:
+        checkpoint.read_config(str(tmp_path))
+    one_line(caught)
+    with pytest.raises(InputError, match="no checkpoint in it yet") as caught:
+        checkpoint.latest_checkpoint(str(tmp_path))
+    assert one_line(caught).startswith(f"{tmp_path}: ")
+
+
+def test_the_newest_few_are_kept_and_the_newest_comes_back(saved):
+    files = {name for name in os.listdir(saved / "checkpoints") if name.startswith("step-")}
+    assert files == {f"step-{step}.{kind}" for step in (20, 30) for kind in ("index", "data-00000-of-00001")}
+    variables = state(0)
+    checkpoints = Checkpoints(str(saved), 2, **variables)
+    assert checkpoints.latest == checkpoint.latest_checkpoint(str(saved)) == str(saved / "checkpoints" / "step-30")
+    assert checkpoints.restore() and holds(variables, 3)
+    # A second run goes on counting what is kept.
+    fill(variables, 4)
+    assert checkpoints.save(40) == str(saved / "checkpoints" / "step-40")
+    assert sorted(path.stem for path in (saved / "checkpoints").glob("*.index")) == ["step-30", "step-40"]
+
+
+def test_without_a_checkpoint_nothing_is_restored(tmp_path):
+    variables = state(5)
+    checkpoints = Checkpoints(str(tmp_path), 2, **variables)
+    assert checkpoints.latest is None and checkpoints.restore() is False and holds(variables, 5)
+
+
+def test_a_save_that_was_killed_leaves_the_one_before(saved):
+    directory = saved / "checkpoints"
+    (directory / "step-40_temp").mkdir()
+    (directory / "step-40_temp" / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"half")
+    (directory / "step-40.data-00000-of-00001").write_bytes(b"half")
+    variables = state(0)
+    assert Checkpoints(str(saved), 2, **variables).restore() and holds(variables, 3)
+
+
+@pytest.mark.parametrize("suffix", ["data-00000-of-00001", "index"])
+def test_damage_is_said_in_one_line_with_the_path(suffix, saved):
+    path = saved / "checkpoints" / f"step-30.{suffix}"
+    path.write_bytes(bytes(255 - byte for byte in path.read_bytes()))
+    with pytest.raises(InputError, match="step-30: cannot be read as this model") as caught:
+        Checkpoints(str(saved), 2, **state(0)).restore()
+    assert one_line(caught).startswith(str(saved / "checkpoints" / "step-30"))
+
+
+def test_another_model_s_shapes_are_said(saved):
+    with pytest.raises(InputError, match="step-30: cannot be read as this model .*1000") as caught:
+        Checkpoints(str(saved), 2, **state(0, size=999)).restore()
+    one_line(caught)
+
+
+def test_restoring_one_part_leaves_the_others(saved):
+    weights, step = tf.Variable(tf.zeros([1000])), tf.Variable(9)
+    checkpoint.restore(tf.train.Checkpoint(weights=weights),
+                       checkpoint.latest_checkpoint(str(saved))).expect_partial()
+    np.testing.assert_array_equal(weights, np.full(1000, 3.0))
+    assert step.numpy() == 9

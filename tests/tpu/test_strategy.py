@@ -1,0 +1,134 @@
+"""From a name and a machine to a strategy; a wrong name is said at once and in one line."""
+
+import ctypes
+import socket
+
+import pytest
+import tensorflow as tf
+
+from cli import InputError
+from tpu import strategy
+
+
+def refused(name, **options):
+    with pytest.raises(InputError) as caught:
+        strategy.create_strategy(name, **options)
+    message = str(caught.value)
+    assert message.startswith(f"--tpu_name {name}: ") and "\n" not in message
+    return message
+
+
+@pytest.fixture
+def devices(monkeypatch):
+    """`devices("GPU", "GPU")`: this machine has these beside its CPU."""
+    def pretend(*kinds):
+        def listed(kind=None):
+            return [name for name in ("CPU", *kinds) if kind in (None, name)]
+        monkeypatch.setattr(tf.config, "list_physical_devices", listed)
+        monkeypatch.setattr(tf.config, "list_logical_devices", listed)
+    return pretend
+
+
+@pytest.mark.parametrize("name", ["nonsense", "grpc://127.0.0.1:1", "grpc://no-port", "grpc://:", "grpc://", "local"])
+def test_a_wrong_name_is_one_line(name, monkeypatch):
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setattr(strategy.glob, "glob", lambda pattern: [])
+    assert "--tpu_name" in refused(name).split(": ", 1)[1]
+
+
+def test_each_kind_of_name_has_its_own_reason(monkeypatch):
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setattr(strategy.glob, "glob", lambda pattern: [])
+    assert "this machine has no TPU chips (no /dev/accel*)" in refused("local")
+    assert "nothing answers at that address" in refused("grpc://127.0.0.1:1")
+    monkeypatch.setattr(strategy, "_answers", lambda host, port: False)
+    assert "can be looked up on a Google Cloud machine" in refused("my-tpu")
+
+
+def test_nothing_is_asked_without_a_limit_of_seconds(monkeypatch):
+    asked = []
+
+    def connect(address, timeout=None):
+        asked.append((address, timeout))
+        raise TimeoutError
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    refused("grpc://10.0.0.9:8470")
+    refused("my-tpu")
+    assert [address for address, _ in asked] == [("10.0.0.9", 8470), ("metadata.google.internal", 80)]
+    assert all(0 < timeout <= 10 for _, timeout in asked)
+
+
+@pytest.mark.parametrize("error", [ValueError("first\nsecond"), tf.errors.NotFoundError(None, None, "first\nsecond"),
+                                   RuntimeError("first"), OSError("first")])
+def test_what_the_tpu_client_raises_becomes_one_line(error, monkeypatch):
+    given = []
+
+    def resolver(**arguments):
+        given.append(arguments)
+        raise error
+    monkeypatch.setattr(tf.distribute.cluster_resolver, "TPUClusterResolver", resolver)
+    monkeypatch.setattr(strategy, "_answers", lambda host, port: True)
+    message = refused("my-tpu", tpu_zone="asia-east1-c", gcp_project="")
+    assert "cannot use this TPU (" in message and "first" in message and "second" not in message
+    assert given == [{"tpu": "my-tpu", "zone": "asia-east1-c", "project": None}]
+
+
+def test_a_tpu_that_answers_is_connected_to_and_started(monkeypatch):
+    calls = []
+
+    class Resolver:
+        def __init__(self, tpu, zone, project):
+            calls.append(("resolver", tpu))
+    monkeypatch.setattr(tf.distribute.cluster_resolver, "TPUClusterResolver", Resolver)
+    monkeypatch.setattr(tf.config, "experimental_connect_to_cluster", lambda resolver: calls.append("connect"))
+    monkeypatch.setattr(tf.tpu.experimental, "initialize_tpu_system", lambda resolver: calls.append("initialize"))
+    monkeypatch.setattr(tf.distribute, "TPUStrategy", lambda resolver: "the strategy")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        name = f"grpc://127.0.0.1:{server.getsockname()[1]}"
+        assert strategy.create_strategy(name) == "the strategy"
+    assert calls == [("resolver", name), "connect", "initialize"]
+    # A TPU VM's own chips need no cluster.
+    calls.clear()
+    monkeypatch.setattr(strategy.glob, "glob", lambda pattern: ["/dev/accel0"] if "accel" in pattern else [])
+    assert strategy.create_strategy("local") == "the strategy"
+    assert calls == [("resolver", "local"), "initialize"]
+
+
+def test_without_a_name_and_gpus_it_is_this_cpu(devices):
+    devices()
+    made = strategy.create_strategy()
+    assert made.num_replicas_in_sync == 1 and not isinstance(made, tf.distribute.MirroredStrategy)
+    assert strategy.describe(made) == "1 CPU (one device)"
+    assert not strategy.compiles_whole_step(made)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_gpus_are_all_used_and_grow_their_memory(count, devices, monkeypatch):
+    devices(*["GPU"] * count)
+    grown = []
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, grow: grown.append((gpu, grow)))
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda: "all of them")
+    made = strategy.create_strategy()
+    assert (made == "all of them") == (count == 2)
+    assert grown == [("GPU", True)] * count
+
+
+@pytest.mark.parametrize("kind", ["GPU", "TPU"])
+def test_accelerators_are_described_and_compile_the_whole_step(kind, devices):
+    devices(kind, kind)
+
+    class SomeStrategy:
+        num_replicas_in_sync = 2
+    assert strategy.describe(SomeStrategy()) == f"2 {kind}s (SomeStrategy)"
+    assert strategy.describe(tf.distribute.get_strategy()) == f"1 {kind} (one device)"
+    assert strategy.compiles_whole_step(SomeStrategy())
+
+
+@pytest.mark.parametrize("library", [OSError, AttributeError])
+def test_another_c_library_is_no_obstacle(library, devices, monkeypatch):
+    def load(name):
+        raise library
+    devices()
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    assert strategy.create_strategy().num_replicas_in_sync == 1
