@@ -36,12 +36,13 @@ def dataset(features: Features, order: list[np.ndarray], size: int, max_seq_leng
 
     Each is a dict: input_ids int32 [size, length], token_type_ids int32 [size, length],
     lengths int32 [size], weights float32 [size], index int32 [size] (the row's number, -1 for a
-    filler), row int32 [size], and the features' targets.
+    filler), row int32 [size], the features' targets, and their token targets [size, length].
     """
     ids = tf.constant(features.input_ids)
     splits = tf.constant(features.row_splits, tf.int32)
     segment_b = tf.constant(features.segment_b)
     targets = {name: tf.constant(value) for name, value in features.targets.items()}
+    token_targets = {name: tf.constant(value) for name, value in features.token_targets.items()}
     rows = tf.data.Dataset.from_tensor_slices(tf.ragged.constant(order, dtype=tf.int32, row_splits_dtype=tf.int64)
                                               if order else tf.zeros([0, 0], tf.int32))
     choices = [length for length in PADDED_LENGTHS if length < max_seq_length] + [max_seq_length]
@@ -56,7 +57,8 @@ def dataset(features: Features, order: list[np.ndarray], size: int, max_seq_leng
         padded = tf.gather(choices, tf.searchsorted(choices, longest[None])[0]) if by_length else max_seq_length
         column = tf.range(padded)[None, :]
         inside = column < lengths[:, None]
-        input_ids = tf.where(inside, tf.gather(ids, tf.where(inside, starts[:, None] + column, 0)), pad_id)
+        places = tf.where(inside, starts[:, None] + column, 0)
+        input_ids = tf.where(inside, tf.gather(ids, places), pad_id)
         second = tf.gather(segment_b, index)[:, None]
         return {
             "input_ids": tf.ensure_shape(input_ids, [size, None if by_length else max_seq_length]),
@@ -66,6 +68,7 @@ def dataset(features: Features, order: list[np.ndarray], size: int, max_seq_leng
             "index": tf.where(real, index, -1),
             "row": tf.range(size),
             **{name: tf.gather(value, index) for name, value in targets.items()},
+            **{name: tf.where(inside, tf.gather(value, places), -1) for name, value in token_targets.items()},
         }
 
     return rows.map(batch, num_parallel_calls=2, deterministic=True).prefetch(8)

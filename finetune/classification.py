@@ -21,13 +21,18 @@ class Classification:
 
     labels: tuple[str, ...]
     activation: str = "gelu"
+    per_token = False
 
     def head(self, config: EncoderConfig):
         """The layer `head(hidden, noise) -> logits [batch, labels]`."""
         return ClassificationHead(config, len(self.labels), self.activation, name="classifier")
 
+    def counts(self, batch):
+        """How many predictions each row has, of which the loss is the mean: float32 [batch]."""
+        return tf.ones_like(batch["weights"])
+
     def losses(self, logits, batch):
-        """Cross-entropy of each row: float32 [batch]."""
+        """Cross-entropy of each row, summed over its predictions: float32 [batch]."""
         return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch["label"], logits=logits)
 
     def predictions(self, logits: np.ndarray) -> np.ndarray:

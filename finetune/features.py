@@ -16,6 +16,7 @@ class Features:
         segment_b: int32 [n], where the second segment begins; 0 without one.
         targets: name -> array [n, …], what the loss reads.
         example: int32 [n], the number of the example that each input is from.
+        token_targets: name -> array [total], targets of single tokens, as `input_ids` has them; -1 stands in padding.
     """
 
     input_ids: np.ndarray
@@ -23,6 +24,7 @@ class Features:
     segment_b: np.ndarray
     targets: dict[str, np.ndarray]
     example: np.ndarray
+    token_targets: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.segment_b)

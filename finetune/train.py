@@ -87,7 +87,7 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
     history = [entry for entry in _read_history(history_path) if entry["step"] <= step]
 
     train_step = training_step(model, task.kind, optimizer, config, seed, strategy)
-    predict = prediction(model, config, strategy)
+    predict = prediction(model, task.kind, config, strategy)
     best_weights = os.path.join(output_dir, "best", "weights")
 
     with cli.progress(steps, f"{task.name} seed {seed}", "step", initial=step) as bar:
@@ -155,7 +155,7 @@ def training_step(model: TaskModel, kind, optimizer, config, seed: int, strategy
         context = tf.distribute.get_replica_context()
         reduce = (lambda x: context.all_reduce(tf.distribute.ReduceOp.SUM, x)) \
             if strategy.num_replicas_in_sync > 1 else (lambda x: x)
-        count = tf.maximum(reduce(tf.reduce_sum(batch["weights"])), 1.0)
+        count = tf.maximum(reduce(tf.reduce_sum(kind.counts(batch) * batch["weights"])), 1.0)
         grads, loss = gradients(batch, optimizer.iterations, count)
         grads = reduce(grads)
         if config.precision == "float16":
@@ -172,8 +172,11 @@ def training_step(model: TaskModel, kind, optimizer, config, seed: int, strategy
     return step
 
 
-def prediction(model: TaskModel, config, strategy):
-    """`predict(features, pad_id) -> outputs of every row, in order`."""
+def prediction(model: TaskModel, kind, config, strategy):
+    """`predict(features, pad_id)`: the kind's predictions for every row, in order.
+
+    A kind that is `per_token` predicts for all tokens one after another, as `features.input_ids` has them.
+    """
     whole = config.xla == "on" or config.xla == "auto" and compiles_whole_step(strategy)
     forward = tf.function(lambda batch: (model(batch), batch["index"]), jit_compile=whole or None, autograph=False,
                           reduce_retracing=True)
@@ -192,10 +195,16 @@ def prediction(model: TaskModel, config, strategy):
             for value, index in zip(strategy.experimental_local_results(values),
                                     strategy.experimental_local_results(indices), strict=True):
                 value, index = value.numpy(), index.numpy()
+                value, index = value[index >= 0], index[index >= 0]
+                if kind.per_token:
+                    column = np.arange(value.shape[1])
+                    inside = column < features.lengths[index][:, None]
+                    value, index = value[inside], (features.row_splits[index][:, None] + column)[inside]
                 if outputs is None:
-                    outputs = np.zeros([len(features), *value.shape[1:]], value.dtype)
-                outputs[index[index >= 0]] = value[index >= 0]
-        return outputs
+                    size = len(features.input_ids) if kind.per_token else len(features)
+                    outputs = np.zeros([size, *value.shape[1:]], value.dtype)
+                outputs[index] = value
+        return kind.predictions(outputs)
 
     return predict
 

@@ -32,6 +32,11 @@ def gelu(x):
     return 0.5 * x * (1.0 + tf.math.erf(x * 0.7071067811865476))
 
 
+def column_sums(x):
+    """`[n, size]` -> `[size]`. As a product: a fused sum would compute what comes before it a second time."""
+    return tf.matmul(tf.ones([1, tf.shape(x)[0]], x.dtype), x)[0]
+
+
 def sizes(x) -> list:
     """The sizes of a tensor: ints where they are static, else scalars."""
     dynamic = tf.shape(x)
@@ -158,9 +163,9 @@ class TransformerLayer(Layer):
         scores = tf.matmul(query, key, transpose_b=True)
         scale = (config.hidden_size // heads) ** -0.5
         if noise is None or not rate:
-            probs = _attention_probs(scale)(scores, bias)
+            probs, *_ = _attention_probs(scale)(scores, bias)
         else:
-            probs = _attention_probs(scale, rate)(scores, bias, noise.bytes([batch, heads, seq_len, seq_len]))
+            probs, *_ = _attention_probs(scale, rate)(scores, bias, noise.bytes([batch, heads, seq_len, seq_len]))
         context = tf.transpose(tf.matmul(probs, value), [0, 2, 1, 3])
         return tf.reshape(context, [-1, config.hidden_size])
 
@@ -271,7 +276,7 @@ def _attention_probs(scale, rate=None):
         weights = tf.exp(scaled - largest)
         inverse = 1.0 / tf.reduce_sum(weights, -1, keepdims=True)
         probs = weights * inverse
-        return tf.cast(probs if rate is None else dropped(probs, noise_bytes, rate), scores.dtype), (largest, inverse)
+        return tf.cast(probs if rate is None else dropped(probs, noise_bytes, rate), scores.dtype), largest, inverse
 
     def gradient(arguments, saved, result, upstream):
         # With the row's maximum and sum at hand, one pass for the product and one for the rest.
@@ -302,6 +307,4 @@ def _bias_gelu(x, bias):
 
 @tf.custom_gradient
 def _plus_bias(x, bias):
-    """`[n, size] + [size]`. The bias' gradient is a product with ones: a sum over rows would be fused with
-    what comes before it, and compute that twice."""
-    return x + bias, lambda upstream: (upstream, tf.matmul(tf.ones([1, tf.shape(x)[0]]), upstream)[0])
+    return x + bias, lambda upstream: (upstream, column_sums(upstream))

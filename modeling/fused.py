@@ -19,9 +19,9 @@ def fused(function, gradient=None):
 
     Args:
         function: what to compile.
-        gradient: where automatic differentiation recomputes too much, the gradient by hand:
-            `gradient(arguments, saved, result, upstream) -> [gradient or None]`, and `function`
-            returns `(tensor, saved)`.
+        gradient: where automatic differentiation recomputes too much, the gradient by hand. `function`
+            then returns `(tensor, *saved)`, and so does what is returned; no gradient flows through
+            what is saved. `gradient(arguments, saved, result, upstream) -> [gradient or None]`.
     """
     forward = tf.function(function, jit_compile=True, autograph=False)
 
@@ -38,8 +38,8 @@ def fused(function, gradient=None):
     def differentiable(*arguments):
         if gradient is None:
             return forward(*arguments), lambda upstream: backward(arguments, None, None, upstream)
-        result, saved = forward(*arguments)
-        return result, lambda upstream: backward(arguments, saved, result, upstream)
+        result, *saved = forward(*arguments)
+        return (result, *saved), lambda upstream, *_: backward(arguments, saved, result, upstream)
 
     def call(*arguments):
         return differentiable(*(tf.convert_to_tensor(argument) for argument in arguments))

@@ -1,13 +1,16 @@
 """What sits on the encoder: predicting masked tokens, telling replaced ones, pooling a sequence."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from modeling.config import EncoderConfig
-from modeling.encoder import Dense, Layer, LayerNorm, gelu, normalized, sizes
+from modeling.encoder import Dense, Layer, LayerNorm, column_sums, gelu, normalized, sizes
 from modeling.fused import fused
 from modeling.noise import dropped
 
 _SAMPLE_BLOCK = 128  # entries of the vocabulary that are sampled from together
+_IMPOSSIBLE = -1e30  # a logit without any probability
 
 
 class MaskedLMHead(Layer):
@@ -93,34 +96,55 @@ def at_positions(hidden, positions):
     return tf.gather(tf.reshape(hidden, [-1, size]), tf.reshape(rows + positions, [-1]))
 
 
-@fused
-def masked_lm_loss(product, output_bias, labels):
-    """Cross-entropy of each row, in float32.
+class MaskedLM(NamedTuple):
+    """What the vocabulary's logits tell at each masked place.
+
+    Attributes:
+        losses: float32 `[n]`, cross-entropy.
+        is_most_likely: float32 `[n]`, 1 where no token is likelier than the label.
+        block_sums: float32 `[n, blocks]`, the unnormalized probabilities of each block of the vocabulary.
+    """
+
+    losses: tf.Tensor
+    is_most_likely: tf.Tensor
+    block_sums: tf.Tensor
+
+
+def masked_lm(product, output_bias, labels) -> MaskedLM:
+    """Loss, accuracy, and what sampling starts from, in two passes over the logits.
 
     Args:
         product: `[n, vocab_size]`, as `MaskedLMHead` returns it.
         output_bias: `[vocab_size]`.
         labels: int32 `[n]`.
-
-    Returns:
-        `[n]`.
     """
+    losses, _, is_most_likely, block_sums = _masked_lm(product, output_bias, labels)
+    return MaskedLM(losses, is_most_likely, block_sums)
+
+
+def _masked_lm_forward(product, output_bias, labels):
     logits = tf.cast(product, tf.float32) + output_bias
-    largest = tf.stop_gradient(tf.reduce_max(logits, -1, keepdims=True))
-    normalizer = tf.math.log(tf.reduce_sum(tf.exp(logits - largest), -1)) + largest[:, 0]
-    is_label = tf.range(logits.shape[-1])[None, :] == labels[:, None]
-    return normalizer - tf.reduce_sum(tf.where(is_label, logits, 0.0), -1)
+    largest = tf.reduce_max(logits, -1)
+    weights = tf.exp(logits - largest[:, None])
+    weights = tf.pad(weights, [[0, 0], [0, -logits.shape[-1] % _SAMPLE_BLOCK]])
+    block_sums = tf.reduce_sum(tf.reshape(weights, [-1, weights.shape[-1] // _SAMPLE_BLOCK, _SAMPLE_BLOCK]), -1)
+    normalizer = tf.math.log(tf.reduce_sum(block_sums, -1)) + largest
+    of_label = tf.cast(tf.gather(product, labels, batch_dims=1), tf.float32) + tf.gather(output_bias, labels)
+    return normalizer - of_label, normalizer, tf.cast(of_label >= largest, tf.float32), block_sums
 
 
-@fused
-def is_most_likely(product, output_bias, labels):
-    """`[n, vocab_size]`, `[vocab_size]`, int32 `[n]` -> bool `[n]`: no token is likelier than the label."""
-    logits = tf.cast(product, tf.float32) + output_bias
-    is_label = tf.range(logits.shape[-1])[None, :] == labels[:, None]
-    return tf.reduce_max(logits, -1) <= tf.reduce_max(tf.where(is_label, logits, -1e30), -1)
+def _masked_lm_gradient(arguments, saved, result, upstream):
+    (product, output_bias, labels), (normalizer, *_) = arguments, saved
+    probs = tf.exp(tf.cast(product, tf.float32) + output_bias - normalizer[:, None])
+    is_label = tf.range(product.shape[-1])[None, :] == labels[:, None]
+    gradient = (probs - tf.cast(is_label, tf.float32)) * upstream[:, None]
+    return [tf.cast(gradient, product.dtype), column_sums(gradient), None]
 
 
-def sample_tokens(product, output_bias, labels, uniforms, temperature=1.0, disallow_correct=False):
+_masked_lm = fused(_masked_lm_forward, _masked_lm_gradient)
+
+
+def sample_tokens(product, output_bias, labels, uniforms, temperature=1.0, disallow_correct=False, block_sums=None):
     """Draws a token of each row from softmax(logits / temperature). No gradient flows.
 
     By inverting the distribution function on two levels, first a block of the vocabulary, then an
@@ -133,23 +157,41 @@ def sample_tokens(product, output_bias, labels, uniforms, temperature=1.0, disal
         uniforms: float32 `[n, 2]` in [0, 1).
         temperature: divides the logits.
         disallow_correct: never draw the true token.
+        block_sums: as `masked_lm` returns them, which saves a pass at temperature 1 with all tokens allowed.
 
     Returns:
         int32 `[n]`.
     """
+    def logits_at(product, output_bias, labels, columns):
+        """float32 `[n, k]` at columns `[n, k]`, which may lie beyond the vocabulary."""
+        inside = tf.minimum(columns, product.shape[-1] - 1)
+        logits = tf.cast(tf.gather(product, inside, batch_dims=1), tf.float32) + tf.gather(output_bias, inside)
+        allowed = columns < product.shape[-1]
+        if disallow_correct:
+            allowed &= columns != labels[:, None]
+        return tf.where(allowed, logits / temperature, _IMPOSSIBLE)
+
     @fused
-    def sample(product, output_bias, labels, uniforms):
-        size = product.shape[-1]
+    def sums(product, output_bias, labels):
         logits = (tf.cast(product, tf.float32) + output_bias) / temperature
         if disallow_correct:
-            logits = tf.where(tf.range(size)[None, :] == labels[:, None], -1e30, logits)
+            logits = tf.where(tf.range(product.shape[-1])[None, :] == labels[:, None], _IMPOSSIBLE, logits)
         weights = tf.exp(logits - tf.reduce_max(logits, -1, keepdims=True))
-        weights = tf.pad(weights, [[0, 0], [0, -size % _SAMPLE_BLOCK]])
-        weights = tf.reshape(weights, [-1, weights.shape[-1] // _SAMPLE_BLOCK, _SAMPLE_BLOCK])
-        block = _draw(tf.reduce_sum(weights, -1), uniforms[:, 0])
-        return block * _SAMPLE_BLOCK + _draw(tf.gather(weights, block, batch_dims=1), uniforms[:, 1])
+        weights = tf.pad(weights, [[0, 0], [0, -weights.shape[-1] % _SAMPLE_BLOCK]])
+        return tf.reduce_sum(tf.reshape(weights, [-1, weights.shape[-1] // _SAMPLE_BLOCK, _SAMPLE_BLOCK]), -1)
 
-    return sample(*(tf.stop_gradient(x) for x in (product, output_bias, labels, uniforms)))
+    @fused
+    def draw(product, output_bias, labels, uniforms, block_sums):
+        block = _draw(block_sums, uniforms[:, 0])
+        columns = block[:, None] * _SAMPLE_BLOCK + tf.range(_SAMPLE_BLOCK)
+        logits = logits_at(product, output_bias, labels, columns)
+        weights = tf.exp(logits - tf.reduce_max(logits, -1, keepdims=True))
+        return block * _SAMPLE_BLOCK + _draw(weights, uniforms[:, 1])
+
+    product, output_bias, labels, uniforms = (tf.stop_gradient(x) for x in (product, output_bias, labels, uniforms))
+    if block_sums is None or temperature != 1.0 or disallow_correct:
+        block_sums = sums(product, output_bias, labels)
+    return draw(product, output_bias, labels, uniforms, tf.stop_gradient(block_sums))
 
 
 def _draw(weights, uniform):

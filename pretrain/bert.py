@@ -4,7 +4,7 @@ import tensorflow as tf
 import tf_keras
 
 from modeling.encoder import Dense, Encoder
-from modeling.heads import MaskedLMHead, Pooler, at_positions, is_most_likely, masked_lm_loss
+from modeling.heads import MaskedLMHead, Pooler, at_positions, masked_lm
 from modeling.noise import Noise
 from pretrain import sentence_order
 
@@ -52,9 +52,9 @@ class Bert(tf_keras.Model):
         labels = tf.reshape(tf.gather(batch["input_ids"], positions, batch_dims=1), [-1])
         hidden = self.encoder(batch["masked_ids"], batch["token_type_ids"], batch["lengths"], noise)
         product = self.head(at_positions(hidden, positions), self.encoder.embeddings.word_embeddings)
-        losses = {"mlm": tf.reduce_sum(masked_lm_loss(product, self.head.output_bias, labels) * weights)}
-        predicted = tf.cast(is_most_likely(product, self.head.output_bias, labels), tf.float32)
-        measures = {"mlm_accuracy": (tf.reduce_sum(predicted * weights), tf.reduce_sum(weights))}
+        lm = masked_lm(product, self.head.output_bias, labels)
+        losses = {"mlm": tf.reduce_sum(lm.losses * weights)}
+        measures = {"mlm_accuracy": (tf.reduce_sum(lm.is_most_likely * weights), tf.reduce_sum(weights))}
         if self.config.sentence_order:
             logits = self.order_head(self.pooler(hidden))
             truth, pairs = tf.maximum(batch["sentence_order"], 0), _pair_weights(batch)

@@ -8,8 +8,7 @@ from modeling.heads import (
     DiscriminatorHead,
     MaskedLMHead,
     at_positions,
-    is_most_likely,
-    masked_lm_loss,
+    masked_lm,
     sample_tokens,
 )
 from modeling.noise import Noise
@@ -66,10 +65,11 @@ class Electra(tf_keras.Model):
         hidden = at_positions(self.generator(batch["masked_ids"], types, lengths, noise), positions)
         product = self.generator_head(hidden, self.embeddings.word_embeddings)
         bias = self.generator_head.output_bias
-        mlm_loss = masked_lm_loss(product, bias, labels)
+        lm = masked_lm(product, bias, labels)
 
         uniforms = tf.reshape(sampling.uniform([size, positions.shape[1], 2]), [-1, 2])
-        sampled = sample_tokens(product, bias, labels, uniforms, config.temperature, config.disallow_correct)
+        sampled = sample_tokens(product, bias, labels, uniforms, config.temperature, config.disallow_correct,
+                                lm.block_sums)
         corrupted = replace(input_ids, positions, tf.where(weights > 0, sampled, labels))
 
         logits = self.discriminator_head(self.discriminator(corrupted, types, lengths, noise))
@@ -79,13 +79,12 @@ class Electra(tf_keras.Model):
         truth = tf.cast(is_replaced, tf.float32)
         disc_loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=truth, logits=logits) * real
 
-        losses = {"mlm": tf.reduce_sum(mlm_loss * weights), "disc": tf.reduce_sum(disc_loss)}
+        losses = {"mlm": tf.reduce_sum(lm.losses * weights), "disc": tf.reduce_sum(disc_loss)}
         said = tf.cast(logits > 0, tf.float32) * real
         right = tf.cast((logits > 0) == is_replaced, tf.float32) * real
         hits, masked = tf.reduce_sum(said * truth), tf.reduce_sum(weights)
-        predicted = tf.cast(is_most_likely(product, bias, labels), tf.float32)
         measures = {
-            "mlm_accuracy": (tf.reduce_sum(predicted * weights), masked),
+            "mlm_accuracy": (tf.reduce_sum(lm.is_most_likely * weights), masked),
             "disc_accuracy": (tf.reduce_sum(right), tf.reduce_sum(real)),
             "disc_precision": (hits, tf.reduce_sum(said)),
             "disc_recall": (hits, tf.reduce_sum(truth * real)),

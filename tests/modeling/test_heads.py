@@ -65,7 +65,7 @@ def test_masked_lm_loss_and_its_gradients_are_torch_cross_entropy():
     inputs = [tf.constant(product), tf.constant(bias)]
     with tf.GradientTape() as tape:
         tape.watch(inputs)
-        losses = heads.masked_lm_loss(*inputs, tf.constant(labels, tf.int32))
+        losses = heads.masked_lm(*inputs, tf.constant(labels, tf.int32)).losses
         total = tf.reduce_sum(losses * weights)
     gradients = tape.gradient(total, inputs)
     theirs = [torch.tensor(product, requires_grad=True), torch.tensor(bias, requires_grad=True)]
@@ -77,14 +77,14 @@ def test_masked_lm_loss_and_its_gradients_are_torch_cross_entropy():
 
 
 def test_masked_lm_loss_stands_huge_logits():
-    loss = heads.masked_lm_loss(tf.constant([[1e4, 0.0, -1e4]] * 2), tf.zeros([3]), tf.constant([0, 2]))
+    loss = heads.masked_lm(tf.constant([[1e4, 0.0, -1e4]] * 2), tf.zeros([3]), tf.constant([0, 2])).losses
     np.testing.assert_allclose(loss, [0.0, 2e4])
 
 
 def test_is_most_likely():
     product = tf.constant([[1.0, 3.0, 2.0], [1.0, 3.0, 2.0], [0.0, 0.0, -1.0], [-9.0, -8.0, -7.0]])
     bias = tf.constant([0.0, 0.0, 2.0])
-    assert heads.is_most_likely(product, bias, tf.constant([2, 1, 2, 0])).numpy().tolist() == [True, False, True, False]
+    assert heads.masked_lm(product, bias, tf.constant([2, 1, 2, 0])).is_most_likely.numpy().tolist() == [1, 0, 1, 0]
 
 
 def test_at_positions_gathers_from_each_row():

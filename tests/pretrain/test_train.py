@@ -1,5 +1,7 @@
 """The training step against PyTorch, step by step; the loop: what it reports, keeps, stops for, and compiles to."""
 
+import dataclasses
+import errno
 import json
 import os
 import subprocess
@@ -8,15 +10,19 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 import torch
 
 from cli import InputError
-from modeling.checkpoint import read_config
-from pretrain import batches, metrics, train
+from modeling.checkpoint import latest_checkpoint, read_config
+from pretrain import batches, metrics, records, train
+from pretrain.config import PretrainConfig
+from pretrain.examples import Examples
 from pretrain.optimizer import create_optimizer, create_slots
 from tests.conftest import ROOT
 from tests.modeling import hugging_face
 from tests.pretrain import reference
+from vocab.tokenizer import Tokenizer
 
 NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 
@@ -25,7 +31,7 @@ NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 def begin(data, tokenizer):
     """`begin(config)` -> (model, optimizer, step function, iterator of batches), without the loop around them."""
     def build(config, randomize=True):
-        tf.keras.utils.set_random_seed(config.seed)
+        tf_keras.utils.set_random_seed(config.seed)
         model = train.OBJECTIVES[config.objective](config)
         if randomize:
             hugging_face.randomize(model)
@@ -69,7 +75,7 @@ class Lamb:
                 parameter.copy_(torch.tensor(weights - learning_rate * change))
 
 
-def test_ten_steps_of_electra_with_adamw_are_those_of_pytorch(begin, tiny, data, tokenizer):
+def test_ten_steps_of_electra_with_adamw_are_those_of_pytorch(begin, tiny):
     config = tiny(**NO_DROPOUT, learning_rate=5e-3, weight_decay_rate=0.1)
     model, optimizer, step, stream = begin(config)
     theirs = reference.Electra(model, config)
@@ -94,20 +100,317 @@ def test_ten_steps_of_electra_with_adamw_are_those_of_pytorch(begin, tiny, data,
             group["lr"] = reference.learning_rate(config, number)
         torch_optimizer.step()
     assert max(norms) > 1
-    for ours, parameter, transpose in hugging_face.copy_encoder(model.discriminator, theirs.discriminator.electra)[:4]:
-        assert ours.shape == (parameter.T if transpose else parameter).shape
 
 
-def test_ten_steps_of_bert_with_lamb_are_those_of_autograd_and_numpy(begin, tiny, data, tokenizer):
+def test_ten_steps_of_bert_with_lamb_are_those_of_autograd_and_numpy(begin, tiny):
     config = tiny(objective="bert", optimizer="lamb", **NO_DROPOUT, learning_rate=2e-2, weight_decay_rate=0.1)
     model, _, step, stream = begin(config)
     theirs, lamb = reference.Bert(model, config), Lamb(0.1, 1e-6)
     again = begin(config)[3]
-    first = losses_of(reports_of(step, stream, 10), model)
-    for number, (mlm, order) in enumerate(first):
+    for number, (mlm, order) in enumerate(losses_of(reports_of(step, stream, 10), model)):
         losses, _ = theirs(next(again), number)
         assert mlm == pytest.approx(losses["mlm"].item(), abs=1e-4), number
         assert order == pytest.approx(losses["sentence_order"].item(), abs=1e-4), number
         gradients, _ = reference.gradients(theirs, theirs.loss(losses))
         used = [(name, parameter) for name, parameter in theirs.named_parameters() if name in gradients]
         lamb.update(used, gradients, reference.learning_rate(config, number))
+
+
+@pytest.fixture(scope="module")
+def echoes(tokenizer, tmp_path_factory):
+    """Records `a a a a [SEP] B B B B`, a and B from 4 tokens each: what is masked, replaced or swapped can be told."""
+    directory, rng = str(tmp_path_factory.mktemp("echoes")), np.random.default_rng(0)
+    rows, seconds = [], []
+    for number in range(600):
+        a, b = rng.integers(4, 7, 2)
+        rows.append([2, *[rng.integers(10, 14)] * a, 3, *[rng.integers(14, 18)] * b, 3])
+        seconds.append(a + 2 if number % 3 else 0)
+    examples = Examples(np.concatenate(rows).astype(np.int32), np.cumsum([0] + [len(row) for row in rows]),
+                        np.array(seconds, np.int32), 0)
+    size = records.write_shard(os.path.join(directory, records.shard_name(0)), examples)
+    tokenizer.save(directory)
+    records.write_json(os.path.join(directory, "index.json"), {
+        "format": 1, "max_seq_length": 16, "vocab_size": tokenizer.vocab_size, "examples": len(rows),
+        "tokenizer_fingerprint": tokenizer.fingerprint,
+        "shards": [{"file": records.shard_name(0), "examples": len(rows), "bytes": size}]})
+    return directory
+
+
+@pytest.fixture(scope="module")
+def trained(echoes, tokenizer, tiny, tmp_path_factory):
+    """`trained(objective)` -> (directory of a run with everything on, what `train` returned); trained once."""
+    directories = {}
+
+    def run(objective, precision="float32"):
+        if (objective, precision) not in directories:
+            directory = str(tmp_path_factory.mktemp(objective) / "model")
+            config = tiny(objective=objective, precision=precision, train_batch_size=32, learning_rate=3e-3,
+                          num_train_steps=320, num_warmup_steps=20,
+                          save_checkpoints_steps=70, keep_checkpoint_max=2, eval_steps=150, log_steps=40)
+            held_out = train.train(config, echoes, tokenizer, directory, tf.distribute.get_strategy())
+            directories[objective, precision] = directory, held_out
+        return directories[objective, precision]
+    return run
+
+
+LOSSES = {"electra": {"mlm_loss", "disc_loss"}, "bert": {"mlm_loss", "sentence_order_loss"}}
+MEASURES = {"electra": {"mlm_accuracy", "disc_accuracy", "disc_precision", "disc_recall", "replaced_share"},
+            "bert": {"mlm_accuracy", "sentence_order_accuracy"}}
+
+
+@pytest.mark.parametrize("objective", ["electra", "bert"])
+def test_reports_hold_every_promised_number(trained, objective):
+    directory, held_out = trained(objective)
+    lines = metrics.read(directory)
+    training = [line for line in lines if line["split"] == "train"]
+    evaluations = [line for line in lines if line["split"] == "eval"]
+    # A report every 40 steps and with every checkpoint.
+    assert [line["step"] for line in training] == [40, 70, 80, 120, 140, 160, 200, 210, 240, 280, 320]
+    assert [line["step"] for line in evaluations] == [150, 300, 320]
+    expected = LOSSES[objective] | MEASURES[objective] | {"loss"}
+    for line in training:
+        assert set(line) == expected | {"step", "split", "gradient_norm", "learning_rate", "tokens_per_second", "mfu"}
+        assert 0 < line["mfu"] < 1 and line["tokens_per_second"] > 0 and line["gradient_norm"] > 0
+    for line in evaluations:
+        assert set(line) == expected | {"step", "split"}
+    for line in lines:
+        assert all(0 <= line[name] <= 1 for name in MEASURES[objective])
+        weights = (1.0, 50.0) if objective == "electra" else (1.0, 1.0)
+        parts = [line[name] for name in ("mlm_loss", "disc_loss" if objective == "electra" else "sentence_order_loss")]
+        assert line["loss"] == pytest.approx(np.dot(weights, parts), rel=1e-6)
+    assert held_out == {name: value for name, value in evaluations[-1].items() if name not in ("step", "split")}
+
+
+@pytest.mark.parametrize("objective, precision", [
+    ("electra", "float32"), ("bert", "float32"), ("electra", "bfloat16"), ("bert", "float16")])
+def test_what_can_be_learnt_is_learnt(trained, objective, precision):
+    lines = metrics.read(trained(objective, precision)[0])
+    training = [line for line in lines if line["split"] == "train"]
+    evaluations = [line for line in lines if line["split"] == "eval"]
+    first, last = training[0], training[-1]
+    assert last["mlm_loss"] < 0.5 * first["mlm_loss"] and evaluations[-1]["mlm_loss"] < 0.5 * first["mlm_loss"]
+    if objective == "electra":
+        assert last["disc_loss"] < 0.65 * first["disc_loss"] and evaluations[-1]["disc_loss"] < 0.7 * first["disc_loss"]
+        assert last["disc_precision"] > 0.7 and last["disc_accuracy"] > 1 - last["replaced_share"] + 0.005
+    else:
+        # Without a look at the other tokens a quarter is right, and half of the orders.
+        assert last["mlm_accuracy"] > 0.8 and evaluations[-1]["mlm_accuracy"] > 0.6
+        assert last["sentence_order_accuracy"] > 0.9 and evaluations[-1]["sentence_order_accuracy"] > 0.9
+
+
+def test_the_learning_rate_reported_is_that_of_the_last_step(trained):
+    training = [line for line in metrics.read(trained("electra")[0]) if line["split"] == "train"]
+    for line in training:
+        assert line["learning_rate"] == pytest.approx(3e-3 * (1 - (line["step"] - 1) / 320), rel=1e-5)
+
+
+@pytest.mark.parametrize("objective", ["electra", "bert"])
+def test_a_model_directory_holds_curves_vocabulary_config_and_the_newest_checkpoints(trained, tokenizer, objective):
+    directory, _ = trained(objective)
+    image = tf.io.decode_png(tf.io.read_file(os.path.join(directory, "curves.png"))).numpy()
+    assert image.shape[0] > 300 and image.std() > 5
+    names = sorted(name for name in os.listdir(os.path.join(directory, "checkpoints")) if name.endswith(".index"))
+    assert names == ["step-280.index", "step-320.index"]
+    assert Tokenizer.load(directory).fingerprint == tokenizer.fingerprint
+    values = read_config(directory)
+    assert values["objective"] == objective and values["num_train_steps"] == 320
+    assert not [name for name in os.listdir(directory) if name.endswith(".partial")]
+    for split in ("train", "eval"):
+        assert os.listdir(os.path.join(directory, "tensorboard", split))
+
+
+def test_a_finished_run_is_left_as_it_is(trained, echoes, tokenizer):
+    directory, _ = trained("electra")
+    before = metrics.read(directory)
+    config = PretrainConfig(**read_config(directory))
+    train.train(config, echoes, tokenizer, directory, tf.distribute.get_strategy())
+    assert metrics.read(directory) == before
+
+
+def test_the_checkpoint_holds_the_model_that_was_evaluated(trained, echoes, tokenizer):
+    directory, held_out = trained("bert")
+    config = PretrainConfig(**read_config(directory))
+    model = train.OBJECTIVES["bert"](config)
+    tf.train.Checkpoint(model=model).restore(latest_checkpoint(directory)).expect_partial()
+    corpus = batches.Corpus.open(echoes, config.eval_examples)
+    evaluate = train.evaluation(model, config, tf.distribute.get_strategy(), corpus, tokenizer)
+    assert evaluate() == pytest.approx(held_out, rel=1e-5)
+    assert evaluate() == evaluate()
+
+
+@pytest.mark.parametrize("objective", ["electra", "bert"])
+def test_xla_compiles_the_whole_step_to_the_same_losses(begin, tiny, objective):
+    results = {}
+    for xla in ("off", "on"):
+        config = tiny(objective=objective, xla=xla)  # with dropout
+        model, _, step, stream = begin(config)
+        results[xla] = reports_of(step, stream, 4)
+    for off, on in zip(results["off"], results["on"], strict=True):
+        assert on == pytest.approx(off, rel=1e-4, abs=1e-4)
+    assert losses_of(results["on"], model)[:, 0].std() > 0.01
+
+
+def test_a_step_that_overflows_float16_is_skipped_and_the_scale_halved(begin, tiny):
+    model, optimizer, step, stream = begin(tiny(precision="float16", train_batch_size=32))
+    reports_of(step, stream, 2)
+    before, scale = [variable.numpy() for variable in model.trainable_variables], 2.0**30
+    optimizer._loss_scale.current_loss_scale.assign(scale)
+    skipped = reports_of(step, stream, 1, first=2)[0]
+    assert float(optimizer.loss_scale) == scale / 2
+    for variable, value in zip(model.trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    assert skipped["gradient_norm"] == 0 and np.isfinite(skipped["disc_loss"])
+    optimizer._loss_scale.current_loss_scale.assign(2.0**10)
+    assert reports_of(step, stream, 1, first=3)[0]["gradient_norm"] > 0
+    assert any((variable.numpy() != value).any()
+               for variable, value in zip(model.trainable_variables, before, strict=True))
+
+
+TWO_REPLICAS = """
+import sys
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from pretrain.config import PretrainConfig
+from pretrain.train import train
+from vocab.tokenizer import Tokenizer
+data, directory, *settings = sys.argv[1:]
+mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+for objective in ("electra", "bert"):
+    order = "sentence_order=" + ("true" if objective == "bert" else "false")
+    config = PretrainConfig.load(None, [*settings, "objective=" + objective, order])
+    for strategy in (tf.distribute.get_strategy(), mirrored):
+        train(config, data, Tokenizer.load(data), f"{directory}/{objective}-{strategy.num_replicas_in_sync}", strategy)
+"""
+
+
+def test_two_replicas_take_the_steps_of_one(data, tiny, tmp_path):
+    config = dataclasses.asdict(tiny(num_train_steps=5, log_steps=1, learning_rate=5e-3, embedding_size=32))
+    settings = [f"{key}={json.dumps(value) if not isinstance(value, str) else value}" for key, value in config.items()]
+    process = subprocess.run([sys.executable, "-c", TWO_REPLICAS, data, str(tmp_path), *settings], cwd=ROOT,
+                             capture_output=True, text=True, timeout=600,
+                             env={**os.environ, "TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"})
+    assert process.returncode == 0, process.stderr[-3000:]
+    for objective in ("electra", "bert"):
+        one, two = (metrics.read(str(tmp_path / f"{objective}-{count}")) for count in (1, 2))
+        assert len(one) == len(two) == 6
+        for line, other in zip(one, two, strict=True):
+            for values in (line, other):
+                values.pop("tokens_per_second", None), values.pop("mfu", None)
+            assert line.pop("gradient_norm", 0) == pytest.approx(other.pop("gradient_norm", 0), rel=1e-3)
+            assert line.pop("split") == other.pop("split")
+            assert line.pop("loss") == pytest.approx(other.pop("loss"), rel=1e-4)
+            assert line == pytest.approx(other, abs=1e-4)
+
+
+def test_a_run_that_diverges_stops_and_names_the_step_and_the_last_good_checkpoint(
+        data, tokenizer, tiny, tmp_path, monkeypatch):
+    made = train.training_step
+
+    def breaking(model, *arguments):
+        step = made(model, *arguments)
+
+        def broken(batch, number):
+            if int(number) == 6:
+                model.embeddings.word_embeddings.assign(model.embeddings.word_embeddings * np.nan)
+            return step(batch, number)
+        return broken
+
+    monkeypatch.setattr(train, "training_step", breaking)
+    directory = str(tmp_path / "model")
+    config = tiny(save_checkpoints_steps=3, log_steps=2)
+    with pytest.raises(InputError, match=r"the loss is nan within the 2 steps before step 8 .*"
+                                         r"last good checkpoint: \S*step-6\. Try a lower learning_rate"):
+        train.train(config, data, tokenizer, directory, tf.distribute.get_strategy())
+    assert [line["step"] for line in metrics.read(directory) if line["split"] == "train"] == [2, 3, 4, 6]
+    assert latest_checkpoint(directory).endswith("step-6")
+    weights = tf.train.load_checkpoint(latest_checkpoint(directory))
+    for name in weights.get_variable_to_shape_map():
+        value = weights.get_tensor(name)
+        assert not isinstance(value, np.ndarray) or value.dtype.kind != "f" or np.isfinite(value).all()
+
+
+def test_a_loss_far_above_chance_stops_the_run_before_it_is_saved(data, tokenizer, tiny, tmp_path):
+    config = tiny(objective="bert", optimizer="lamb", learning_rate=1e4, num_warmup_steps=1, save_checkpoints_steps=5)
+    with pytest.raises(InputError, match=r"chance is 6\.0\); last good checkpoint: none yet"):
+        train.train(config, data, tokenizer, str(tmp_path / "model"), tf.distribute.get_strategy())
+    assert not os.path.exists(tmp_path / "model" / "checkpoints" / "checkpoint")
+
+
+@pytest.mark.parametrize("values, message", [
+    (dict(vocab_size=300), "the vocabulary has 200 pieces, the config says vocab_size 300; use --set vocab_size=200"),
+    (dict(train_batch_size=500), "examples are fewer than one batch of 500"),
+    (dict(max_seq_length=12), "records of length 1[56] do not fit max_seq_length 12"),
+], ids=["vocabulary", "batch", "length"])
+def test_data_that_do_not_fit_the_config_are_refused(data, tokenizer, tiny, tmp_path, values, message):
+    with pytest.raises(InputError, match=message):
+        train.train(tiny(**values), data, tokenizer, str(tmp_path / "model"), tf.distribute.get_strategy())
+    assert not os.path.exists(tmp_path / "model")
+
+
+def test_records_of_another_vocabulary_are_refused(data, tokenizer, tiny, tmp_path):
+    other = Tokenizer([*tokenizer.vocab[:-1], "##다른"])
+    with pytest.raises(InputError, match="the records were made with another vocabulary"):
+        train.train(tiny(), data, other, str(tmp_path / "model"), tf.distribute.get_strategy())
+
+
+def test_a_batch_that_the_replicas_cannot_share_is_refused(data, tokenizer, tiny, tmp_path):
+    class Three:
+        num_replicas_in_sync = 3
+    with pytest.raises(InputError, match="train_batch_size 8 is not a multiple of the 3 replicas"):
+        train.train(tiny(), data, tokenizer, str(tmp_path), Three())
+
+
+def test_a_directory_of_another_run_is_refused_and_left_alone(tokenizer, tiny, tmp_path):
+    directory = str(tmp_path / "model")
+    train.claim_directory(directory, tiny(), tokenizer)
+    before = read_config(directory)
+    for change, key in ((dict(learning_rate=2e-3), "learning_rate is 0.001 there and 0.002 now"),
+                        (dict(objective="bert", embedding_size=32), "objective is 'electra' there and 'bert' now"),
+                        (dict(seed=1), "seed is 42 there and 1 now")):
+        with pytest.raises(InputError, match=key + r"; .* use another --model_dir"):
+            train.claim_directory(directory, tiny(**change), tokenizer)
+    other = Tokenizer([*tokenizer.vocab[:-1], "##다른"])
+    with pytest.raises(InputError, match="vocab.txt is another vocabulary than the records'"):
+        train.claim_directory(directory, tiny(), other)
+    assert read_config(directory) == before
+    # How often to save or report may change.
+    train.claim_directory(directory, tiny(save_checkpoints_steps=7, log_steps=3, notes="second part"), tokenizer)
+    assert read_config(directory)["log_steps"] == 3
+
+
+def test_a_record_damaged_in_place_is_named(make_records, tokenizer, tiny, tmp_path):
+    data = make_records(tmp_path / "records", [40, 40], max_seq_length=15)
+    shard = tmp_path / "records" / records.shard_name(1)
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    shard.write_bytes(content)
+    with pytest.raises(InputError, match=r"shard-00001\.tfrecord: corrupt after record \d+"):
+        train.train(tiny(num_train_steps=30), data, tokenizer, str(tmp_path / "model"), tf.distribute.get_strategy())
+
+
+def test_a_full_disk_is_an_error_that_names_the_file(data, tokenizer, tiny, tmp_path):
+    directory = tmp_path / "model"
+    directory.mkdir()
+    os.symlink("/dev/full", directory / "metrics.jsonl.partial")
+    with pytest.raises(OSError) as error:
+        train.train(tiny(), data, tokenizer, str(directory), tf.distribute.get_strategy())
+    assert error.value.errno == errno.ENOSPC and error.value.filename == str(directory / "metrics.jsonl")
+
+
+def test_a_disk_that_fills_up_while_saving_leaves_the_earlier_checkpoints(data, tokenizer, tiny, tmp_path, monkeypatch):
+    save = tf.train.CheckpointManager.save
+
+    def full(self, checkpoint_number):
+        if checkpoint_number > 6:
+            raise tf.errors.ResourceExhaustedError(None, None, "step-9.data; No space left on device")
+        return save(self, checkpoint_number=checkpoint_number)
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", full)
+    directory = str(tmp_path / "model")
+    with pytest.raises(OSError) as error:
+        train.train(tiny(save_checkpoints_steps=3), data, tokenizer, directory, tf.distribute.get_strategy())
+    assert error.value.errno == errno.ENOSPC and error.value.filename.endswith("checkpoints")
+    assert latest_checkpoint(directory).endswith("step-6")
+    monkeypatch.undo()
+    train.train(tiny(save_checkpoints_steps=3), data, tokenizer, directory, tf.distribute.get_strategy())
+    assert latest_checkpoint(directory).endswith("step-10")

@@ -1,0 +1,60 @@
+"""The settings of fine-tuning: the shipped config, overrides, and values that cannot be."""
+
+import dataclasses
+import json
+
+import pytest
+
+from cli import InputError
+from finetune.config import FinetuneConfig
+from finetune.tasks import TASKS
+from modeling.config import MODEL_SIZES
+
+
+def test_every_task_has_a_config_of_its_name():
+    for name, task in TASKS.items():
+        config = FinetuneConfig.load(name)
+        assert task.name == name and config.num_train_epochs > 0 and config.num_train_steps is None
+
+
+def test_nsmc_has_koelectra_s_settings():
+    config = FinetuneConfig.load("nsmc")
+    # monologg/KoELECTRA, finetune/config/nsmc/koelectra-base.json.
+    assert (config.max_seq_length, config.train_batch_size, config.learning_rate, config.num_train_epochs) == (
+        128, 32, 5e-5, 5.0)
+    assert 0 < config.dev_share < 1
+
+
+def test_overrides_come_over_the_file_and_the_file_over_the_defaults(tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"learning_rate": 1, "train_batch_size": 8}))
+    config = FinetuneConfig.load(str(path), ["train_batch_size=4", "hidden_size=64"])
+    assert config == dataclasses.replace(FinetuneConfig(), learning_rate=1.0, train_batch_size=4, hidden_size=64)
+
+
+@pytest.mark.parametrize("override, reason", [
+    ("max_seq_length=0", "max_seq_length must be greater than 0, not 0"),
+    ("train_batch_size=-1", "train_batch_size must be greater than 0, not -1"),
+    ("eval_batch_size=0", "eval_batch_size must be greater than 0, not 0"),
+    ("num_train_epochs=0", "num_train_epochs must be greater than 0, not 0"),
+    ("learning_rate=0", "learning_rate must be greater than 0, not 0"),
+    ("dev_share=1", r"dev_share must be in \[0, 1\), train_share in \(0, 1\]"),
+    ("dev_share=-0.1", "dev_share must be in"), ("train_share=0", "dev_share must be in"),
+    ("train_share=1.5", "dev_share must be in"), ("optimizer=sgd", "optimizer must be one of adamw, lamb"),
+    ("precision=float8", "precision must be one of float32, bfloat16, float16"),
+    ("model_size=huge", "model_size must be one of small, base, large"), ("xla=maybe", "xla must be one of auto, on"),
+    ("epochs=3", "unknown key 'epochs'; the closest valid key is 'num_train_epochs'")])
+def test_values_that_cannot_be_are_one_line(override, reason):
+    with pytest.raises(InputError, match=reason) as caught:
+        FinetuneConfig.load("nsmc", [override])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_shape_is_a_named_size_with_changes():
+    config = FinetuneConfig.load("nsmc", ["model_size=base", "num_hidden_layers=3", "hidden_dropout_prob=0.2"])
+    shape = config.encoder(77)
+    expected = {**MODEL_SIZES["base"], "num_hidden_layers": 3}
+    assert {key: getattr(shape, key) for key in expected} == expected
+    assert shape.vocab_size == 77 and shape.hidden_dropout_prob == 0.2 and shape.attention_probs_dropout_prob == 0.1
+    assert shape.max_position_embeddings == 512
+    assert FinetuneConfig.load("nsmc", ["max_seq_length=700"]).encoder(77).max_position_embeddings == 700

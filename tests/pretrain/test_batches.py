@@ -1,0 +1,206 @@
+"""Which example comes when, and how it is masked, depends on (records, config, step) and on nothing else."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pretrain import batches
+
+SIZES = [13, 29, 7, 22, 18, 11]
+
+
+@pytest.fixture(scope="module")
+def directory(make_records, tmp_path_factory):
+    return make_records(tmp_path_factory.mktemp("six"), SIZES, max_seq_length=15)
+
+
+@pytest.fixture(autouse=True)
+def two_shards_a_block(monkeypatch):
+    monkeypatch.setattr(batches, "READERS", 2)
+
+
+@pytest.fixture
+def config(tiny):
+    return tiny(train_batch_size=8, eval_examples=9)
+
+
+def first(corpus, config, tokenizer, count, first_step=0):
+    """The first batches from a step on, in NumPy."""
+    stream = batches.training_batches(corpus, config, tokenizer, first_step)
+    return [{name: value.numpy() for name, value in batch.items()} for batch in itertools.islice(stream, count)]
+
+
+def joined(made, name):
+    return np.concatenate([batch[name] for batch in made])
+
+
+def rows_by_number(made, example_numbers, names=("masked_ids", "masked_positions", "masked_weights")):
+    """(number, visit) -> the row's values, the visit being how often the number came before."""
+    rows, visits = {}, {}
+    for batch in made:
+        for row, number in enumerate(example_numbers(batch["input_ids"])):
+            visit = visits[number] = visits.get(number, -1) + 1
+            rows[number, visit] = [batch[name][row] for name in names]
+    return rows
+
+
+def test_an_epoch_visits_every_training_example_once(directory, config, tokenizer, example_numbers):
+    corpus = batches.Corpus.open(directory, config.eval_examples)
+    held_out = set(held_out_numbers(corpus))
+    size = corpus.training_examples
+    assert size == sum(SIZES) - 9 and len(held_out) == 9
+    numbers = example_numbers(joined(first(corpus, config, tokenizer, 3 * size // 8 + 1), "input_ids"))
+    epochs = [numbers[start:start + size].tolist() for start in range(0, 3 * size, size)]
+    for epoch in epochs:
+        assert sorted(epoch) == sorted(set(range(sum(SIZES))) - held_out)
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+
+
+def held_out_numbers(corpus):
+    starts = np.cumsum([0, *corpus.examples])
+    return [start + i for start, count in zip(starts, corpus.held_out, strict=False) for i in range(count)]
+
+
+def test_examples_are_shuffled_within_a_block_and_shards_over_blocks(directory, config, tokenizer, example_numbers):
+    corpus = batches.Corpus.open(directory, 0)
+    numbers = example_numbers(joined(first(corpus, config, tokenizer, 25), "input_ids"))
+    starts = np.cumsum([0, *SIZES])
+    shards = np.searchsorted(starts, numbers, side="right") - 1
+    orders = []
+    for epoch in range(2):
+        place, order = epoch * 100, corpus.shard_order(config.seed, epoch)
+        orders.append(order.tolist())
+        for block in (order[:2], order[2:4], order[4:]):
+            size = sum(SIZES[shard] for shard in block)
+            inside = shards[place:place + size]
+            assert set(inside) == set(block)
+            # Mixed: far more changes from one shard to the other than if they came one after another.
+            assert np.count_nonzero(np.diff(inside)) > 4
+            place += size
+    assert orders[0] != orders[1] and sorted(orders[0]) == list(range(6))
+
+
+@pytest.mark.parametrize("step", [1, 2, 5, 11, 12, 13, 23, 24, 40])
+def test_starting_at_a_step_gives_the_batches_of_the_whole_stream(directory, tiny, tokenizer, step):
+    # 91 examples an epoch in batches of 8: most of these steps lie inside blocks, some run over an epoch's end.
+    config = tiny(objective="bert", train_batch_size=8, eval_examples=9)
+    corpus = batches.Corpus.open(directory, config.eval_examples)
+    whole = first(corpus, config, tokenizer, step + 2)[step:]
+    for ours, expected in zip(first(corpus, config, tokenizer, 2, first_step=step), whole, strict=True):
+        assert ours.keys() == expected.keys()
+        for name, value in expected.items():
+            np.testing.assert_array_equal(ours[name], value, err_msg=name)
+
+
+def test_locate_counts_blocks_and_places(directory):
+    corpus = batches.Corpus.open(directory, 9)
+    counts = (corpus.examples - corpus.held_out)
+    expected = [(epoch * 3 + block, place) for epoch in range(3)
+                for block in range(3)
+                for place in range(counts[corpus.shard_order(5, epoch)[2 * block:2 * block + 2]].sum())]
+    assert [corpus.locate(5, position) for position in range(len(expected))] == expected
+
+
+def test_held_out_examples_come_from_every_shard_and_the_same_every_time(
+        directory, config, tokenizer, example_numbers):
+    corpus = batches.Corpus.open(directory, 9)
+    assert corpus.held_out.sum() == 9 and (corpus.held_out <= np.ceil(np.array(SIZES) * 0.09)).all()
+    runs = [list(batches.evaluation_batches(corpus, config, tokenizer)) for _ in range(2)]
+    for one, other in zip(*runs, strict=True):
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+    lengths = np.concatenate([batch["lengths"] for batch in runs[0]])
+    ids = np.concatenate([batch["input_ids"] for batch in runs[0]])
+    assert example_numbers(ids[lengths > 0]).tolist() == held_out_numbers(corpus)
+    # The last batch is filled with rows that count for nothing.
+    assert lengths.tolist()[9:] == [0] * 7
+    empty = {name: np.concatenate([batch[name] for batch in runs[0]])[9:] for name in runs[0][0]}
+    assert not empty["input_ids"].any() and not empty["masked_weights"].any() and (empty["sentence_order"] == -1).all()
+
+
+def test_at_most_a_tenth_is_held_out(directory, make_records, tmp_path):
+    assert batches.Corpus.open(directory, 1000).held_out.sum() == 10
+    assert batches.Corpus.open(directory, 0).held_out.sum() == 0
+    few = batches.Corpus.open(make_records(tmp_path, [4, 5], max_seq_length=15), 2000)
+    assert few.held_out.sum() == 0 and few.training_examples == 9
+
+
+def test_another_visit_masks_anew_and_the_same_visit_the_same(directory, config, tokenizer, example_numbers):
+    corpus = batches.Corpus.open(directory, 0)
+    rows = rows_by_number(first(corpus, config, tokenizer, 25), example_numbers)
+    again = rows_by_number(first(corpus, config, tokenizer, 25), example_numbers)
+    changed = 0
+    for number in range(100):
+        for visit in (0, 1):
+            for one, other in zip(rows[number, visit], again[number, visit], strict=True):
+                np.testing.assert_array_equal(one, other)
+        changed += any((one != other).any() for one, other in zip(rows[number, 0], rows[number, 1], strict=True))
+    assert changed > 80
+
+
+def test_a_mask_does_not_depend_on_the_batch_the_place_in_it_or_the_block(
+        directory, config, tokenizer, example_numbers, monkeypatch):
+    corpus = batches.Corpus.open(directory, 0)
+    small = rows_by_number(first(corpus, config, tokenizer, 25), example_numbers)
+    large = dataclasses.replace(config, train_batch_size=25)
+    other = rows_by_number(first(corpus, large, tokenizer, 8), example_numbers)
+    monkeypatch.setattr(batches, "READERS", 3)
+    mixed = rows_by_number(first(corpus, large, tokenizer, 8), example_numbers)
+    for key, row in small.items():
+        for rows in (other, mixed):
+            for value, expected in zip(rows[key], row, strict=True):
+                np.testing.assert_array_equal(value, expected)
+    assert len(small) == 200
+
+
+def test_another_seed_gives_another_order_and_other_masks(directory, config, tokenizer, example_numbers):
+    corpus = batches.Corpus.open(directory, 0)
+    one, other = (first(corpus, dataclasses.replace(config, seed=seed), tokenizer, 12) for seed in (1, 2))
+    assert example_numbers(joined(one, "input_ids")).tolist() != example_numbers(joined(other, "input_ids")).tolist()
+    one, other = rows_by_number(one, example_numbers), rows_by_number(other, example_numbers)
+    common = one.keys() & other.keys()
+    assert len(common) > 80
+    assert sum((one[key][0] != other[key][0]).any() for key in common) > 0.6 * len(common)
+
+
+def test_rows_are_the_records_with_masks_where_the_positions_say(directory, tiny, tokenizer, example_numbers):
+    config = tiny(objective="bert", train_batch_size=8, eval_examples=0)
+    corpus = batches.Corpus.open(directory, 0)
+    stored = {}
+    for path in corpus.paths:
+        for record in tf.data.TFRecordDataset(path):
+            features = tf.train.Example.FromString(record.numpy()).features.feature
+            ids, second = list(features["input_ids"].int64_list.value), features["segment_b"].int64_list.value[0]
+            stored[int(example_numbers([ids])[0])] = ids, second
+    by_tokens = {tuple(sorted(ids)): value for value in stored.values() for ids in [value[0]]}
+    seen = set()
+    for batch in first(corpus, config, tokenizer, 12):
+        np.testing.assert_array_equal(batch["row"], np.arange(8))
+        for row in range(8):
+            length, order = batch["lengths"][row], batch["sentence_order"][row]
+            ids, types = batch["input_ids"][row].tolist(), batch["token_type_ids"][row].tolist()
+            original, second = by_tokens[tuple(sorted(ids[:length]))]
+            seen.add((second > 0, int(order)))
+            assert ids[length:] == [0] * (16 - length)
+            if order == 1:  # [CLS] B [SEP] A [SEP]
+                b_length = len(original) - second - 1
+                assert ids[:length] == [2, *original[second:-1], 3, *original[1:second - 1], 3]
+                begin = b_length + 2
+            else:
+                assert ids[:length] == original and (order == 0) == (second > 0)
+                begin = second or length
+            assert types == [int(begin <= place < length) for place in range(16)]
+            chosen = batch["masked_positions"][row][batch["masked_weights"][row] > 0]
+            changed = np.flatnonzero(batch["masked_ids"][row] != batch["input_ids"][row])
+            assert set(changed) <= set(chosen) and len(chosen) >= 1 and not {2, 3, 0} & {ids[at] for at in chosen}
+    assert seen == {(True, 0), (True, 1), (False, -1)}
+
+
+def test_every_tensor_has_a_static_shape(directory, config, tokenizer):
+    corpus = batches.Corpus.open(directory, 9)
+    for made in (batches.training_batches, batches.evaluation_batches):
+        for name, spec in made(corpus, config, tokenizer).element_spec.items():
+            assert spec.shape.is_fully_defined() and spec.shape[0] == 8, name

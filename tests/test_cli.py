@@ -1,0 +1,106 @@
+"""Every command ends in one line and status 2 where the user erred, and in a traceback where we did."""
+
+import errno
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+import cli
+from tests.conftest import ROOT
+
+SCRIPT = """
+import errno, sys
+from absl import flags
+import cli
+
+flags.DEFINE_integer("number", 1, "A number.")
+flags.DEFINE_string("needed", None, "Must be given.", required=True)
+
+def main(argv):
+    kind = flags.FLAGS.needed
+    if kind == "input":
+        raise cli.InputError("file.txt:3: not UTF-8; convert it")
+    if kind == "full":
+        raise OSError(errno.ENOSPC, "No space left on device", "/model/step-3")
+    if kind == "full, unnamed":
+        raise OSError(errno.ENOSPC, "No space left on device")
+    if kind == "denied":
+        raise PermissionError(errno.EACCES, "Permission denied", "/model")
+    if kind == "bug":
+        raise KeyError("bug")
+    print(f"number {flags.FLAGS.number}, {len(argv)} argument")
+
+cli.run(main)
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """`run("--flag", …)` -> the finished process of a small command."""
+    path = tmp_path_factory.mktemp("cli") / "command.py"
+    path.write_text(SCRIPT)
+
+    def start(*arguments):
+        return subprocess.run([sys.executable, str(path), *arguments], capture_output=True, text=True, timeout=60,
+                              env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return start
+
+
+def test_a_good_command_says_what_it_has_to_and_no_more(run):
+    process = run("--needed", "nothing", "--number=3")
+    assert (process.returncode, process.stdout, process.stderr) == (0, "number 3, 1 argument\n", "")
+
+
+def test_an_input_error_is_its_message(run, one_clear_line):
+    process = run("--needed", "input")
+    one_clear_line(process)
+    assert process.stderr == "error: file.txt:3: not UTF-8; convert it\n" and process.stdout == ""
+
+
+@pytest.mark.parametrize("kind, name", [("full", "/model/step-3"), ("full, unnamed", "a file")])
+def test_a_full_disk_is_said_with_the_file_and_what_to_do(kind, name, run, one_clear_line):
+    one_clear_line(run("--needed", kind), f"no space left on the disk while writing {name}: ", "free space and run")
+
+
+@pytest.mark.parametrize("arguments, parts", [
+    (["--needed", "x", "stray"], ["unexpected argument 'stray'", "--name value"]),
+    (["--needed", "x", "--nunber", "3"], ["nunber", "number", "--help"]),
+    (["--needed", "x", "--number", "three"], ["--number=three", "--help"]),
+    (["--number", "3"], ["--needed", "--help"])])
+def test_wrong_options_are_one_line(arguments, parts, run, one_clear_line):
+    process = run(*arguments)
+    one_clear_line(process, *parts)
+    assert "FATAL" not in process.stderr and process.stdout == ""
+
+
+@pytest.mark.parametrize("kind, name", [("bug", "KeyError"), ("denied", "PermissionError")])
+def test_other_errors_keep_their_traceback(kind, name, run):
+    process = run("--needed", kind)
+    assert process.returncode == 1 and "Traceback" in process.stderr and name in process.stderr
+
+
+def test_help_lists_the_options(run):
+    process = run("--help")
+    assert "--number" in process.stdout and "A number." in process.stdout
+
+
+def test_disk_full_is_told_from_other_errors_in_process(monkeypatch, capsys):
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "out.txt")
+    monkeypatch.setattr(cli.app, "run", fail)
+    with pytest.raises(SystemExit) as caught:
+        cli.run(print)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("error: no space left on the disk while writing out.txt: ")
+
+
+def test_progress_goes_to_stderr_and_counts_from_where_it_was(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with cli.progress(10, "training", "step", initial=4) as bar:
+        bar.update(6)
+        assert bar.n == bar.total == 10
+    assert "training: 100%" in stream.getvalue() and "10.0/10.0" in stream.getvalue()
