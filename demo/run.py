@@ -63,8 +63,7 @@ def table(paths: dict[str, str], seconds: float) -> str:
     first, last = held_out[0], held_out[-1]
     with_it, without = (_read(paths[name], "results.json")["metrics"]["accuracy"] for name in ("pretrained", "random"))
     rows = [
-        ("vocabulary", f"{vocabulary['counts']['vocab_size']:,} pieces" if "vocab_size" in vocabulary["counts"]
-         else f"{vocabulary['settings']['vocab_size']:,} pieces"),
+        ("vocabulary", f"{vocabulary['settings']['vocab_size']:,} pieces"),
         ("UNK rate", f"{100 * _read(paths['records'], 'index.json')['unk_rate']:.3f} %"),
         ("", f"{'step ' + str(first['step']):>12}{'step ' + str(last['step']):>12}   (held-out text)"),
         ("pretraining loss", f"{first['loss']:12.3f}{last['loss']:12.3f}"),

@@ -32,7 +32,6 @@ class FinetuneConfig:
         layerwise_lr_decay: factor on the learning rate from one layer to the layer below (1: none).
         hidden_dropout_prob, attention_probs_dropout_prob: while fine-tuning.
         model_size and the shape keys: of a model from random weights; not used with --init_checkpoint.
-        do_lower_case: of a bare vocabulary file.
     """
 
     notes: str = ""
@@ -75,10 +74,23 @@ class FinetuneConfig:
         config = dataclasses.replace(cls(), **checked(cls, read_config(path), path, _CHOICES))
         config = dataclasses.replace(config, **parse_overrides(cls, overrides, _CHOICES))
         for name in ("max_seq_length", "train_batch_size", "eval_batch_size", "num_train_epochs", "learning_rate"):
-            if getattr(config, name) <= 0:
+            if not 0 < getattr(config, name) < float("inf"):
                 raise InputError(f"{path}: {name} must be greater than 0, not {getattr(config, name)}")
-        if not (0 <= config.dev_share < 1 and 0 < config.train_share <= 1):
-            raise InputError(f"{path}: dev_share must be in [0, 1), train_share in (0, 1]")
+        for name, low, high in (("dev_share", 0, 1), ("warmup_proportion", 0, 1), ("hidden_dropout_prob", 0, 1),
+                                ("attention_probs_dropout_prob", 0, 1)):
+            if not low <= getattr(config, name) < high:
+                raise InputError(f"{path}: {name} must be in [{low}, {high}), not {getattr(config, name)}")
+        for name in ("train_share", "layerwise_lr_decay"):
+            if not 0 < getattr(config, name) <= 1:
+                raise InputError(f"{path}: {name} must be in (0, 1], not {getattr(config, name)}")
+        if config.max_seq_length < 8:
+            raise InputError(f"{path}: max_seq_length {config.max_seq_length} leaves no room for text; use 8 or more")
+        if config.optimizer == "lamb" and config.layerwise_lr_decay != 1:
+            raise InputError(f"{path}: layerwise_lr_decay goes with optimizer \"adamw\", not \"lamb\"")
+        try:
+            config.encoder(vocab_size=1)
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from None
         return config
 
     def encoder(self, vocab_size: int) -> EncoderConfig:

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 from cli import InputError
-from modeling.checkpoint import latest_checkpoint, read_config, restore
+from modeling.checkpoint import first_line, latest_checkpoint, read_config, restore
 from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
 from modeling.noise import Noise
@@ -103,7 +103,8 @@ class Start:
         if self.checkpoint:
             source = tf.train.Checkpoint(model=tf.train.Checkpoint(**{self.part: model.encoder}))
             try:
-                restore(source, self.checkpoint).assert_existing_objects_matched().expect_partial()
+                restore(source, self.checkpoint).assert_existing_objects_matched()
             except AssertionError as error:
-                raise InputError(f"{self.checkpoint}: the encoder's weights are not all in it: {error}") from None
+                raise InputError(f"{self.checkpoint}: the encoder's weights are not all in it: "
+                                 f"{first_line(error)}") from None
         return model

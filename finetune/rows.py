@@ -55,17 +55,25 @@ def read_table(path: str, columns: Sequence[str], bad: BadRows, quoted: bool = F
     Raises:
         InputError: an empty file, or a header without one of the columns.
     """
-    lines = text.read_lines(path)
-    rows = csv.reader(lines, delimiter="\t") if quoted else (line.split("\t") for line in lines)
-    header = next(iter(rows), None)
+    rows = _quoted_rows(path) if quoted else enumerate((line.split("\t") for line in text.read_lines(path)), 1)
+    _, header = next(rows, (1, None))
     if header is None:
         raise InputError(f"{path}: empty file")
     missing = [column for column in columns if column not in header]
     if missing:
         raise InputError(f"{path}:1: no column {missing[0]!r}; the header must have {', '.join(columns)}, "
                          f"separated by tabs, and has: {', '.join(header)[:100]}")
-    for line, row in enumerate(rows, 2):
+    for line, row in rows:
         if len(row) == len(header):
             yield line, dict(zip(header, row, strict=True))
         elif row and row != [""]:
             bad.add(line, f"{len(row)} columns where the header has {len(header)}")
+
+
+def _quoted_rows(path):
+    """(line number, fields) of a file where quotes have CSV's meaning; a field may go over several lines."""
+    reader = csv.reader((line + "\n" for line in text.read_lines(path)), delimiter="\t")
+    line = 1
+    for row in reader:
+        yield line, row
+        line = reader.line_num + 1

@@ -16,6 +16,7 @@ if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 import dataclasses
+import hashlib
 
 import numpy as np
 from absl import flags
@@ -57,8 +58,9 @@ def main(_):
     data = task.splits(FLAGS.data_dir, config)
     start = (Start.pretrained(FLAGS.init_checkpoint, config) if FLAGS.init_checkpoint
              else Start.random(FLAGS.vocab, config))
-    claim_directory(FLAGS.output_dir, {"task": task.name, "init_checkpoint": start.checkpoint,
-                                       "vocabulary": start.tokenizer.fingerprint, **dataclasses.asdict(config)})
+    claim_directory(FLAGS.output_dir, {
+        "task": task.name, "init_checkpoint": start.checkpoint, "vocabulary": start.tokenizer.fingerprint,
+        "data": fingerprint(data), **dataclasses.asdict(config)})
     strategy = create_strategy(FLAGS.tpu_name, FLAGS.tpu_zone, FLAGS.gcp_project)
     print(f"{task.name}: " + ", ".join(f"{len(rows):,} {split}" for split, rows in data.items())
           + f"; on {describe(strategy)}", file=sys.stderr)
@@ -83,6 +85,16 @@ def parse_seeds(text: str) -> list[int]:
     if not seeds:
         raise InputError(f"--seeds {text}: write a number, 1-5, or 1,3,7")
     return seeds
+
+
+def fingerprint(data: dict[str, list]) -> str:
+    """sha256 (hex) over the examples of all splits."""
+    digest = hashlib.sha256()
+    for split, examples in sorted(data.items()):
+        digest.update(split.encode())
+        for example in examples:
+            digest.update(repr(example).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def claim_directory(output_dir: str, settings: dict) -> None:

@@ -1,8 +1,6 @@
 """The fine-tuning loop: one task, one seed."""
 
-import csv
 import dataclasses
-import io
 import json
 import os
 import shutil
@@ -204,6 +202,8 @@ def prediction(model: TaskModel, kind, config, strategy):
                     size = len(features.input_ids) if kind.per_token else len(features)
                     outputs = np.zeros([size, *value.shape[1:]], value.dtype)
                 outputs[index] = value
+        if outputs is not None and not np.isfinite(outputs).all():
+            raise InputError("the model's predictions are not numbers; try a lower learning_rate or precision float32")
         return kind.predictions(outputs)
 
     return predict
@@ -223,7 +223,4 @@ def _read_history(path):
 
 
 def _write_predictions(path, rows):
-    buffer = io.StringIO()
-    csv.writer(buffer, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, escapechar="\\",
-               lineterminator="\n").writerows(rows)
-    write_file(path, buffer.getvalue())
+    write_file(path, "".join("\t".join(row) + "\n" for row in rows))

@@ -39,6 +39,8 @@ def read_config(directory: str) -> dict:
                          "to its --model_dir") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: not a JSON object")
     values.pop("versions", None)
     return values
 
@@ -95,7 +97,7 @@ class Checkpoints:
     @property
     def latest(self) -> str | None:
         """The newest checkpoint's path prefix."""
-        return self._manager.latest_checkpoint
+        return _newest(self.directory)
 
     def restore(self) -> bool:
         """Loads the newest checkpoint, if there is one.
@@ -105,7 +107,11 @@ class Checkpoints:
         """
         if not self.latest:
             return False
-        restore(self._checkpoint, self.latest).assert_existing_objects_matched()
+        path = self.latest
+        try:
+            restore(self._checkpoint, path).assert_existing_objects_matched()
+        except AssertionError as error:
+            raise InputError(f"{path}: of another model: {first_line(error)}") from None
         return True
 
     def save(self, step: int) -> str:
@@ -125,11 +131,15 @@ def restore(checkpoint: tf.train.Checkpoint, path: str):
         InputError: the file is missing, damaged, or holds other shapes.
     """
     try:
-        return checkpoint.restore(path)
-    except (tf.errors.OpError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0][:300]
-        raise InputError(f"{path}: cannot be read as this model ({reason}); if it is damaged, delete it and the run "
-                         "continues from the checkpoint before it") from None
+        return checkpoint.restore(path).expect_partial()  # else TensorFlow lists what is left over, when it likes
+    except (tf.errors.OpError, ValueError, IndexError) as error:
+        raise InputError(f"{path}: cannot be read as this model ({first_line(error)}); if it is damaged, delete it and "
+                         "the run continues from the checkpoint before it") from None
+
+
+def first_line(error: Exception) -> str:
+    """What a library's error says, short enough for a line of ours."""
+    return (str(error).strip() or type(error).__name__).split("\n")[0][:300]
 
 
 def latest_checkpoint(directory: str) -> str:
@@ -138,7 +148,14 @@ def latest_checkpoint(directory: str) -> str:
     Raises:
         InputError: there is none.
     """
-    path = tf.train.latest_checkpoint(os.path.join(directory, "checkpoints"))
+    path = _newest(os.path.join(directory, "checkpoints"))
     if path is None:
         raise InputError(f"{directory}: no checkpoint in it yet")
     return path
+
+
+def _newest(directory):
+    """The newest checkpoint of those in TensorFlow's list that are still there."""
+    state = tf.train.get_checkpoint_state(directory)
+    paths = list(state.all_model_checkpoint_paths) if state else []
+    return next((path for path in reversed(paths) if tf.io.gfile.exists(path + ".index")), None)

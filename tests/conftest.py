@@ -121,7 +121,7 @@ def command():
 
 @pytest.fixture(scope="session")
 def one_clear_line():
-    """`one_clear_line(process, *parts)`: asserts exit code 2 and a last line `error: …` with all parts, no traceback."""
+    """`one_clear_line(process, *parts)`: asserts status 2 and a last line `error: …` with all parts, no traceback."""
     def check(process, *parts):
         assert process.returncode == 2, process.stderr[-2000:]
         assert "Traceback" not in process.stderr, process.stderr[-2000:]

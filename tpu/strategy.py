@@ -87,16 +87,21 @@ def _check_reachable(name):
             raise InputError(f"--tpu_name local: this machine has no TPU chips (no /dev/accel*); {hint}")
     elif name.startswith("grpc://"):
         host, _, port = name.removeprefix("grpc://").partition(":")
-        if not port.isdigit() or not _answers(host, int(port)):
-            raise InputError(f"--tpu_name {name}: nothing answers at that address; {hint}")
+        if not (port.isascii() and port.isdigit()) or not _answers(host, int(port), grpc=True):
+            raise InputError(f"--tpu_name {name}: no gRPC server answers at that address; {hint}")
     elif not (os.environ.get("GOOGLE_APPLICATION_CREDENTIALS") or _answers("metadata.google.internal", 80)):
         raise InputError(f"--tpu_name {name}: a TPU's name can be looked up on a Google Cloud machine, or with "
                          f"GOOGLE_APPLICATION_CREDENTIALS set, and this is neither; {hint}")
 
 
-def _answers(host: str, port: int) -> bool:
+def _answers(host: str, port: int, grpc: bool = False) -> bool:
+    """Whether something listens there; with `grpc`, whether it greets as HTTP/2 servers do (RFC 9113, 3.4)."""
     try:
-        with socket.create_connection((host, port), timeout=_TIMEOUT):
-            return True
-    except OSError:
+        with socket.create_connection((host, port), timeout=_TIMEOUT) as connection:
+            if not grpc:
+                return True
+            settings = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings)
+            return connection.recv(4)[3:] == settings[3:4]
+    except (OSError, OverflowError, UnicodeError):  # no answer; a port or a host that can't be
         return False

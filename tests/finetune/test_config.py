@@ -38,9 +38,9 @@ def test_overrides_come_over_the_file_and_the_file_over_the_defaults(tmp_path):
     ("eval_batch_size=0", "eval_batch_size must be greater than 0, not 0"),
     ("num_train_epochs=0", "num_train_epochs must be greater than 0, not 0"),
     ("learning_rate=0", "learning_rate must be greater than 0, not 0"),
-    ("dev_share=1", r"dev_share must be in \[0, 1\), train_share in \(0, 1\]"),
-    ("dev_share=-0.1", "dev_share must be in"), ("train_share=0", "dev_share must be in"),
-    ("train_share=1.5", "dev_share must be in"), ("optimizer=sgd", "optimizer must be one of adamw, lamb"),
+    ("dev_share=1", r"dev_share must be in \[0, 1\), not 1.0"),
+    ("dev_share=-0.1", "dev_share must be in"), ("train_share=0", r"train_share must be in \(0, 1\]"),
+    ("train_share=1.5", "train_share must be in"), ("optimizer=sgd", "optimizer must be one of adamw, lamb"),
     ("precision=float8", "precision must be one of float32, bfloat16, float16"),
     ("model_size=huge", "model_size must be one of small, base, large"), ("xla=maybe", "xla must be one of auto, on"),
     ("epochs=3", "unknown key 'epochs'; the closest valid key is 'num_train_epochs'")])
@@ -58,3 +58,15 @@ def test_a_shape_is_a_named_size_with_changes():
     assert shape.vocab_size == 77 and shape.hidden_dropout_prob == 0.2 and shape.attention_probs_dropout_prob == 0.1
     assert shape.max_position_embeddings == 512
     assert FinetuneConfig.load("nsmc", ["max_seq_length=700"]).encoder(77).max_position_embeddings == 700
+
+
+@pytest.mark.parametrize("override", ["hidden_size=30", "max_seq_length=1", "learning_rate=NaN", "warmup_proportion=7",
+                                      "layerwise_lr_decay=0", "hidden_dropout_prob=1"])
+def test_a_value_that_cannot_be_is_refused(override):
+    with pytest.raises(InputError, match=override.split("=")[0]):
+        FinetuneConfig.load("nsmc", [override])
+
+
+def test_layer_wise_decay_goes_with_adamw_only():
+    with pytest.raises(InputError, match="layerwise_lr_decay goes with optimizer \"adamw\""):
+        FinetuneConfig.load("nsmc", ["optimizer=lamb", "layerwise_lr_decay=0.8"])

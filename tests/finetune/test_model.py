@@ -152,7 +152,15 @@ BROKEN = {
         "\n".join((d / "vocab.txt").read_text().split("\n")[:150])), "vocab.txt has 150 pieces, the checkpoint 200"),
     "another width": (lambda d: spoil(d, hidden_size=48, intermediate_size=96), "cannot be read as this model"),
     "bytes of the checkpoint changed": (lambda d: flip(d), "cannot be read as this model"),
+    "a checkpoint cut short": (lambda d: truncate(d), "cannot be read as this model"),
+    "more layers": (lambda d: spoil(d, num_hidden_layers=3), "the encoder's weights are not all in it"),
+    "another objective": (lambda d: spoil(d, objective="bert"), "the encoder's weights are not all in it"),
 }
+
+
+def truncate(directory):
+    path = next((directory / "checkpoints").glob("*.data-*"))
+    path.write_bytes(path.read_bytes()[:1000])
 
 
 def flip(directory):

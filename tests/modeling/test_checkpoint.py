@@ -195,3 +195,30 @@ def test_restoring_one_part_leaves_the_others(saved):
                        checkpoint.latest_checkpoint(str(saved))).expect_partial()
     np.testing.assert_array_equal(weights, np.full(1000, 3.0))
     assert step.numpy() == 9
+
+
+
+def test_a_deleted_newest_checkpoint_gives_way_to_the_one_before(saved):
+    for path in (saved / "checkpoints").glob("step-30.*"):
+        path.unlink()
+    variables = state(0)
+    assert Checkpoints(str(saved), 2, **variables).restore() and holds(variables, 2)
+
+
+def test_a_cut_off_file_is_said_in_one_line(saved):
+    path = saved / "checkpoints" / "step-30.data-00000-of-00001"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match="step-30: cannot be read as this model"):
+        Checkpoints(str(saved), 2, **state(0)).restore()
+
+
+def test_a_model_with_more_variables_is_said(saved):
+    with pytest.raises(InputError) as caught:
+        Checkpoints(str(saved), 2, **state(0), more=tf.Variable(1.0)).restore()
+    one_line(caught)
+
+
+def test_config_that_is_no_object(tmp_path):
+    (tmp_path / "config.json").write_text('[1]')
+    with pytest.raises(InputError):
+        checkpoint.read_config(str(tmp_path))

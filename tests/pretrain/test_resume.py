@@ -125,6 +125,7 @@ def test_reports_after_the_last_checkpoint_come_again_once(uninterrupted, tmp_pa
     (checkpoints / "checkpoint").write_text(
         re.sub(r'(?m)^all_model_checkpoint_(paths: "step-60"|timestamps: .*)\n', "", state).replace(
             'model_checkpoint_path: "step-60"', 'model_checkpoint_path: "step-56"', 1))
+    assert latest_checkpoint(str(directory)).endswith("step-56")
     with open(directory / "metrics.jsonl", "a") as file:
         file.write('{"step": 57, "split": "tr')  # cut off in the middle
     config = train.PretrainConfig(**SETTINGS).resolved()

@@ -2,6 +2,7 @@
 
 import ctypes
 import socket
+import threading
 
 import pytest
 import tensorflow as tf
@@ -40,8 +41,8 @@ def test_each_kind_of_name_has_its_own_reason(monkeypatch):
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
     monkeypatch.setattr(strategy.glob, "glob", lambda pattern: [])
     assert "this machine has no TPU chips (no /dev/accel*)" in refused("local")
-    assert "nothing answers at that address" in refused("grpc://127.0.0.1:1")
-    monkeypatch.setattr(strategy, "_answers", lambda host, port: False)
+    assert "no gRPC server answers at that address" in refused("grpc://127.0.0.1:1")
+    monkeypatch.setattr(strategy, "_answers", lambda *address, **options: False)
     assert "can be looked up on a Google Cloud machine" in refused("my-tpu")
 
 
@@ -68,13 +69,19 @@ def test_what_the_tpu_client_raises_becomes_one_line(error, monkeypatch):
         given.append(arguments)
         raise error
     monkeypatch.setattr(tf.distribute.cluster_resolver, "TPUClusterResolver", resolver)
-    monkeypatch.setattr(strategy, "_answers", lambda host, port: True)
+    monkeypatch.setattr(strategy, "_answers", lambda *address, **options: True)
     message = refused("my-tpu", tpu_zone="asia-east1-c", gcp_project="")
     assert "cannot use this TPU (" in message and "first" in message and "second" not in message
     assert given == [{"tpu": "my-tpu", "zone": "asia-east1-c", "project": None}]
 
 
-def test_a_tpu_that_answers_is_connected_to_and_started(monkeypatch):
+@pytest.fixture(scope="module")
+def grpc_server():
+    """TensorFlow's own server, which is what runs on a TPU's host."""
+    return tf.distribute.Server({"worker": ["127.0.0.1:0"]}, job_name="worker", task_index=0)
+
+
+def test_a_tpu_that_answers_is_connected_to_and_started(monkeypatch, grpc_server):
     calls = []
 
     class Resolver:
@@ -84,9 +91,8 @@ def test_a_tpu_that_answers_is_connected_to_and_started(monkeypatch):
     monkeypatch.setattr(tf.config, "experimental_connect_to_cluster", lambda resolver: calls.append("connect"))
     monkeypatch.setattr(tf.tpu.experimental, "initialize_tpu_system", lambda resolver: calls.append("initialize"))
     monkeypatch.setattr(tf.distribute, "TPUStrategy", lambda resolver: "the strategy")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        name = f"grpc://127.0.0.1:{server.getsockname()[1]}"
-        assert strategy.create_strategy(name) == "the strategy"
+    name = grpc_server.target
+    assert strategy.create_strategy(name) == "the strategy"
     assert calls == [("resolver", name), "connect", "initialize"]
     # A TPU VM's own chips need no cluster.
     calls.clear()
@@ -132,3 +138,14 @@ def test_another_c_library_is_no_obstacle(library, devices, monkeypatch):
     devices()
     monkeypatch.setattr(ctypes, "CDLL", load)
     assert strategy.create_strategy().num_replicas_in_sync == 1
+
+
+@pytest.mark.parametrize("name", ["grpc://127.0.0.1:99999", "grpc://127.0.0.1:²", "grpc://" + "a" * 70 + ":80"])
+def test_an_address_that_cannot_be(name):
+    refused(name)
+
+
+def test_a_server_that_is_no_tpu():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: server.accept()[0].sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")).start()
+        refused(f"grpc://127.0.0.1:{server.getsockname()[1]}")
