@@ -27,7 +27,8 @@ def prepare(vocabulary: str, reviews: str, count: int, batch_by_length: bool):
     start = Start.random(vocabulary, config)
     rows = [Review(str(number), *row) for number, row in enumerate(examples(reviews, count))]
     steps = -(-len(rows) // config.train_batch_size) * _EPOCHS
-    config = dataclasses.replace(config, num_train_steps=steps, num_warmup_steps=round(config.warmup_proportion * steps))
+    warmup = round(config.warmup_proportion * steps)
+    config = dataclasses.replace(config, num_train_steps=steps, num_warmup_steps=warmup)
     strategy = create_strategy()
     with strategy.scope():
         model = start.create(task.kind, config.precision)

@@ -22,6 +22,7 @@ def run(rounds: int, data: str, work: str) -> list[Table]:
     table = Table(f"First step of {TITLE}, float32", ["", "median s", "slowest s"])
     table.rows = [[name, statistics.median(values), max(values)] for name, values in seconds.items()]
     table.target("seconds to the end of the first step", statistics.median(seconds["kolm"]), below=20.0)
-    table.notes = [f"{rounds} fresh processes each; from building the model to the end of the first step, imports excluded."]
+    table.notes = [f"{rounds} fresh processes each; from building the model to the end of the first step, without "
+                   "imports."]
     table.raw = {"seconds": seconds}
     return [table]

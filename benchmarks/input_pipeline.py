@@ -31,8 +31,8 @@ def run(rounds: int, data: str, work: str) -> list[Table]:
         table.target(f"tokens/s at length {length}", statistics.median(rates), at_least=600e3)
         table.raw[str(length)] = epochs
     table.notes = [
-        f"Medians of {rounds} epochs of the reviews, read one after another after an epoch of warm-up; reading, parsing, "
-        "shuffling and masking included.",
+        f"Medians of {rounds} epochs of the reviews, read one after another after an epoch of warm-up; reading, "
+        "parsing, shuffling and masking included.",
         "The process is bound to one core before it imports anything (CPU seconds a wall second can't be over 1). "
         "A TPU v3-8 trains KoELECTRA-Small at about 300,000 tokens/s.",
     ]
@@ -53,8 +53,8 @@ def prepare(records: str, vocabulary: str, length: int, epochs: int):
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tokenizer = Tokenizer.load(vocabulary)
-    config = PretrainConfig(vocab_size=tokenizer.vocab_size, max_seq_length=length, ngram_max=3, whole_word_masking=True,
-                            train_batch_size=128).resolved()
+    config = PretrainConfig(vocab_size=tokenizer.vocab_size, max_seq_length=length, ngram_max=3,
+                            whole_word_masking=True, train_batch_size=128).resolved()
     corpus = batches.Corpus.open(records, 0, tokenizer.fingerprint, length)
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1

@@ -51,7 +51,7 @@ def _table(precision, rounds, modules):
         table.target("faster than transformers", ratio(steps[_TRANSFORMERS], steps[_OURS]), at_least=1.05)
         table.target("faster than the Model Garden", ratio(steps[_GARDEN], steps[_OURS]), at_least=1.8)
     table.notes = [
-        f"Medians of {rounds} rounds of {_STEPS} steps, contenders in turn; a ratio is the median of the rounds' ratios.",
+        f"Medians of {rounds} rounds of {_STEPS} steps, contenders in turn; a ratio is the median of the rounds'.",
         f"The floor takes each of the {len(products)} kinds of products ({flops / 1e9:,.0f} GFLOP a step, "
         f"{flops / floor / 1e9:,.0f} GFLOP/s) from the library that was faster at it.",
     ]

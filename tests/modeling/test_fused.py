@@ -94,7 +94,8 @@ def test_bias_residual_and_norm_against_torch():
 def test_attention_probabilities_against_torch():
     scores, upstream = normal(2, 2, 8, 8) * 4, normal(2, 2, 8, 8)
     bias = encoder.attention_bias(tf.constant([8, 5]), 8)
-    value, (gradient, _) = value_and_gradients(lambda *x: encoder._attention_probs(0.25)(*x)[0], (scores, bias), upstream)
+    value, (gradient, _) = value_and_gradients(
+        lambda *x: encoder._attention_probs(0.25)(*x)[0], (scores, bias), upstream)
     expected = torch_value_and_gradients(
         lambda x: torch.softmax(x * 0.25 + torch.tensor(bias.numpy()), -1), [scores], upstream)
     assert_same((value, [gradient]), expected)
