@@ -14,6 +14,7 @@ import tensorflow as tf
 from pretrain import keyed_random, masking, records, sentence_order
 
 READERS = 16  # shards that are mixed with each other; more mixes better and holds more in memory
+HELD_OUT_SHARDS = 32  # at most so many are read for an evaluation
 
 # What a key word of its own is drawn for.
 _SHARD_ORDER, _EXAMPLE_ORDER, _EXAMPLE_KEY = 1000, 1001, 1002
@@ -22,12 +23,12 @@ _EVALUATION_VISIT = 2**40  # no training visit ever gets here
 
 @dataclasses.dataclass(frozen=True)
 class Corpus:
-    """The shards, and how many leading examples of each are held out for evaluation.
+    """The shards, and how many examples of each are held out for evaluation.
 
     Attributes:
         paths: of the shards.
         examples: int64 [shards], in each shard.
-        held_out: int64 [shards], the first so many of each shard are never trained on.
+        held_out: int64 [shards], so many of each shard, evenly spaced, are never trained on.
     """
 
     paths: tuple[str, ...]
@@ -44,15 +45,30 @@ class Corpus:
         """
         index = records.read_index(directory, fingerprint, max_seq_length)
         examples = np.array([shard["examples"] for shard in index["shards"]], np.int64)
-        # In equal shares, so that the held-out examples are of every source; at most a tenth of all.
-        share = min(eval_examples / max(examples.sum(), 1), 0.1)
-        held_out = np.diff(np.floor(np.cumsum([0, *examples]) * share + 1e-9)).astype(np.int64)
+        # Evenly over the corpus, so that they are of every source; at most a tenth of all.
+        wanted = min(eval_examples, examples.sum() // 10)
+        evenly = np.linspace(0, len(examples) - 1, min(HELD_OUT_SHARDS, len(examples))).round().astype(int)
+        read = np.zeros_like(examples)
+        read[evenly] = examples[evenly]
+        held_out = np.diff(np.cumsum([0, *read]) * min(wanted, read.sum()) // max(read.sum(), 1))
         return cls(tuple(records.shard_paths(directory, index)), examples, held_out)
 
     @property
     def training_examples(self) -> int:
         """Examples of one epoch."""
         return int((self.examples - self.held_out).sum())
+
+    @property
+    def first_id(self) -> np.ndarray:
+        """int64 [shards]: the number in the whole corpus of each shard's first example."""
+        return np.concatenate([[0], np.cumsum(self.examples)[:-1]])
+
+    def is_held_out(self, example):
+        """bool tensor [n] for numbers int64 [n] of examples in the whole corpus."""
+        shard = tf.searchsorted(self.first_id, example, side="right") - 1
+        place, size, held = (tf.gather(values, shard) for values in (self.first_id, self.examples, self.held_out))
+        place = example - place
+        return (place + 1) * held // size > place * held // size
 
     def shard_order(self, seed: int, epoch: int) -> np.ndarray:
         """int [shards]: the order in which the epoch reads the shards."""
@@ -102,18 +118,18 @@ def training_batches(corpus: Corpus, config, tokenizer, first_step: int = 0) -> 
     seed = config.seed
     first_block, offset = corpus.locate(seed, first_step * config.train_batch_size)
     blocks = corpus.blocks
-    first_id = np.concatenate([[0], np.cumsum(corpus.examples)[:-1]])
 
     def load(number):
         """Block number -> one element: (records [n], ids [n], visit [n]) in training order."""
         epoch, block = number // blocks, number % blocks
         shard_keys = keyed_random.fold(seed, _SHARD_ORDER, epoch, np.arange(len(corpus.paths)))
         shards = _argsort(shard_keys)[block * READERS:(block + 1) * READERS]
-        examples = tf.data.Dataset.from_tensor_slices(shards).flat_map(
-            lambda shard: _examples(corpus, first_id, shard).skip(tf.gather(corpus.held_out, shard)))
+        examples = tf.data.Dataset.from_tensor_slices(shards).flat_map(lambda shard: _examples(corpus, shard))
         return examples.batch(np.iinfo(np.int64).max).map(lambda record, example: _shuffled(record, example, epoch))
 
     def _shuffled(record, example, epoch):
+        trained = ~corpus.is_held_out(example)
+        record, example = record[trained], example[trained]
         order = _argsort(keyed_random.fold(seed, _EXAMPLE_ORDER, epoch, example))
         return tf.gather(record, order), tf.gather(example, order), tf.fill(tf.shape(example), epoch)
 
@@ -123,18 +139,21 @@ def training_batches(corpus: Corpus, config, tokenizer, first_step: int = 0) -> 
 
 
 def evaluation_batches(corpus: Corpus, config, tokenizer) -> tf.data.Dataset:
-    """The held-out examples once, masked the same way every time; the last batch is filled with empty rows."""
-    first_id = np.concatenate([[0], np.cumsum(corpus.examples)[:-1]])
-    examples = tf.data.Dataset.range(len(corpus.paths)).flat_map(
-        lambda shard: _examples(corpus, first_id, shard).take(tf.gather(corpus.held_out, shard)))
+    """The held-out examples once, masked the same way every time; the last batch is filled with empty rows.
+
+    Read from the shards the first time, from memory after that.
+    """
+    shards = tf.data.Dataset.from_tensor_slices(np.flatnonzero(corpus.held_out))
+    examples = shards.flat_map(lambda shard: _examples(corpus, shard).batch(4096).map(
+        lambda record, example: tuple(x[corpus.is_held_out(example)] for x in (record, example))).unbatch()).cache()
     batches = examples.batch(config.train_batch_size).map(
         lambda record, example: (record, example, tf.fill(tf.shape(example), np.int64(_EVALUATION_VISIT))))
     return _prepared(batches, config, tokenizer)
 
 
-def _examples(corpus, first_id, shard):
+def _examples(corpus, shard):
     """A shard's (record, id) pairs; an id is the example's number in the whole corpus."""
-    path, start = tf.gather(np.array(corpus.paths), shard), tf.gather(first_id, shard)
+    path, start = tf.gather(np.array(corpus.paths), shard), tf.gather(corpus.first_id, shard)
     return tf.data.TFRecordDataset(path, buffer_size=1 << 20).enumerate(start).map(
         lambda example, record: (record, example))
 

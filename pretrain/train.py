@@ -171,9 +171,10 @@ def evaluation(model, config, strategy, corpus, tokenizer):
         results = strategy.run(sums, args=(batch, number))
         return tf.nest.map_structure(lambda x: strategy.reduce("SUM", x, axis=None), results)
 
+    dataset = strategy.experimental_distribute_dataset(batches.evaluation_batches(corpus, config, tokenizer))
+
     def evaluate():
         window = _Window()
-        dataset = strategy.experimental_distribute_dataset(batches.evaluation_batches(corpus, config, tokenizer))
         for number, batch in enumerate(dataset):
             window.add(distributed(batch, tf.constant(number, tf.int64)))
         return window.means(model.loss_weights_by_name)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -61,7 +62,9 @@ def test_an_epoch_visits_every_training_example_once(directory, config, tokenize
 
 def held_out_numbers(corpus):
     starts = np.cumsum([0, *corpus.examples])
-    return [start + i for start, count in zip(starts, corpus.held_out, strict=False) for i in range(count)]
+    return [start + math.ceil((i + 1) * size / count) - 1
+            for start, size, count in zip(starts, corpus.examples, corpus.held_out, strict=False)
+            for i in range(count)]
 
 
 def test_examples_are_shuffled_within_a_block_and_shards_over_blocks(directory, config, tokenizer, example_numbers):
@@ -69,10 +72,12 @@ def test_examples_are_shuffled_within_a_block_and_shards_over_blocks(directory, 
     numbers = example_numbers(joined(first(corpus, config, tokenizer, 25), "input_ids"))
     starts = np.cumsum([0, *SIZES])
     shards = np.searchsorted(starts, numbers, side="right") - 1
-    orders = []
+    orders, within = [], []
     for epoch in range(2):
         place, order = epoch * 100, corpus.shard_order(config.seed, epoch)
         orders.append(order.tolist())
+        of_epoch = slice(place, place + 100)
+        within.append([numbers[of_epoch][shards[of_epoch] == shard].tolist() for shard in range(6)])
         for block in (order[:2], order[2:4], order[4:]):
             size = sum(SIZES[shard] for shard in block)
             inside = shards[place:place + size]
@@ -81,6 +86,10 @@ def test_examples_are_shuffled_within_a_block_and_shards_over_blocks(directory, 
             assert np.count_nonzero(np.diff(inside)) > 4
             place += size
     assert orders[0] != orders[1] and sorted(orders[0]) == list(range(6))
+    # Nor do a shard's own examples come in the order in which they lie, or twice in the same.
+    for shard, (one, other) in enumerate(zip(*within, strict=True)):
+        assert one != other and sorted(one) == sorted(other) == list(range(starts[shard], starts[shard + 1]))
+        assert sorted(one) not in (one, other)
 
 
 @pytest.mark.parametrize("step", [1, 2, 5, 11, 12, 13, 23, 24, 40])
@@ -126,6 +135,14 @@ def test_at_most_a_tenth_is_held_out(directory, make_records, tmp_path):
     assert batches.Corpus.open(directory, 0).held_out.sum() == 0
     few = batches.Corpus.open(make_records(tmp_path, [4, 5], max_seq_length=15), 2000)
     assert few.held_out.sum() == 0 and few.training_examples == 9
+
+
+def test_held_out_examples_are_spread_over_the_corpus(make_records, tmp_path):
+    one = batches.Corpus.open(make_records(tmp_path / "one", [200], max_seq_length=15), 8)
+    assert np.flatnonzero(one.is_held_out(np.arange(200))).tolist() == list(range(24, 200, 25))
+    many = batches.Corpus.open(make_records(tmp_path / "many", [10] * 70, max_seq_length=15), 64)
+    assert (many.held_out > 0).sum() == batches.HELD_OUT_SHARDS and many.held_out.sum() == 64
+    assert np.diff(np.flatnonzero(many.held_out)).max() <= 3
 
 
 def test_another_visit_masks_anew_and_the_same_visit_the_same(directory, config, tokenizer, example_numbers):

@@ -38,9 +38,9 @@ def means(model, config, batch, step=0):
 
 @pytest.mark.parametrize("values", [
     dict(),
-    dict(temperature=2.0, disallow_correct=True),
+    dict(temperature=0.2, disallow_correct=True),
     dict(generator_hidden_size=1.0, generator_layers=0.5, embedding_size=32, ngram_max=3, whole_word_masking=True),
-], ids=["plain", "hot-and-never-correct", "wide-generator"])
+], ids=["plain", "cold-and-never-correct", "wide-generator"])
 def test_losses_and_measures_are_those_of_transformers(make, values):
     config, model, batch = make(**values)
     theirs = reference.Electra(model, config)

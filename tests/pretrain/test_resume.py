@@ -19,7 +19,7 @@ from pretrain import metrics, train
 from tests.conftest import ROOT, TINY
 
 # With dropout, and a checkpoint every other moment, so that a kill often comes while one is written.
-SETTINGS = dict(TINY, num_train_steps=60, num_warmup_steps=6, save_checkpoints_steps=4, keep_checkpoint_max=2,
+SETTINGS = dict(TINY, num_train_steps=40, num_warmup_steps=4, save_checkpoints_steps=5, keep_checkpoint_max=2,
                 eval_steps=20, log_steps=1, learning_rate=3e-3)
 
 
@@ -75,12 +75,12 @@ def assert_same(directory, expected):
         np.testing.assert_array_equal(ours[name], value, err_msg=name)
     assert numbers(directory) == numbers(expected)
     left = sorted(os.listdir(directory / "checkpoints"))
-    assert [name for name in left if name.endswith(".index")] == ["step-56.index", "step-60.index"]
+    assert [name for name in left if name.endswith(".index")] == ["step-35.index", "step-40.index"]
 
 
 def test_killed_at_random_moments_it_ends_with_the_bits_of_an_uninterrupted_run(start, uninterrupted, tmp_path):
     directory, rng, killed_at = tmp_path / "model", random.Random(7), []
-    for low, high in ((1, 15), (15, 35), (35, 55)):
+    for low, high in ((1, 10), (10, 25), (25, 37)):
         process = start(directory)
         assert wait_for_report(process, directory, rng.randrange(low, high)), process.communicate()[1][-2000:]
         time.sleep(rng.random() * 0.05)
@@ -88,7 +88,7 @@ def test_killed_at_random_moments_it_ends_with_the_bits_of_an_uninterrupted_run(
         process.communicate()
         assert process.returncode == -signal.SIGKILL
         killed_at.append(metrics.read(str(directory))[-1]["step"])
-    assert killed_at == sorted(killed_at) and killed_at[-1] < 60
+    assert killed_at == sorted(killed_at) and killed_at[-1] < 40
     process = start(directory)
     _, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors[-2000:]
@@ -99,13 +99,13 @@ def test_told_to_stop_it_saves_says_so_in_one_line_and_goes_on(
         start, uninterrupted, tmp_path, one_clear_line, data, tokenizer):
     directory = tmp_path / "model"
     process = start(directory)
-    assert wait_for_report(process, directory, 17), process.communicate()[1][-2000:]
+    assert wait_for_report(process, directory, 12), process.communicate()[1][-2000:]
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=600)
     one_clear_line(subprocess.CompletedProcess([], process.returncode, "", errors),
-                   "of 60, saved; the same command goes on from there")
-    step = int(re.search(r"stopped at step (\d+) of 60", errors)[1])
-    assert 17 <= step < 60 and latest_checkpoint(str(directory)).endswith(f"step-{step}")
+                   "of 40, saved; the same command goes on from there")
+    step = int(re.search(r"stopped at step (\d+) of 40", errors)[1])
+    assert 12 <= step < 40 and latest_checkpoint(str(directory)).endswith(f"step-{step}")
     assert metrics.read(str(directory))[-1]["step"] == step
     # In another process than the one that began, with nothing but the directory in common.
     config = train.PretrainConfig(**SETTINGS).resolved()
@@ -119,15 +119,15 @@ def test_reports_after_the_last_checkpoint_come_again_once(uninterrupted, tmp_pa
     directory = tmp_path / "model"
     shutil.copytree(uninterrupted, directory)
     checkpoints = directory / "checkpoints"
-    for path in checkpoints.glob("step-60.*"):
+    for path in checkpoints.glob("step-40.*"):
         path.unlink()
     state = (checkpoints / "checkpoint").read_text()
     (checkpoints / "checkpoint").write_text(
-        re.sub(r'(?m)^all_model_checkpoint_(paths: "step-60"|timestamps: .*)\n', "", state).replace(
-            'model_checkpoint_path: "step-60"', 'model_checkpoint_path: "step-56"', 1))
-    assert latest_checkpoint(str(directory)).endswith("step-56")
+        re.sub(r'(?m)^all_model_checkpoint_(paths: "step-40"|timestamps: .*)\n', "", state).replace(
+            'model_checkpoint_path: "step-40"', 'model_checkpoint_path: "step-35"', 1))
+    assert latest_checkpoint(str(directory)).endswith("step-35")
     with open(directory / "metrics.jsonl", "a") as file:
-        file.write('{"step": 57, "split": "tr')  # cut off in the middle
+        file.write('{"step": 36, "split": "tr')  # cut off in the middle
     config = train.PretrainConfig(**SETTINGS).resolved()
     train.train(config, data, tokenizer, str(directory), tf.distribute.get_strategy())
     assert_same(directory, uninterrupted)
