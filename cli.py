@@ -16,11 +16,14 @@ class InputError(Exception):
     """Something the user gave is wrong; the message is one line: what, where, and what to do."""
 
 
-def run(main):
-    """Runs `main(argv)` as an absl app. Errors of the user's end in one line and status 2."""
+def run(main, positional=False):
+    """Runs `main(argv)` as an absl app. Errors of the user's end in one line and status 2.
+
+    Only with `positional` may there be arguments that aren't options; they are argv[1:].
+    """
     logging.set_verbosity(logging.WARNING)
     try:
-        app.run(lambda argv: main(_no_positional(argv)), flags_parser=_parse_flags)
+        app.run(main if positional else lambda argv: main(_no_positional(argv)), flags_parser=_parse_flags)
     except InputError as error:
         _fail(error)
     except OSError as error:

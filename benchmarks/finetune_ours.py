@@ -13,7 +13,8 @@ from benchmarks.finetune_nsmc import SETTINGS, examples
 from finetune import batches, train
 from finetune.config import FinetuneConfig
 from finetune.model import Start
-from finetune.tasks.nsmc import Nsmc, Review
+from finetune.sentences import Example
+from finetune.tasks import TASKS
 from pretrain.optimizer import create_optimizer, create_slots
 from tpu.strategy import create_strategy
 
@@ -22,10 +23,12 @@ _EPOCHS = 10  # of the learning rate's schedule
 
 def prepare(vocabulary: str, reviews: str, count: int, batch_by_length: bool):
     """A turn is an epoch, from text to the last step; returns its seconds."""
-    task, seed = Nsmc(), 1
+    seed = 1
     config = dataclasses.replace(FinetuneConfig.load("nsmc"), batch_by_length=batch_by_length, **SETTINGS)
+    task = TASKS["nsmc"](config)
     start = Start.random(vocabulary, config)
-    rows = [Review(str(number), *row) for number, row in enumerate(examples(reviews, count))]
+    rows = [Example(str(number), document, None, label)
+            for number, (document, label) in enumerate(examples(reviews, count))]
     steps = -(-len(rows) // config.train_batch_size) * _EPOCHS
     warmup = round(config.warmup_proportion * steps)
     config = dataclasses.replace(config, num_train_steps=steps, num_warmup_steps=warmup)
@@ -40,7 +43,7 @@ def prepare(vocabulary: str, reviews: str, count: int, batch_by_length: bool):
     def turn():
         nonlocal epochs
         begin = time.perf_counter()
-        features = task.features(rows, start.tokenizer, config.max_seq_length)
+        features = task.features(rows, start.tokenizer, training=True)
         size = config.train_batch_size
         order = batches.training_order(features, size, config.batch_by_length, seed, epochs)
         dataset = batches.dataset(features, order, size, config.max_seq_length, config.batch_by_length,

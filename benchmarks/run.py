@@ -19,7 +19,17 @@ import time
 from absl import flags
 
 import cli
-from benchmarks import finetune_nsmc, first_step, input_pipeline, machine, real_data, step, table, text_to_records
+from benchmarks import (
+    finetune_nsmc,
+    first_step,
+    input_pipeline,
+    machine,
+    question_windows,
+    real_data,
+    step,
+    table,
+    text_to_records,
+)
 from cli import InputError
 
 BENCHMARKS = {
@@ -28,6 +38,7 @@ BENCHMARKS = {
     "input_pipeline": input_pipeline,
     "finetune_nsmc": finetune_nsmc,
     "first_step": first_step,
+    "question_windows": question_windows,
 }
 
 

@@ -22,6 +22,19 @@ class Classification:
     labels: tuple[str, ...]
     activation: str = "gelu"
     per_token = False
+    target_name = "label"
+    dtype = np.int32
+    columns = ("probability",)
+
+    def target(self, text: str) -> int:
+        """The number of a label from a file.
+
+        Raises:
+            ValueError: there is no such label.
+        """
+        if text not in self.labels:
+            raise ValueError(f"{text!r} is none of {', '.join(self.labels)}")
+        return self.labels.index(text)
 
     def head(self, config: EncoderConfig):
         """The layer `head(hidden, noise) -> logits [batch, labels]`."""
@@ -43,6 +56,8 @@ class Classification:
     def score(self, probabilities: np.ndarray, truth: np.ndarray) -> dict:
         """Accuracy, macro F1, and of each label precision, recall and F1, all in percent.
 
+        Of two labels the second is the positive one; its F1 is `f1`.
+
         Args:
             probabilities: [n, labels].
             truth: int [n].
@@ -51,11 +66,31 @@ class Classification:
         precision, recall, f1, _ = metrics.precision_recall_fscore_support(
             truth, said, labels=numbers, zero_division=0.0)
         values = {"accuracy": metrics.accuracy_score(truth, said), "macro_f1": f1.mean()}
+        if len(self.labels) == 2:
+            values["f1"] = f1[1]
         for number, label in enumerate(self.labels):
             values |= {f"precision/{label}": precision[number], f"recall/{label}": recall[number],
                        f"f1/{label}": f1[number]}
         return {name: 100.0 * float(value) for name, value in values.items()}
 
-    def confusion(self, probabilities: np.ndarray, truth: np.ndarray) -> list[list[int]]:
-        """Counts [true label][predicted label]."""
-        return metrics.confusion_matrix(truth, probabilities.argmax(-1), labels=range(len(self.labels))).tolist()
+    def details(self, probabilities: np.ndarray, truth: np.ndarray) -> dict:
+        """`confusion`: counts [true label][predicted label], and the labels' names."""
+        counts = metrics.confusion_matrix(truth, probabilities.argmax(-1), labels=range(len(self.labels)))
+        return {"confusion": counts.tolist(), "labels": list(self.labels)}
+
+    def errors(self, probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """How sure each wrong answer is: the probability by which the truth falls short, float32 [n]."""
+        return probabilities.max(-1) - probabilities[np.arange(len(truth)), truth]
+
+    def shown(self, target: int) -> str:
+        return self.labels[target]
+
+    def said(self, probabilities: np.ndarray) -> str:
+        return self.labels[probabilities.argmax()]
+
+    def cells(self, probabilities: np.ndarray) -> tuple[str, ...]:
+        return (f"{probabilities.max():.5f}",)
+
+    def answer(self, probabilities: np.ndarray) -> dict:
+        return {"label": self.said(probabilities), "probabilities": {
+            label: round(float(value), 6) for label, value in zip(self.labels, probabilities, strict=True)}}

@@ -13,6 +13,8 @@ _CHOICES = {
     "schedule": ("linear", "polynomial"),
     "precision": ("float32", "bfloat16", "float16"),
     "xla": ("auto", "on", "off"),
+    "trim_particles": ("none", "kiwi", "mecab"),
+    "label": ("hate", "bias"),
 }
 
 
@@ -27,6 +29,13 @@ class FinetuneConfig:
         dev_share: share of the training rows set apart to choose the best epoch on, where the task
             has no development file. 0: the last epoch counts.
         train_share: share of the training rows that is used, for learning curves.
+        doc_stride, eval_doc_stride: tokens from one window of a context to the next, while training and after
+            (null: the same).
+        max_query_length, max_answer_length, n_best_size: of questions and answers, in tokens; candidates kept.
+        null_score_diff_threshold: no answer is said where it scores so much better than the best span.
+        trim_particles: `kiwi` or `mecab` take particles off answers that end inside a token; see `particles`.
+        all_samples: korquad-v2: learn from all questions of a page, not the first alone.
+        label, with_title: hate-speech: which label, and whether the article's title is read too.
         max_bad_rows: more unusable rows than this in a file, and the run refuses to start.
         num_warmup_steps, num_train_steps: follow from `warmup_proportion`, `num_train_epochs`, the data.
         layerwise_lr_decay: factor on the learning rate from one layer to the layer below (1: none).
@@ -51,6 +60,16 @@ class FinetuneConfig:
     xla: str = "auto"
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
+    doc_stride: int = 128
+    eval_doc_stride: int | None = None
+    max_query_length: int = 64
+    max_answer_length: int = 30
+    n_best_size: int = 20
+    null_score_diff_threshold: float = 0.0
+    trim_particles: str = "none"
+    all_samples: bool = False
+    label: str = "hate"
+    with_title: bool = True
     dev_share: float = 0.05
     train_share: float = 1.0
     max_bad_rows: int = 100
@@ -73,8 +92,9 @@ class FinetuneConfig:
         path = find_config(source, "finetune")
         config = dataclasses.replace(cls(), **checked(cls, read_config(path), path, _CHOICES))
         config = dataclasses.replace(config, **parse_overrides(cls, overrides, _CHOICES))
-        for name in ("max_seq_length", "train_batch_size", "eval_batch_size", "num_train_epochs", "learning_rate"):
-            if not 0 < getattr(config, name) < float("inf"):
+        for name in ("max_seq_length", "train_batch_size", "eval_batch_size", "num_train_epochs", "learning_rate",
+                     "doc_stride", "eval_doc_stride", "max_query_length", "max_answer_length", "n_best_size"):
+            if getattr(config, name) is not None and not 0 < getattr(config, name) < float("inf"):
                 raise InputError(f"{path}: {name} must be greater than 0, not {getattr(config, name)}")
         for name, low, high in (("dev_share", 0, 1), ("warmup_proportion", 0, 1), ("hidden_dropout_prob", 0, 1),
                                 ("attention_probs_dropout_prob", 0, 1)):

@@ -60,11 +60,11 @@ def sequences(tokenizer, first: Sequence[str], second: Sequence[str] | None, max
     row_splits = np.concatenate([[0], np.cumsum(totals)]).astype(np.int64)
     out = np.full(row_splits[-1], tokenizer.sep_id, np.int32)
     out[row_splits[:-1]] = tokenizer.cls_id
-    _place(out, row_splits[:-1] + 1, first_ids, first_splits[:-1], kept_first)
+    place(out, row_splits[:-1] + 1, first_ids, first_splits[:-1], kept_first)
     segment_b = np.zeros(len(totals), np.int32)
     if second is not None:
         segment_b = (kept_first + 2).astype(np.int32)
-        _place(out, row_splits[:-1] + segment_b, second_ids, second_splits[:-1], kept_second)
+        place(out, row_splits[:-1] + segment_b, second_ids, second_splits[:-1], kept_second)
     return Features(out, row_splits, segment_b, targets, np.arange(len(totals), dtype=np.int32))
 
 
@@ -78,7 +78,7 @@ def _cut_longer(first, second, room):
     return first_kept - rest // 2, second_kept - (rest - rest // 2)
 
 
-def _place(out, starts, ids, id_starts, lengths):
-    """out[starts[i] + j] = ids[id_starts[i] + j] for j < lengths[i], all i at once."""
+def place(out, starts, ids, id_starts, lengths):
+    """`out[starts[i] + j] = ids[id_starts[i] + j] for j < lengths[i]`, all i at once."""
     within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     out[np.repeat(starts, lengths) + within] = ids[np.repeat(id_starts, lengths) + within]

@@ -1,6 +1,8 @@
 """An encoder with a task's head, from a pretrained model directory or from random weights."""
 
 import dataclasses
+import json
+import os
 
 import tensorflow as tf
 import tf_keras
@@ -44,6 +46,55 @@ class TaskModel(tf_keras.Model):
 
         names = [variable.name.split(":")[0] for variable in self.trainable_variables]
         return {name: decay ** (layers + 1 - depth(name)) for name in names}
+
+
+def finetuned(directory: str):
+    """What finetune/run.py wrote.
+
+    Args:
+        directory: its output directory, or the folder of one of its seeds. Of several seeds it is the best on
+            the development set, else the first.
+
+    Returns:
+        (task, tokenizer, TaskModel with its weights, FinetuneConfig).
+
+    Raises:
+        InputError: it is not such a directory, or no seed in it is finished.
+    """
+    from finetune.config import FinetuneConfig
+    from finetune.tasks import TASKS
+
+    directory = directory.rstrip("/")
+    seed = os.path.basename(directory)
+    if seed.startswith("seed-") and not os.path.exists(os.path.join(directory, "config.json")):
+        directory = os.path.dirname(directory) or "."
+    else:
+        seed = _best_seed(directory)
+    values = read_config(directory)
+    if values.get("task") not in TASKS or "encoder" not in values:
+        raise InputError(f"{directory}/config.json: not of a fine-tuned model (no task or no encoder in it)")
+    known = {field.name for field in dataclasses.fields(FinetuneConfig)}
+    config = FinetuneConfig(**{key: value for key, value in values.items() if key in known})
+    task = TASKS[values["task"]](config)
+    model = TaskModel(EncoderConfig(**values["encoder"]), task.kind, config.precision, name="task_model")
+    path = os.path.join(directory, seed, "best", "weights")
+    if not os.path.exists(path + ".index"):
+        raise InputError(f"{path}.index: no such file; the seed has not finished its first epoch")
+    try:
+        restore(tf.train.Checkpoint(model=model), path).assert_existing_objects_matched()
+    except AssertionError as error:
+        raise InputError(f"{path}: of another model: {first_line(error)}") from None
+    return task, Tokenizer.load(directory), model, config
+
+
+def _best_seed(directory):
+    path = os.path.join(directory, "results.json")
+    if not os.path.exists(path):
+        raise InputError(f"{path}: no such file; --model_dir is what finetune/run.py wrote as --output_dir")
+    with open(path, encoding="utf-8") as file:
+        results = json.load(file)
+    best = results["best_on_dev"]["seed"] if "best_on_dev" in results else next(iter(results["seeds"]))
+    return f"seed-{best}"
 
 
 @dataclasses.dataclass(frozen=True)

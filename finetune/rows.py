@@ -2,10 +2,15 @@
 
 import csv
 import dataclasses
+import glob
+import json
 import os
-from collections.abc import Iterator, Sequence
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 
 from cli import InputError
+from modeling.checkpoint import write_file
 from vocab import text
 
 
@@ -20,12 +25,16 @@ class BadRows:
         self.found.append(f"{self.path}:{line}: {reason}")
 
     def check(self, limit: int) -> None:
-        """
+        """Says how many rows are left out.
+
         Raises:
             InputError: there are more than `limit`; names the first.
         """
         if len(self.found) > limit:
-            raise InputError(f"{self.found[0]} ({len(self.found)} such rows in this file, --set max_bad_rows={limit})")
+            raise InputError(f"{self.found[0]} ({len(self.found)} unusable rows in this file, more than "
+                             f"--max_bad_rows {limit})")
+        if self.found:
+            print(f"{self.path}: {len(self.found)} rows left out, the first: {self.found[0]}", file=sys.stderr)
 
 
 def data_file(data_dir: str, name: str, download: str) -> str:
@@ -40,13 +49,31 @@ def data_file(data_dir: str, name: str, download: str) -> str:
     return path
 
 
-def read_table(path: str, columns: Sequence[str], bad: BadRows, quoted: bool = False) -> Iterator[tuple[int, dict]]:
-    """Rows of a tab-separated file with a header.
+def data_files(data_dir: str, names: Sequence[str], download: str) -> list[str]:
+    """The paths of the files that names or patterns stand for, sorted.
+
+    Raises:
+        InputError: there is none; names the command that downloads it.
+    """
+    paths = sorted({path for name in names for path in glob.glob(os.path.join(glob.escape(data_dir), name),
+                                                                 recursive=True)})
+    return paths or [data_file(data_dir, names[0], download)]
+
+
+def line_of(content: str, fragment: str, again: bool = False) -> int:
+    """The line of a text where a fragment first occurs, or last; 1 if it does not."""
+    return content.count("\n", 0, max(content.rfind(fragment) if again else content.find(fragment), 0)) + 1
+
+
+def read_table(path: str, columns: Sequence[str], bad: BadRows, delimiter: str = "\t",
+               quoted: bool = False) -> Iterator[tuple[int, dict]]:
+    """Rows of a file with a header.
 
     Args:
         path: of the file.
         columns: that must be in the header.
         bad: gets the rows with another number of columns than the header.
+        delimiter: between the columns.
         quoted: whether quotes have CSV's meaning; else they are text.
 
     Yields:
@@ -55,14 +82,15 @@ def read_table(path: str, columns: Sequence[str], bad: BadRows, quoted: bool = F
     Raises:
         InputError: an empty file, or a header without one of the columns.
     """
-    rows = _quoted_rows(path) if quoted else enumerate((line.split("\t") for line in text.read_lines(path)), 1)
+    lines = text.read_lines(path)
+    rows = _quoted_rows(path, lines, delimiter) if quoted else enumerate((line.split(delimiter) for line in lines), 1)
     _, header = next(rows, (1, None))
     if header is None:
         raise InputError(f"{path}: empty file")
     missing = [column for column in columns if column not in header]
     if missing:
         raise InputError(f"{path}:1: no column {missing[0]!r}; the header must have {', '.join(columns)}, "
-                         f"separated by tabs, and has: {', '.join(header)[:100]}")
+                         f"separated by {_NAMES.get(delimiter, delimiter)}, and has: {', '.join(header)[:100]}")
     for line, row in rows:
         if len(row) == len(header):
             yield line, dict(zip(header, row, strict=True))
@@ -70,10 +98,51 @@ def read_table(path: str, columns: Sequence[str], bad: BadRows, quoted: bool = F
             bad.add(line, f"{len(row)} columns where the header has {len(header)}")
 
 
-def _quoted_rows(path):
-    """(line number, fields) of a file where quotes have CSV's meaning; a field may go over several lines."""
-    reader = csv.reader((line + "\n" for line in text.read_lines(path)), delimiter="\t")
+_NAMES = {"\t": "tabs", ",": "commas"}
+
+
+def read_json(path: str) -> tuple[object, str]:
+    """A JSON file: what is in it, and its text.
+
+    Raises:
+        InputError: an empty file, or broken JSON; names the line.
+    """
+    return parse_json(path, "\n".join(text.read_lines(path)))
+
+
+def parse_json(name: str, content: str) -> tuple[object, str]:
+    """The text of a JSON file, named for the sake of errors: what is in it, and the text.
+
+    Raises:
+        InputError: as `read_json`.
+    """
+    try:
+        return json.loads(content), content
+    except json.JSONDecodeError as error:
+        if not content.strip():
+            raise InputError(f"{name}: empty file") from None
+        raise InputError(f"{name}:{error.lineno}: not JSON ({error.msg})") from None
+
+
+def write_table(directory: str, name: str, table: Iterable[Sequence[str]]) -> None:
+    """Writes a tab-separated file; tabs and line breaks inside a field become spaces."""
+    lines = ("\t".join(" ".join(field.split()) if _BREAKS.search(field) else field for field in row) + "\n"
+             for row in table)
+    write_file(os.path.join(directory, name), "".join(lines))
+
+
+_BREAKS = re.compile(r"[\t\r\n]")
+
+
+def _quoted_rows(path, lines, delimiter):
+    """(line number, fields) of lines where quotes have CSV's meaning; a field may go over several lines."""
+    csv.field_size_limit(2**31 - 1)  # whole documents
+    # Strict: a quote that never closes would else take in the rest of the file without a word.
+    reader = csv.reader((line.replace("\r", " ") + "\n" for line in lines), delimiter=delimiter, strict=True)
     line = 1
-    for row in reader:
-        yield line, row
-        line = reader.line_num + 1
+    try:
+        for row in reader:
+            yield line, row
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{path}:{line}: quotes that do not close, or text after a closing one ({error})") from None

@@ -26,13 +26,16 @@ from cli import InputError
 
 
 def _define_flags():
-    flags.DEFINE_string("task", None, "Which task; see finetune/tasks.", required=True)
+    flags.DEFINE_string("task", None, "nsmc, naver-ner, paws, kornli, korsts, question-pair, hate-speech, korquad, "
+                        "squad-v1.1, squad-v2.0, korquad-v2, tydiqa, fake-news or modu-sentiment.", required=True)
     flags.DEFINE_string("data_dir", None, "Folder with the task's files.", required=True)
     flags.DEFINE_string("output_dir", None, "Where scores, predictions and the model go.", required=True)
     flags.DEFINE_string("init_checkpoint", None, "Model directory to start from.")
     flags.DEFINE_string("vocab", None, "vocab.txt, to start from random weights.")
     flags.DEFINE_string("config", None, "Path or name of a config; by default the task's.")
     flags.DEFINE_multi_string("set", [], "key=value; overrides a key of the config. May be repeated.")
+    flags.DEFINE_integer("max_bad_rows", None, "More unusable rows in a file, and the run does not start.",
+                         lower_bound=0)
     flags.DEFINE_string("seeds", "1", "Seeds to run: 1, 1-5, or 1,3,7.")
     flags.DEFINE_string("tpu_name", "", "A TPU's name, grpc://host:port, or \"local\" on a TPU VM.")
     flags.DEFINE_string("tpu_zone", "", "Google Cloud zone of the TPU.")
@@ -53,14 +56,16 @@ def main(_):
 
     if FLAGS.task not in TASKS:
         raise InputError(f"--task {FLAGS.task}: there is {', '.join(sorted(TASKS))}")
-    task = TASKS[FLAGS.task]
-    config = FinetuneConfig.load(FLAGS.config or task.name, FLAGS.set)
-    data = task.splits(FLAGS.data_dir, config)
+    overrides = FLAGS.set + ([f"max_bad_rows={FLAGS.max_bad_rows}"] if FLAGS.max_bad_rows is not None else [])
+    config = FinetuneConfig.load(FLAGS.config or FLAGS.task, overrides)
+    task = TASKS[FLAGS.task](config)
+    data = task.splits(FLAGS.data_dir, config.max_bad_rows)
     start = (Start.pretrained(FLAGS.init_checkpoint, config) if FLAGS.init_checkpoint
              else Start.random(FLAGS.vocab, config))
     claim_directory(FLAGS.output_dir, {
         "task": task.name, "init_checkpoint": start.checkpoint, "vocabulary": start.tokenizer.fingerprint,
-        "data": fingerprint(data), **dataclasses.asdict(config)})
+        "data": fingerprint(data), "encoder": start.shape.to_dict(), **dataclasses.asdict(config)})
+    start.tokenizer.save(FLAGS.output_dir)
     strategy = create_strategy(FLAGS.tpu_name, FLAGS.tpu_zone, FLAGS.gcp_project)
     print(f"{task.name}: " + ", ".join(f"{len(rows):,} {split}" for split, rows in data.items())
           + f"; on {describe(strategy)}", file=sys.stderr)

@@ -15,7 +15,7 @@ from cli import InputError
 from finetune import batches
 from finetune.features import Features
 from finetune.model import Start, TaskModel
-from modeling.checkpoint import Checkpoints, disk_full_named, write_file, write_json
+from modeling.checkpoint import Checkpoints, disk_full_named, write_json
 from modeling.noise import Noise
 from pretrain.keyed_random import numpy_fold
 from pretrain.optimizer import clipped, create_optimizer, create_slots
@@ -39,7 +39,7 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
     """Trains and scores; skips what an earlier call has finished.
 
     Args:
-        task: see `finetune.tasks`.
+        task: of this config; see `finetune.tasks`.
         data: split -> examples: `train`, `test`, perhaps `dev`.
         start: tokenizer, shape and weights to begin with.
         config: a `FinetuneConfig`.
@@ -62,9 +62,9 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
     if dev_examples is None:
         train_examples, dev_examples = split_training(train_examples, config)
     size = config.train_batch_size
-    training = task.features(train_examples, start.tokenizer, config.max_seq_length)
-    dev = task.features(dev_examples, start.tokenizer, config.max_seq_length) if dev_examples else None
-    test = task.features(data["test"], start.tokenizer, config.max_seq_length)
+    training = task.features(train_examples, start.tokenizer, training=True)
+    dev = task.features(dev_examples, start.tokenizer) if dev_examples else None
+    test = task.features(data["test"], start.tokenizer)
 
     steps_per_epoch = len(batches.training_order(training, size, config.batch_by_length, seed, 0))
     steps = max(1, round(steps_per_epoch * config.num_train_epochs))
@@ -109,7 +109,8 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
                                  "learning_rate or precision float32")
             entry = {"epoch": epoch + 1, "step": step, "loss": loss}
             if dev is not None:
-                scores, _ = task.evaluate(predict(dev, start.tokenizer.pad_id), dev_examples, dev)
+                decoded = task.decoded(predict(dev, start.tokenizer.pad_id), dev_examples, dev)
+                scores, _ = task.score(decoded, dev_examples)
                 entry |= {f"dev_{task.main_metric}": scores[task.main_metric]}
                 bar.write(f"{task.name} seed {seed}, epoch {epoch + 1}: loss {loss:.4f}, "
                           f"dev {task.main_metric} {scores[task.main_metric]:.2f}")
@@ -123,18 +124,26 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
     best = _best(history, task.main_metric)
     if best is not history[-1]:
         tf.train.Checkpoint(model=model).read(best_weights).assert_existing_objects_matched()
-    outputs = predict(test, start.tokenizer.pad_id)
-    scores, extra = task.evaluate(outputs, data["test"], test)
-    _write_predictions(os.path.join(output_dir, "predictions.tsv"), task.prediction_rows(outputs, data["test"], test))
+    decoded = task.decoded(predict(test, start.tokenizer.pad_id), data["test"], test)
+    scores, extra = task.score(decoded, data["test"])
+    task.save(decoded, data["test"], output_dir)
     results = {
         "task": task.name, "metrics": scores, **extra, "seed": seed, "chosen": best, "history": history,
         "examples": {"train": len(train_examples), "dev": len(dev_examples), "test": len(data["test"])},
+        "split_note": split_note(task, data),
         "init_checkpoint": start.checkpoint, "seconds": round(time.time() - begin, 1),
         "config": dataclasses.asdict(config) | dataclasses.asdict(start.shape),
     }
     write_json(results_path, results)
     shutil.rmtree(checkpoints.directory, ignore_errors=True)
     return results
+
+
+def split_note(task, data: dict[str, list]) -> str:
+    """How the data differ from the published files in size; "" if they do not."""
+    differing = [f"{split} {len(data[split]):,}, published {size:,}" for split, size in task.published.items()
+                 if split in data and len(data[split]) != size]
+    return "; ".join(differing)
 
 
 def training_step(model: TaskModel, kind, optimizer, config, seed: int, strategy):
@@ -204,7 +213,7 @@ def prediction(model: TaskModel, kind, config, strategy):
                 outputs[index] = value
         if outputs is not None and not np.isfinite(outputs).all():
             raise InputError("the model's predictions are not numbers; try a lower learning_rate or precision float32")
-        return kind.predictions(outputs)
+        return kind.predictions(np.zeros([0, 1], np.float32) if outputs is None else outputs)
 
     return predict
 
@@ -220,7 +229,3 @@ def _read_history(path):
         return []
     with open(path, encoding="utf-8") as file:
         return json.load(file)["epochs"]
-
-
-def _write_predictions(path, rows):
-    write_file(path, "".join("\t".join(row) + "\n" for row in rows))

@@ -125,13 +125,13 @@ class Checkpoints:
 
 
 def restore(checkpoint: tf.train.Checkpoint, path: str):
-    """`checkpoint.restore(path)` with damage and other shapes said in one line.
+    """`checkpoint.read(path)` with damage and other shapes said in one line.
 
     Raises:
         InputError: the file is missing, damaged, or holds other shapes.
     """
     try:
-        return checkpoint.restore(path).expect_partial()  # else TensorFlow lists what is left over, when it likes
+        return checkpoint.read(path).expect_partial()  # else TensorFlow lists what is left over, when it likes
     except (tf.errors.OpError, ValueError, IndexError) as error:
         raise InputError(f"{path}: cannot be read as this model ({first_line(error)}); if it is damaged, delete it and "
                          "the run continues from the checkpoint before it") from None

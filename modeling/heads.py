@@ -77,6 +77,29 @@ class ClassificationHead(Layer):
         return self.out_proj(x)
 
 
+class TokenHead(Layer):
+    """Dropout and Dense on every token: tagging, and the ends of answers (BERT, ELECTRA)."""
+
+    def __init__(self, config: EncoderConfig, outputs: int, dropout: bool = True, **kwargs):
+        """
+        Args:
+            config: of the encoder; its `hidden_dropout_prob` applies.
+            outputs: number of logits.
+            dropout: whether there is any.
+        """
+        super().__init__(**kwargs)
+        self.rate = config.hidden_dropout_prob if dropout else 0.0
+        self.dense = Dense(config.hidden_size, outputs, config, name=f"{self.name}/dense")
+
+    def call(self, hidden, noise=None):
+        """`[batch, seq_len, hidden_size]` -> float32 `[batch, seq_len, outputs]`."""
+        batch, seq_len, size = sizes(hidden)
+        x = tf.cast(tf.reshape(hidden, [-1, size]), tf.float32)
+        if noise is not None and self.rate:
+            x = dropped(x, noise.bytes(sizes(x)), self.rate)
+        return tf.reshape(self.dense(x), [batch, seq_len, -1])
+
+
 class Pooler(Layer):
     """Dense and tanh of the first token (BERT)."""
 

@@ -15,6 +15,7 @@ from pretrain import keyed_random, masking, records, sentence_order
 
 READERS = 16  # shards that are mixed with each other; more mixes better and holds more in memory
 HELD_OUT_SHARDS = 32  # at most so many are read for an evaluation
+SAMPLED_SHARDS, SAMPLED_EXAMPLES = 16, 65536  # at most so many are read to count tokens
 
 # What a key word of its own is drawn for.
 _SHARD_ORDER, _EXAMPLE_ORDER, _EXAMPLE_KEY = 1000, 1001, 1002
@@ -62,6 +63,18 @@ class Corpus:
     def first_id(self) -> np.ndarray:
         """int64 [shards]: the number in the whole corpus of each shard's first example."""
         return np.concatenate([[0], np.cumsum(self.examples)[:-1]])
+
+    def token_frequencies(self, vocab_size: int, special_ids) -> np.ndarray:
+        """float64 [vocab_size]: each token's share in a sample of the corpus, never 0; special ones are not counted."""
+        counts = np.zeros(vocab_size)
+        every = -(-len(self.paths) // SAMPLED_SHARDS)
+        paths = self.paths[::every]
+        for path in paths:
+            shard = tf.data.TFRecordDataset(path).take(SAMPLED_EXAMPLES // len(paths)).batch(4096)
+            for serialized in shard:
+                counts += np.bincount(records.token_ids(serialized), minlength=vocab_size)
+        counts[list(special_ids)] = 0
+        return (counts + 0.1) / (counts + 0.1).sum()
 
     def is_held_out(self, example):
         """bool tensor [n] for numbers int64 [n] of examples in the whole corpus."""

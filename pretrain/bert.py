@@ -1,5 +1,6 @@
 """BERT's objective: masked tokens (Devlin et al. 2018), and sentence order (ALBERT, Lan et al. 2019)."""
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -29,6 +30,10 @@ class Bert(tf_keras.Model):
             self.loss_weights_by_name["sentence_order"] = 1.0
             self.pooler = Pooler(config.encoder(), name="pooler")
             self.order_head = Dense(config.hidden_size, 2, config.encoder(), name="seq_relationship")
+
+    def start_from(self, frequencies) -> None:
+        """Sets the output bias to what the tokens' frequencies [vocab_size] alone predict."""
+        self.head.output_bias.assign(np.log(frequencies))
 
     def counts(self, batch) -> dict:
         """What each loss is averaged over: float32 scalars, known before the forward pass."""

@@ -29,11 +29,16 @@ class PretrainConfig:
         objective: `electra` (replaced-token detection) or `bert` (masked LM).
         model_size: `small`, `base` or `large`; the shape keys after it override single numbers.
         generator_hidden_size, generator_layers: fractions of the discriminator's width and depth.
+        untied_generator: false makes generator and discriminator one encoder with two heads (Clark et al. 2020,
+            3.2); both fractions must then be 1. Slower a step, but short runs learn: the masked-LM loss trains the
+            encoder long before there is much to tell replaced tokens by.
         train_batch_size: examples a step, over all replicas.
         num_train_steps, num_warmup_steps, warmup_proportion: steps; the proportion is of all steps.
         schedule: decay to 0 after the warm-up; `polynomial` has power 0.5.
         mask_prob, ngram_max, whole_word_masking, sentence_order: see `masking`, `sentence_order`.
         disc_weight, gen_weight, temperature, disallow_correct: see `electra`.
+        output_bias_from_data: the output biases start at the tokens' log frequencies, not at 0. A short
+            run would else spend its first thousands of steps on them.
         save_checkpoints_steps, keep_checkpoint_max: when to save, how many to keep.
         eval_steps, eval_examples: how often to evaluate, on how many held-out examples.
         log_steps: steps between two lines of metrics.
@@ -60,6 +65,7 @@ class PretrainConfig:
     attention_probs_dropout_prob: float = 0.1
     generator_hidden_size: float | None = None
     generator_layers: float = 1.0
+    untied_generator: bool = True
     attention: str = "full"
     # The objective.
     mask_prob: float = 0.15
@@ -70,6 +76,7 @@ class PretrainConfig:
     disc_weight: float = 50.0
     temperature: float = 1.0
     disallow_correct: bool = False
+    output_bias_from_data: bool = False
     # The optimization.
     train_batch_size: int = 128
     num_train_steps: int = 1000000
@@ -154,6 +161,8 @@ class PretrainConfig:
                 f"learning_rate must be greater than 0, not {self.learning_rate}")
         require(0 < self.generator_hidden_size <= 1 and 0 < self.generator_layers <= 1,
                 "generator_hidden_size and generator_layers are fractions in (0, 1]")
+        require(self.untied_generator or self.generator_hidden_size == self.generator_layers == 1,
+                "untied_generator false needs generator_hidden_size 1.0 and generator_layers 1.0")
         require(self.hidden_size % self.num_attention_heads == 0,
                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}")
         require(self.max_position_embeddings >= self.max_seq_length,

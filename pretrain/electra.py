@@ -1,5 +1,6 @@
 """ELECTRA's objective (Clark et al. 2020): a small generator fills masks, a discriminator tells what it replaced."""
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -30,15 +31,23 @@ class Electra(tf_keras.Model):
         self.config = config
         self.loss_weights_by_name = {"mlm": config.gen_weight, "disc": config.disc_weight}
         self.embeddings = Embeddings(config.encoder(), name="embeddings")
-        self.generator = Encoder(config.generator(), self.embeddings, config.precision, name="generator")
-        self.generator_head = MaskedLMHead(config.generator(), name="generator_predictions")
         self.discriminator = Encoder(config.encoder(), self.embeddings, config.precision, name="electra")
+        self.generator = Encoder(config.generator(), self.embeddings, config.precision, name="generator") \
+            if config.untied_generator else self.discriminator
+        self.generator_head = MaskedLMHead(config.generator(), name="generator_predictions")
         self.discriminator_head = DiscriminatorHead(config.encoder(), name="discriminator_predictions")
 
     @property
     def encoder(self) -> Encoder:
         """What fine-tuning starts from."""
         return self.discriminator
+
+    def start_from(self, frequencies) -> None:
+        """Sets the output biases to what the tokens' frequencies [vocab_size] alone predict."""
+        self.generator_head.output_bias.assign(np.log(frequencies))
+        # A sample that hits the original, by frequency alone, has not replaced it.
+        replaced = self.config.mask_prob * 0.85 * (1 - np.sum(frequencies**2))
+        self.discriminator_head.prediction.bias.assign([np.log(replaced / (1 - replaced))])
 
     def counts(self, batch) -> dict:
         """What each loss is averaged over: float32 scalars, known before the forward pass."""

@@ -36,7 +36,9 @@ def parameters(config) -> dict[str, int]:
     if config.objective == "electra":
         generator = config.generator()
         parts["discriminator"] = encoder_parameters(shape) + hidden * hidden + hidden + hidden + 1
-        parts["generator"] = encoder_parameters(generator) + _lm_head_parameters(generator)
+        parts["generator"] = _lm_head_parameters(generator)
+        if config.untied_generator:
+            parts["generator"] += encoder_parameters(generator)
     else:
         parts["encoder"] = encoder_parameters(shape)
         parts["heads"] = _lm_head_parameters(shape)

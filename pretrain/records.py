@@ -72,6 +72,14 @@ def serialize(examples):
         yield example.SerializeToString(deterministic=True)
 
 
+def token_ids(serialized):
+    """Serialized examples tf.string [batch] to all their token ids, int64 [total]."""
+    import tensorflow as tf
+
+    features = tf.io.parse_example(serialized, {"input_ids": tf.io.RaggedFeature(tf.int64)})
+    return features["input_ids"].values.numpy()
+
+
 def parse(serialized, max_seq_length: int, pad_id: int = 0):
     """Serialized examples to dense tensors; pure TensorFlow ops, for use inside tf.data.
 

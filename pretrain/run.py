@@ -53,12 +53,14 @@ def main(_):
         print(estimate.report(config, strategy))
         return
 
+    from pretrain import records
     from pretrain.train import train
     from vocab.tokenizer import Tokenizer
 
     data = FLAGS.data or os.path.join(FLAGS.model_dir, "data")
     if FLAGS.corpus:
         _build(config, data, FLAGS)
+    records.read_index(data)  # without records, this says so; the tokenizer's error would only miss vocab.txt
     train(config, data, Tokenizer.load(data), FLAGS.model_dir, strategy)
 
 

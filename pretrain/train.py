@@ -66,7 +66,8 @@ def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy
         # Not the optimizer's count: that leaves out the steps that float16's loss scaling skips.
         steps_done = tf.Variable(0, trainable=False, dtype=tf.int64, name="steps_done")
     checkpoints = Checkpoints(model_dir, config.keep_checkpoint_max, model=model, optimizer=optimizer, step=steps_done)
-    checkpoints.restore()
+    if not checkpoints.restore() and config.output_bias_from_data:
+        model.start_from(corpus.token_frequencies(config.vocab_size, tokenizer.special_ids))
     step = int(steps_done.numpy())
 
     train_step = training_step(model, optimizer, config, strategy)

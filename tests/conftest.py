@@ -53,9 +53,9 @@ def make_records(tokenizer):
     from pretrain.examples import Examples
 
     def example(rng, number, max_seq_length):
-        length = int(rng.integers(9, max_seq_length + 1))
+        body = int(rng.integers(7, max_seq_length - 2))
         ids = [10 + number // 90, 10 + number % 90]
-        while len(ids) < length - 2:
+        while len(ids) < body:
             noisy = rng.random() < 0.2
             ids.append(int(rng.integers(10, VOCAB_SIZE)) if noisy else 10 + (ids[-1] - 9) % (VOCAB_SIZE - 10))
         kind = number % 3  # pair, single, packed

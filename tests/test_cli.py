@@ -65,6 +65,15 @@ def test_a_full_disk_is_said_with_the_file_and_what_to_do(kind, name, run, one_c
     one_clear_line(run("--needed", kind), f"no space left on the disk while writing {name}: ", "free space and run")
 
 
+def test_arguments_that_are_not_options_where_a_command_takes_them(tmp_path):
+    path = tmp_path / "command.py"
+    script = SCRIPT.replace("cli.run(main)", "cli.run(main, positional=True)").replace("{len(argv)}", "{argv[1:]}")
+    path.write_text(script)
+    process = subprocess.run([sys.executable, str(path), "one", "--needed", "x", "two", "--number=3"], timeout=60,
+                             capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert (process.returncode, process.stdout) == (0, "number 3, ['one', 'two'] argument\n"), process.stderr
+
+
 @pytest.mark.parametrize("arguments, parts", [
     (["--needed", "x", "stray"], ["unexpected argument 'stray'", "--name value"]),
     (["--needed", "x", "--nunber", "3"], ["nunber", "number", "--help"]),

@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -108,6 +109,20 @@ class Tokenizer:
         """
         return self._wordpiece.encode(lines)
 
+    def encode_with_offsets(self, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Tokenizes many lines, with the place of each token in its line.
+
+        Returns:
+          ids and row_splits as `encode`, and offsets np.int32 [total, 2]: begin and end of each
+          token in characters of its line.
+        """
+        found = self._fast.encode_batch(list(lines), add_special_tokens=False)
+        row_splits = np.cumsum([0, *(len(line) for line in found)], dtype=np.int64)
+        ids = np.fromiter(chain.from_iterable(line.ids for line in found), np.int32, row_splits[-1])
+        offsets = np.fromiter(chain.from_iterable(chain.from_iterable(line.offsets) for line in found),
+                              np.int32, 2 * row_splits[-1])
+        return ids, row_splits, offsets.reshape(-1, 2)
+
     def decode(self, ids: Iterable[int]) -> str:
         """Joins pieces into text: continuation pieces attach to the piece before them."""
         out = []
@@ -152,6 +167,10 @@ class Tokenizer:
                               "".join(piece + "\n" for piece in self.vocab))
         text.write_atomically(os.path.join(directory, CONFIG_FILE),
                               json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+
+    @cached_property
+    def _fast(self):
+        return self.to_hugging_face()
 
     @cached_property
     def _wordpiece(self):

@@ -96,9 +96,9 @@ def train(paths: Sequence[str], settings: VocabSettings,
     pieces = merge(units, alphabet, inner, room, settings.min_frequency)
     if len(pieces) > room:
         raise InputError(
-            f"the alphabet alone takes {len(pieces):,} entries and --vocab_size "
-            f"{settings.vocab_size} has room for {room:,}: lower --limit_alphabet "
-            f"(now {settings.limit_alphabet}) or raise --vocab_size")
+            f"the alphabet alone takes {len(pieces):,} entries and vocab_size {settings.vocab_size} "
+            f"has room for {room:,}: raise vocab_size, or train with vocab/run.py and a lower "
+            f"--limit_alphabet (now {settings.limit_alphabet})")
     unused = settings.num_unused + room - len(pieces)
     vocab = [*SPECIAL_TOKENS, *pieces, *(f"[unused{number}]" for number in range(unused))]
     return TrainedVocab(vocab, {

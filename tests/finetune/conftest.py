@@ -7,7 +7,7 @@ import pytest
 
 from finetune.config import FinetuneConfig
 from finetune.model import Start
-from finetune.tasks.nsmc import Nsmc
+from finetune.tasks import TASKS
 
 HEADER = "id\tdocument\tlabel\n"
 SETTINGS = FinetuneConfig(
@@ -46,8 +46,8 @@ def reviews_dir(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def reviews(reviews_dir):
-    """The same as Nsmc reads them."""
-    return Nsmc().splits(reviews_dir, SETTINGS)
+    """The same as the task reads them."""
+    return TASKS["nsmc"](SETTINGS).splits(reviews_dir, 0)
 
 
 @pytest.fixture(scope="session")

@@ -43,13 +43,15 @@ def test_scores_of_a_small_example_by_hand():
         "macro_f1": (2 / 3 + 1 / 2 + 0) / 3,
     }
     assert scores == pytest.approx({name: 100 * value for name, value in expected.items()})
-    assert KIND.confusion(np.eye(3)[said], np.array([0, 0, 0, 1, 1, 2])) == [[2, 1, 0], [0, 1, 1], [1, 0, 0]]
+    assert KIND.details(np.eye(3)[said], np.array([0, 0, 0, 1, 1, 2])) == {
+        "confusion": [[2, 1, 0], [0, 1, 1], [1, 0, 0]], "labels": ["neutral", "good", "bad"]}
 
 
 def test_scores_of_many_rows_by_counting():
     logits, truth = draws(2)
     said = logits.argmax(-1)
-    scores, confusion = KIND.score(KIND.predictions(logits), truth), KIND.confusion(KIND.predictions(logits), truth)
+    scores = KIND.score(KIND.predictions(logits), truth)
+    confusion = KIND.details(KIND.predictions(logits), truth)["confusion"]
     assert confusion == [[int(((truth == i) & (said == j)).sum()) for j in range(3)] for i in range(3)]
     f1 = []
     for number, label in enumerate(KIND.labels):
@@ -68,4 +70,16 @@ def test_a_label_that_never_occurs_counts_as_nothing_found():
     scores = KIND.score(np.eye(3)[[0, 0, 1]], np.array([0, 0, 1]))
     assert scores["accuracy"] == 100 and scores["f1/bad"] == 0
     assert scores["macro_f1"] == pytest.approx(200 / 3)
-    assert np.shape(KIND.confusion(np.eye(3)[[0]], np.array([0]))) == (3, 3)
+    assert np.shape(KIND.details(np.eye(3)[[0]], np.array([0]))["confusion"]) == (3, 3)
+
+
+def test_of_two_labels_the_second_is_the_positive_one():
+    scores = Classification(("0", "1")).score(np.eye(2)[[1, 1, 0, 0]], np.array([1, 0, 1, 1]))
+    # One hit, two said, three true.
+    assert scores["f1"] == pytest.approx(100 * 2 * (1 / 2) * (1 / 3) / (1 / 2 + 1 / 3)) == scores["f1/1"]
+
+
+def test_labels_are_read_and_others_refused():
+    assert [KIND.target(label) for label in KIND.labels] == [0, 1, 2]
+    with pytest.raises(ValueError, match="'Good' is none of neutral, good, bad"):
+        KIND.target("Good")

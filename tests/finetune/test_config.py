@@ -12,9 +12,9 @@ from modeling.config import MODEL_SIZES
 
 
 def test_every_task_has_a_config_of_its_name():
-    for name, task in TASKS.items():
+    for name, create in TASKS.items():
         config = FinetuneConfig.load(name)
-        assert task.name == name and config.num_train_epochs > 0 and config.num_train_steps is None
+        assert create(config).name == name and config.num_train_epochs > 0 and config.num_train_steps is None
 
 
 def test_nsmc_has_koelectra_s_settings():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import transformers
 
+from finetune.config import FinetuneConfig
 from finetune.features import sequences
-from finetune.tasks.nsmc import Nsmc
+from finetune.tasks import TASKS
 from vocab.tokenizer import Tokenizer
 
 WORDS = ["가", "감 가감", "감감감감 가", "", "가 가 가 가 가", "거 가 " * 9, "가" * 7, "?!", "zzz 가"]
@@ -83,8 +84,8 @@ def test_real_reviews(real_data, pytestconfig, tmp_path):
     ours = Tokenizer.load(real_data("vocab/koelectra.txt"))
     ours.save(str(tmp_path))
     theirs = transformers.BertTokenizerFast.from_pretrained(str(tmp_path))
-    reviews = Nsmc._read(real_data("nsmc/ratings_test.txt"), 0)
-    texts = [review.document for review in (reviews if pytestconfig.getoption("--all_lines") else reviews[::25])]
+    reviews = TASKS["nsmc"](FinetuneConfig()).splits(real_data("nsmc"), 0)["test"]
+    texts = [review.first for review in (reviews if pytestconfig.getoption("--all_lines") else reviews[::25])]
     for max_seq_length in (24, 128):
         assert_same(sequences(ours, texts, None, max_seq_length, {}),
                     theirs(texts, truncation=True, max_length=max_seq_length))

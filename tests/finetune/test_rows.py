@@ -52,7 +52,7 @@ def test_more_bad_rows_than_allowed_stop_the_run():
     bad.add(7, "no label")
     bad.add(9, "no label")
     bad.check(2)
-    with pytest.raises(InputError, match=r"^file\.tsv:7: no label \(2 such rows in this file, --set max_bad_rows=1\)$"):
+    with pytest.raises(InputError, match=r"^file\.tsv:7: no label \(2 unusable rows in this file, more than --max_bad_rows 1\)$"):
         bad.check(1)
 
 
@@ -72,3 +72,17 @@ def test_a_missing_file_names_the_command_that_fetches_it(tmp_path):
     for name in ("absent", "folder"):
         with pytest.raises(InputError, match=f"{name}: no such file; get the data set with: fetch it$"):
             rows.data_file(str(tmp_path), name, "fetch it")
+
+
+def test_a_carriage_return_inside_a_field_is_a_space(tmp_path):
+    path = tmp_path / "file.csv"
+    path.write_text('a,b\n1\r2,3\n', encoding="utf-8", newline="")
+    bad = rows.BadRows(str(path))
+    assert list(rows.read_table(str(path), ["a"], bad, ",", quoted=True)) == [(2, {"a": "1 2", "b": "3"})]
+
+
+def test_a_quote_that_never_closes_does_not_take_in_the_rest_of_the_file(tmp_path):
+    path = tmp_path / "file.csv"
+    path.write_text('a,b\n1,2\n3,"4\n' + "5,6\n" * 50, encoding="utf-8")
+    with pytest.raises(InputError, match=r"file\.csv:3: quotes that do not close"):
+        list(rows.read_table(str(path), ["a"], rows.BadRows(str(path)), ",", quoted=True))

@@ -8,8 +8,10 @@ import pytest
 
 from cli import InputError
 from finetune import run
-from finetune.tasks.nsmc import Nsmc
+from finetune.config import FinetuneConfig
+from finetune.tasks import TASKS
 
+TASK = TASKS["nsmc"](FinetuneConfig())
 SHAPE = ["embedding_size=16", "hidden_size=32", "num_hidden_layers=1", "num_attention_heads=2", "intermediate_size=64"]
 FAST = [*SHAPE, "max_seq_length=16", "train_batch_size=16", "eval_batch_size=16", "num_train_epochs=1",
         "learning_rate=5e-3", "dev_share=0.2"]
@@ -53,7 +55,7 @@ def result(seed, accuracy, dev, seconds=2.0):
 
 
 def test_mean_deviation_and_the_best_on_dev(tmp_path):
-    text = run.report(Nsmc(), [result(1, 80.0, 70.0), result(2, 83.0, 75.0), result(5, 87.5, 71.0)], str(tmp_path))
+    text = run.report(TASK, [result(1, 80.0, 70.0), result(2, 83.0, 75.0), result(5, 87.5, 71.0)], str(tmp_path))
     written = json.loads((tmp_path / "results.json").read_text())
     assert written["metrics"] == pytest.approx({"accuracy": np.mean([80, 83, 87.5]), "macro_f1": 250.5 / 6})
     deviation = (sum((x - 250.5 / 3) ** 2 for x in (80, 83, 87.5)) / 2) ** 0.5
@@ -69,7 +71,7 @@ def test_mean_deviation_and_the_best_on_dev(tmp_path):
 
 
 def test_one_seed_has_no_deviation_and_no_dev_set_no_best(tmp_path):
-    text = run.report(Nsmc(), [result(3, 80.0, None)], str(tmp_path))
+    text = run.report(TASK, [result(3, 80.0, None)], str(tmp_path))
     written = json.loads((tmp_path / "results.json").read_text())
     assert written["deviation"] == {"accuracy": 0.0, "macro_f1": 0.0} and "best_on_dev" not in written
     assert text.splitlines()[0] == "nsmc, 1 seed, test" and "±" not in text
@@ -126,6 +128,7 @@ class Flags:
 
     def __init__(self, **values):
         given = dict(task="nsmc", data_dir="d", output_dir="o", init_checkpoint=None, vocab=None, config=None, set=[],
+                     max_bad_rows=None,
                      seeds="1", tpu_name="", tpu_zone="", gcp_project="")
         self.__dict__.update({**given, **values})
 
@@ -133,7 +136,7 @@ class Flags:
 @pytest.mark.parametrize("values, reason", [
     ({}, "give either --init_checkpoint MODEL_DIR, or --vocab FILE for random weights"),
     ({"init_checkpoint": "m", "vocab": "v"}, "give either --init_checkpoint MODEL_DIR, or --vocab FILE"),
-    ({"vocab": "v", "task": "nmsc"}, "--task nmsc: there is nsmc"), ({"vocab": "v", "seeds": "x"}, "--seeds x: "),
+    ({"vocab": "v", "task": "nmsc"}, "--task nmsc: there is fake-news, hate-speech, "), ({"vocab": "v", "seeds": "x"}, "--seeds x: "),
     ({"vocab": "v", "config": "absent"}, "--config absent: no such file"),
     ({"vocab": "v", "set": ["epochs=3"]}, "--set: unknown key 'epochs'"),
     ({"vocab": "v"}, "d/ratings_train.txt: no such file")])

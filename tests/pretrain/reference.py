@@ -19,6 +19,8 @@ class Electra(torch.nn.Module):
         self.discriminator = hugging_face.electra_discriminator(
             config.encoder(), ours.discriminator, ours.discriminator_head)
         self.generator.electra.embeddings = self.discriminator.electra.embeddings
+        if not config.untied_generator:
+            self.generator.electra = self.discriminator.electra
         self.generator.generator_lm_head.weight = self.discriminator.electra.embeddings.word_embeddings.weight
 
     def forward(self, batch, step=0):

@@ -15,7 +15,7 @@ SIZES = [13, 29, 7, 22, 18, 11]
 
 @pytest.fixture(scope="module")
 def directory(make_records, tmp_path_factory):
-    return make_records(tmp_path_factory.mktemp("six"), SIZES, max_seq_length=15)
+    return make_records(tmp_path_factory.mktemp("six"), SIZES)
 
 
 @pytest.fixture(autouse=True)
@@ -133,14 +133,14 @@ def test_held_out_examples_come_from_every_shard_and_the_same_every_time(
 def test_at_most_a_tenth_is_held_out(directory, make_records, tmp_path):
     assert batches.Corpus.open(directory, 1000).held_out.sum() == 10
     assert batches.Corpus.open(directory, 0).held_out.sum() == 0
-    few = batches.Corpus.open(make_records(tmp_path, [4, 5], max_seq_length=15), 2000)
+    few = batches.Corpus.open(make_records(tmp_path, [4, 5]), 2000)
     assert few.held_out.sum() == 0 and few.training_examples == 9
 
 
 def test_held_out_examples_are_spread_over_the_corpus(make_records, tmp_path):
-    one = batches.Corpus.open(make_records(tmp_path / "one", [200], max_seq_length=15), 8)
+    one = batches.Corpus.open(make_records(tmp_path / "one", [200]), 8)
     assert np.flatnonzero(one.is_held_out(np.arange(200))).tolist() == list(range(24, 200, 25))
-    many = batches.Corpus.open(make_records(tmp_path / "many", [10] * 70, max_seq_length=15), 64)
+    many = batches.Corpus.open(make_records(tmp_path / "many", [10] * 70), 64)
     assert (many.held_out > 0).sum() == batches.HELD_OUT_SHARDS and many.held_out.sum() == 64
     assert np.diff(np.flatnonzero(many.held_out)).max() <= 3
 
@@ -221,3 +221,16 @@ def test_every_tensor_has_a_static_shape(directory, config, tokenizer):
     for made in (batches.training_batches, batches.evaluation_batches):
         for name, spec in made(corpus, config, tokenizer).element_spec.items():
             assert spec.shape.is_fully_defined() and spec.shape[0] == 8, name
+
+
+def test_token_frequencies_are_the_corpus_s_without_special_tokens(directory, tokenizer):
+    corpus = batches.Corpus.open(directory, 0)
+    counts = np.zeros(tokenizer.vocab_size)
+    for path in corpus.paths:
+        for serialized in tf.data.TFRecordDataset(path):
+            counts += np.bincount(tf.train.Example.FromString(serialized.numpy())
+                                  .features.feature["input_ids"].int64_list.value, minlength=tokenizer.vocab_size)
+    counts[list(tokenizer.special_ids)] = 0
+    frequencies = corpus.token_frequencies(tokenizer.vocab_size, tokenizer.special_ids)
+    np.testing.assert_allclose(frequencies, (counts + 0.1) / (counts + 0.1).sum())
+    assert frequencies.min() > 0

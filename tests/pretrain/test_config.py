@@ -107,6 +107,7 @@ def test_a_wrong_type_or_choice_names_key_and_value(tmp_path, key, value, messag
     (dict(num_warmup_steps=50, num_train_steps=50), "num_warmup_steps 50 must be less than num_train_steps 50"),
     (dict(warmup_proportion=1.0), "num_warmup_steps 1000000 must be less than num_train_steps"),
     (dict(hidden_size=250), "hidden_size 250 is not a multiple of num_attention_heads 4"),
+    (dict(untied_generator=False), "untied_generator false needs generator_hidden_size 1.0 and generator_layers 1.0"),
     (dict(max_position_embeddings=128), "max_position_embeddings 128 is less than max_seq_length 512"),
     (dict(sentence_order=True), "sentence_order goes with objective \"bert\""),
     (dict(mask_prob=1.0), r"mask_prob must be in \[0, 1\), not 1.0"),

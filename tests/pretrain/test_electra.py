@@ -40,7 +40,8 @@ def means(model, config, batch, step=0):
     dict(),
     dict(temperature=0.2, disallow_correct=True),
     dict(generator_hidden_size=1.0, generator_layers=0.5, embedding_size=32, ngram_max=3, whole_word_masking=True),
-], ids=["plain", "cold-and-never-correct", "wide-generator"])
+    dict(generator_hidden_size=1.0, untied_generator=False),
+], ids=["plain", "cold-and-never-correct", "wide-generator", "tied"])
 def test_losses_and_measures_are_those_of_transformers(make, values):
     config, model, batch = make(**values)
     theirs = reference.Electra(model, config)
@@ -55,6 +56,23 @@ def test_losses_and_measures_are_those_of_transformers(make, values):
             assert measures[name] == pytest.approx(float(value), abs=1e-6), name
     assert 0 < measures["disc_precision"] < 1 and 0 < measures["disc_recall"] < 1
     assert means(model, config, batch, 0)[0]["disc"] != means(model, config, batch, 7)[0]["disc"]
+
+
+def test_output_biases_can_start_from_what_frequencies_alone_predict(make):
+    config, model, batch = make()
+    frequencies = np.random.default_rng(0).dirichlet(np.full(config.vocab_size, 0.2)) * 0.9 + 0.1 / config.vocab_size
+    model.start_from(frequencies)
+    for variable in model.generator_head.trainable_variables:
+        if variable is not model.generator_head.output_bias:
+            variable.assign(tf.zeros_like(variable))  # nothing but the bias speaks
+    model.discriminator_head.prediction.kernel.assign(tf.zeros_like(model.discriminator_head.prediction.kernel))
+    losses, _ = means(model, config, batch)
+    labels = tf.gather(batch["input_ids"], batch["masked_positions"], batch_dims=1).numpy()
+    chosen = batch["masked_weights"].numpy() > 0
+    assert losses["mlm"] == pytest.approx(-np.log(frequencies[labels[chosen]]).mean(), abs=1e-4)
+    said = 1 / (1 + np.exp(-float(model.discriminator_head.prediction.bias[0])))
+    # 85 % of 15 % are masked and sampled; two draws are the same with the probability of the sum of squares.
+    assert said == pytest.approx(0.15 * 0.85 * (1 - (frequencies**2).sum()), rel=1e-5)
 
 
 def test_counts_are_the_chosen_places_and_the_real_tokens(make):

@@ -12,6 +12,7 @@ from pretrain.masking import max_predictions
 SHAPES = [
     dict(),
     dict(generator_hidden_size=1.0, generator_layers=0.5),
+    dict(generator_hidden_size=1.0, untied_generator=False),
     dict(embedding_size=32, generator_hidden_size=0.5, num_hidden_layers=3),
     dict(objective="bert"),
     dict(objective="bert", sentence_order=False),

@@ -35,7 +35,7 @@ def begin(data, tokenizer):
         tf_keras.utils.set_random_seed(config.seed)
         model = train.OBJECTIVES[config.objective](config)
         if randomize:
-            hugging_face.randomize(model)
+            hugging_face.randomize(model, scale=0.1)
         optimizer = create_optimizer(config)
         create_slots(optimizer, model.trainable_variables)
         step = train.training_step(model, optimizer, config, tf.distribute.get_strategy())
@@ -76,8 +76,10 @@ class Lamb:
                 parameter.copy_(torch.tensor(weights - learning_rate * change))
 
 
-def test_ten_steps_of_electra_with_adamw_are_those_of_pytorch(begin, tiny):
-    config = tiny(**NO_DROPOUT, learning_rate=5e-3, weight_decay_rate=0.1)
+@pytest.mark.parametrize("values", [dict(), dict(untied_generator=False, generator_hidden_size=1.0)],
+                         ids=["untied", "tied"])
+def test_ten_steps_of_electra_with_adamw_are_those_of_pytorch(values, begin, tiny):
+    config = tiny(**NO_DROPOUT, learning_rate=2e-3, weight_decay_rate=0.1, **values)
     model, optimizer, step, stream = begin(config)
     theirs = reference.Electra(model, config)
     named = dict(theirs.named_parameters())

@@ -1,0 +1,209 @@
+"""KorQuAD: from questions to windows, and from logits to answers, on one core."""
+
+import json
+import os
+import statistics
+import time
+
+import numpy as np
+
+from benchmarks import real_data
+from benchmarks.contender import Contender, serve
+from benchmarks.table import Table
+
+ROUNDS = 5
+_LENGTH, _STRIDE, _QUERY = 512, 128, 64
+_SLOW = 200  # questions that the slow path converts; it takes as long for each
+_WINDOWS = 100_000
+
+
+def run(rounds: int, data: str, work: str) -> list[Table]:
+    """Two tables: windowing and features; post-processing."""
+    settings = {"vocabulary": real_data.vocabulary(data), "data": real_data.path(data, "korquad")}
+    core = {min(os.sched_getaffinity(0))}
+    names = {"ours": "kolm", "fast": "transformers, fast tokenizer", "slow": "a question at a time, pieces in Python"}
+    contenders = {name: Contender("benchmarks.question_windows", {**settings, "name": name}, core) for name in names}
+    rates = {name: [] for name in names}
+    for _ in range(rounds):
+        for name, contender in contenders.items():
+            rates[name].append(contender.turn())
+    decoding = Contender("benchmarks.question_windows", {**settings, "name": "decode"}, core)
+    seconds = [decoding.turn() for _ in range(rounds)]
+    for contender in (*contenders.values(), decoding):
+        contender.close()
+
+    windows = Table(f"KorQuAD questions to windows of {_LENGTH}, stride {_STRIDE}, one core",
+                    ["", "questions/s", "slowest", "ours is faster by"])
+    ours = statistics.median(rates["ours"])
+    for name, label in names.items():
+        rate = statistics.median(rates[name])
+        windows.rows.append([label, rate, min(rates[name]), ours / rate])
+    windows.target("ratio to the slow path", ours / statistics.median(rates["slow"]), at_least=10.0)
+    windows.target("ratio to the fast path", ours / statistics.median(rates["fast"]), at_least=1.0)
+    windows.notes = [f"Medians of {rounds} rounds over KorQuAD_v1.0_train.json; the slow path over its first {_SLOW} "
+                     "questions. All give token ids, windows and the places of the answers."]
+    windows.raw = rates
+    answers = Table(f"{_WINDOWS:,} windows of {_LENGTH} to 20 best answers, one core", ["", "seconds", "slowest"])
+    answers.rows = [["kolm", statistics.median(seconds), max(seconds)]]
+    answers.target("seconds", statistics.median(seconds), below=20.0)
+    answers.notes = [f"Medians of {rounds} rounds on random logits; texts cut out of their contexts included."]
+    answers.raw = {"seconds": seconds}
+    return [windows, answers]
+
+
+def prepare(vocabulary: str, data: str, name: str):
+    """A turn is questions a second, or for `decode` seconds."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    with open(os.path.join(data, "KorQuAD_v1.0_train.json"), encoding="utf-8") as file:
+        rows = [(entry["question"], paragraph["context"], entry["answers"][0]["answer_start"],
+                 entry["answers"][0]["answer_start"] + len(entry["answers"][0]["text"]))
+                for article in json.load(file)["data"] for paragraph in article["paragraphs"]
+                for entry in paragraph["qas"]]
+    return {"ours": _ours, "fast": _fast, "slow": _slow, "decode": _decode}[name](vocabulary, rows)
+
+
+def _timed(function, count):
+    def turn():
+        begin = time.perf_counter()
+        function()
+        return count / (time.perf_counter() - begin)
+    return turn
+
+
+def _windows_of(vocabulary, rows):
+    from finetune.windows import windows
+    from vocab.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer.load(vocabulary)
+
+    def convert():
+        numbers = {}
+        context_of = np.array([numbers.setdefault(context, len(numbers)) for _, context, _, _ in rows])
+        return windows([row[0] for row in rows], list(numbers), context_of, np.array([row[2:] for row in rows]),
+                       tokenizer, _LENGTH, _STRIDE, _QUERY)
+    return convert
+
+
+def _ours(vocabulary, rows):
+    return _timed(_windows_of(vocabulary, rows), len(rows))
+
+
+def _fast(vocabulary, rows):
+    """As transformers' run_qa example does it: one call, then the places of the answers from the offsets."""
+    import transformers
+
+    tokenizer = transformers.BertTokenizerFast(vocabulary, do_lower_case=False, strip_accents=False)
+
+    def convert():
+        begins = []
+        for start in range(0, len(rows), 1000):
+            part = rows[start:start + 1000]
+            encoded = tokenizer([row[0] for row in part], [row[1] for row in part], truncation="only_second",
+                                max_length=_LENGTH, stride=_LENGTH - 3 - _QUERY - _STRIDE, return_offsets_mapping=True,
+                                return_overflowing_tokens=True)
+            for i, number in enumerate(encoded["overflow_to_sample_mapping"]):
+                offsets, parts = encoded["offset_mapping"][i], encoded.sequence_ids(i)
+                first, last = parts.index(1), len(parts) - 1 - parts[::-1].index(1)
+                _, _, begin, end = part[number]
+                if offsets[first][0] > begin or offsets[last][1] < end:
+                    begins.append((0, 0))
+                    continue
+                while first < len(offsets) and offsets[first][0] <= begin:
+                    first += 1
+                while offsets[last][1] >= end:
+                    last -= 1
+                begins.append((first - 1, last + 1))
+        return begins
+    return _timed(convert, len(rows))
+
+
+def _slow(vocabulary, rows):
+    """As squad_convert_examples_to_features: words, pieces word by word, a window at a time, lists of Python."""
+    from vocab.tokenizer import Tokenizer
+
+    pieces = set(Tokenizer.load(vocabulary).vocab)
+
+    def wordpiece(word):
+        found, begin = [], 0
+        while begin < len(word):
+            end = len(word)
+            while end > begin and ("##" if begin else "") + word[begin:end] not in pieces:
+                end -= 1
+            if end == begin:
+                return ["[UNK]"]
+            found.append(("##" if begin else "") + word[begin:end])
+            begin = end
+        return found
+
+    def split(word):
+        parts, current = [], ""
+        for char in word:
+            if char.isalnum():
+                current += char
+            else:
+                parts += [current, char] if current else [char]
+                current = ""
+        return [*parts, current] if current else parts
+
+    def convert():
+        made = []
+        for question, context, begin, end in rows[:_SLOW]:
+            words, word_of, after_space = [], [], True
+            for char in context:
+                if char.isspace():
+                    after_space = True
+                else:
+                    if after_space:
+                        words.append(char)
+                    else:
+                        words[-1] += char
+                    after_space = False
+                word_of.append(len(words) - 1)
+            tokens, first_token = [], []
+            for word in words:
+                first_token.append(len(tokens))
+                tokens += [piece for part in split(word) for piece in wordpiece(part)]
+            query = [piece for word in question.split() for part in split(word) for piece in wordpiece(part)][:_QUERY]
+            first, last = first_token[word_of[begin]], first_token[word_of[end - 1]]
+            room, start = _LENGTH - 3 - len(query), 0
+            while True:
+                part = tokens[start:start + room]
+                inside = start <= first and last < start + room
+                made.append((["[CLS]", *query, "[SEP]", *part, "[SEP]"],
+                             [0] * (len(query) + 2) + [1] * (len(part) + 1), [1] * (len(query) + len(part) + 3),
+                             (first - start if inside else 0), (last - start if inside else 0)))
+                if start + room >= len(tokens):
+                    break
+                start += _STRIDE
+        return made
+    return _timed(convert, min(_SLOW, len(rows)))
+
+
+def _decode(vocabulary, rows):
+    from finetune.answers import answers
+    from finetune.features import Features
+    from finetune.windows import Windows
+
+    made = _windows_of(vocabulary, rows)()
+    fields = {name: getattr(made, name) for name in Features.__dataclass_fields__}
+    repeats = -(-_WINDOWS // len(made))
+    count = int(made.example.max()) + 1
+    sizes = np.tile(made.lengths, repeats)[:_WINDOWS]
+    splits = np.concatenate([[0], np.cumsum(sizes)])
+    example = np.tile(made.example, repeats) + np.repeat(np.arange(repeats), len(made)) * count
+    fields |= dict(input_ids=np.zeros(splits[-1], np.int32), row_splits=splits, targets={}, token_targets={},
+                   segment_b=np.tile(made.segment_b, repeats)[:_WINDOWS], example=example[:_WINDOWS])
+    many = Windows(**fields, context_begin=np.tile(made.context_begin, repeats)[:_WINDOWS],
+                   first_token=np.tile(made.first_token, repeats)[:_WINDOWS], offsets=made.offsets)
+    logits = np.random.default_rng(0).normal(size=(int(splits[-1]), 2)).astype(np.float32)
+    contexts = ([row[1] for row in rows] * repeats)[:int(many.example[-1]) + 1]
+
+    def turn():
+        begin = time.perf_counter()
+        answers(logits, many, contexts, 20, 30)
+        return time.perf_counter() - begin
+    return turn
+
+
+if __name__ == "__main__":
+    serve(prepare)

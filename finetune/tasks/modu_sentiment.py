@@ -1,0 +1,59 @@
+"""Modu corpus, sentiment: how does the author of a blog or review text feel about its subject? (NIKL, 2020)
+
+File `EXSA2002108040.json`: `document` is a list, each with `paragraph` (a list with `paragraph_form`) and
+`document_score`. As KoBigBird does, the paragraphs make one text, and a stratified fifth is tested on.
+The corpus is given out by the National Institute of Korean Language on request. Score: macro F1.
+"""
+
+from collections.abc import Iterator
+
+from cli import InputError
+from finetune import rows
+from finetune.classification import Classification
+from finetune.sentences import Example, SentenceTask
+
+
+def create(config) -> SentenceTask:
+    """The task."""
+    return SentenceTask(
+        config,
+        name="modu-sentiment",
+        main_metric="macro_f1",
+        kind=Classification(("-2", "-1", "0", "1", "2")),
+        files={"all": ("EXSA2002108040.json",)},
+        read=read,
+        test_share=0.2,
+    )
+
+
+def read(path: str, kind: Classification, bad: rows.BadRows) -> Iterator[Example]:
+    """The usable documents of the file.
+
+    Raises:
+        InputError: broken JSON, or another format.
+    """
+    content, text = rows.read_json(path)
+    if not isinstance(content, dict) or not isinstance(content.get("document"), list):
+        raise InputError(f"{path}:1: not in the Modu corpus' format (an object with a list \"document\")")
+    seen = set()
+    for number, document in enumerate(content["document"]):
+        try:
+            name = str(document.get("id", number))
+            joined = " ".join(paragraph["paragraph_form"] for paragraph in document["paragraph"])
+            target = kind.target(str(document["document_score"]))
+        except (AttributeError, KeyError, TypeError) as error:
+            bad.add(1, f"document {number + 1} without {error}")
+        except ValueError as error:
+            bad.add(_line(text, name), f"document_score {error}")
+        else:
+            if name in seen:
+                bad.add(_line(text, name, again=True), f"id {name!r} occurs twice")
+            elif not joined.strip():
+                bad.add(_line(text, name), f"document {name!r} has no text")
+            else:
+                seen.add(name)
+                yield Example(name, joined, None, target)
+
+
+def _line(text, name, again=False):
+    return rows.line_of(text, f'"{name}"', again)

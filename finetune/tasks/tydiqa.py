@@ -1,0 +1,70 @@
+"""TyDi QA, Korean: short answers to questions about whole Wikipedia articles (Clark et al. 2020).
+
+Files `tydiqa-v1.0-train.jsonl.gz` and `tydiqa-v1.0-dev.jsonl.gz`: a record a line, places in bytes. As
+KoBigBird does, only Korean is kept, questions answered by yes or no are left out, and one without a minimal
+answer has no answer. The development file is tested on. Scores: exact match and F1, as KorQuAD 2's scorer
+defines them, with questions without an answer right where nothing is said.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from finetune import rows
+from finetune.answer_scores import tydiqa
+from finetune.questions import Question, QuestionTask, problem
+from vocab import text
+
+
+def create(config) -> QuestionTask:
+    """The task."""
+    return QuestionTask(
+        config,
+        name="tydiqa",
+        scorer=tydiqa,
+        files={"train": ("tydiqa-v1.0-train.jsonl*",), "test": ("tydiqa-v1.0-dev.jsonl*",)},
+        read=read,
+        unanswerable=True,
+    )
+
+
+def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable, Question]]:
+    """(function that gives its line, question) for each of a file, plain or .gz."""
+    for line, content in enumerate(text.read_lines(path), 1):
+        if not content.strip():
+            continue
+        try:
+            record = json.loads(content)
+            if record["language"].strip().lower() != "korean":
+                continue
+            document, annotations = record["document_plaintext"], record["annotations"]
+            if any(annotation["yes_no_answer"] != "NONE" for annotation in annotations):
+                continue
+            places = [(answer["plaintext_start_byte"], answer["plaintext_end_byte"]) for answer in
+                      (annotation["minimal_answer"] for annotation in annotations)]
+            name, asked = str(record["example_id"]), record["question_text"]
+        except json.JSONDecodeError as error:
+            bad.add(line, f"not JSON ({error.msg})")
+            continue
+        except (KeyError, TypeError, AttributeError) as error:
+            bad.add(line, f"a record without {error}")
+            continue
+        characters = character_of_byte(document)
+        given = [place for place in places if place[0] >= 0]
+        if any(not 0 <= begin < end < len(characters) for begin, end in given):
+            bad.add(line, f"an answer to {name!r} ends outside its document")
+            continue
+        found = [(int(characters[begin]), int(characters[end])) for begin, end in given]
+        question = Question(name, asked, document, tuple((document[begin:end], begin) for begin, end in found))
+        reason = problem(question, learned, impossible=not found)
+        if reason:
+            bad.add(line, reason)
+        else:
+            yield lambda again=True, line=line: line, question
+
+
+def character_of_byte(document: str) -> np.ndarray:
+    """int64 [bytes + 1]: the character that each byte of the UTF-8 text belongs to; at the end their number."""
+    encoded = np.frombuffer(document.encode("utf-8"), np.uint8)
+    return np.append(np.cumsum((encoded & 0xC0) != 0x80) - 1, len(document))

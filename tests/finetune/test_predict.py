@@ -1,0 +1,288 @@
+"""A finished run answers on new text what it answered on its test file."""
+
+import dataclasses
+import io
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cli import InputError
+from finetune import predict
+from finetune.config import FinetuneConfig
+from finetune.model import finetuned
+from finetune.predict import Predictor
+from finetune.sentences import Example
+from finetune.tasks import TASKS
+from finetune.words import Sentence
+from tests.conftest import ROOT
+
+FAST = ["embedding_size=16", "hidden_size=32", "num_hidden_layers=1", "num_attention_heads=2", "intermediate_size=64",
+        "max_seq_length=16", "train_batch_size=16", "eval_batch_size=16", "num_train_epochs=3", "learning_rate=5e-3",
+        "dev_share=0.2"]
+
+
+@pytest.fixture(scope="module")
+def out(command, reviews_dir, tokenizer, tmp_path_factory):
+    """What finetune/run.py writes: seeds 1 and 2 of nsmc, from random weights."""
+    directory = tmp_path_factory.mktemp("finetuned")
+    tokenizer.save(str(directory / "vocab"))
+    process = command("finetune/run.py", "--task", "nsmc", "--data_dir", reviews_dir, "--vocab",
+                      directory / "vocab" / "vocab.txt", "--output_dir", directory / "out", "--seeds", "1-2",
+                      *(argument for override in FAST for argument in ("--set", override)), timeout=300)
+    assert process.returncode == 0, process.stderr[-3000:]
+    return directory / "out"
+
+
+@pytest.fixture(scope="module")
+def predictor(out):
+    return Predictor.load(str(out))
+
+
+@pytest.fixture
+def run(out, monkeypatch, capsys):
+    """`run(input, output="-", model_dir=…, stdin=…)` -> standard output of the command, in this process."""
+    def command_in_process(source="-", output="-", model_dir=None, stdin=""):
+        flags = type("Flags", (), {"model_dir": str(model_dir or out), "input": str(source), "output": str(output)})
+        monkeypatch.setattr(predict.flags, "FLAGS", flags)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
+        predict.main(None)
+        return capsys.readouterr().out
+    return command_in_process
+
+
+@pytest.fixture
+def loaded_once(predictor, monkeypatch):
+    """The module's predictor whatever the directory, for tests of what is read and written."""
+    monkeypatch.setattr(Predictor, "load", lambda directory, strategy=None: predictor)
+
+
+def expected(out, seed):
+    """[(text, label, probability)] of a seed's predictions.tsv."""
+    lines = (out / f"seed-{seed}" / "predictions.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    rows = [line.split("\t") for line in lines]
+    return [(row[4], row[2], float(row[3])) for row in rows]
+
+
+def best_seed(out):
+    return json.loads((out / "results.json").read_text(encoding="utf-8"))["best_on_dev"]["seed"]
+
+
+def answers(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def assert_same(found, rows):
+    assert [answer["label"] for answer in found] == [label for _, label, _ in rows]
+    # predictions.tsv has five places.
+    chances = [answer["probabilities"][answer["label"]] for answer in found]
+    np.testing.assert_allclose(chances, [chance for _, _, chance in rows], atol=1.1e-5)
+    for answer in found:
+        assert list(answer["probabilities"]) == ["0", "1"]
+        assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=2e-6)
+        assert answer["probabilities"][answer["label"]] == max(answer["probabilities"].values())
+
+
+def test_from_the_command_line_standard_input_is_answered_as_the_test_file_was(out):
+    rows = expected(out, best_seed(out))
+    process = subprocess.run([sys.executable, "finetune/predict.py", "--model_dir", str(out)], cwd=ROOT, timeout=300,
+                             input="".join(f"{text}\n" for text, _, _ in rows).encode(), capture_output=True)
+    assert process.returncode == 0, process.stderr[-3000:]
+    found = answers(process.stdout.decode("utf-8"))
+    assert_same(found, rows)
+    assert [answer["id"] for answer in found] == [str(number) for number in range(1, 91)]
+    assert {label for _, label, _ in rows} == {"0", "1"} and np.ptp([chance for _, _, chance in rows]) > 0.01
+
+
+def test_from_the_command_line_a_directory_that_is_none_ends_in_one_line(command, one_clear_line, tmp_path):
+    (tmp_path / "texts").write_text("가\n")
+    process = command("finetune/predict.py", "--model_dir", tmp_path / "absent", "--input", tmp_path / "texts")
+    one_clear_line(process, f"{tmp_path}/absent/results.json: no such file", "--model_dir", "finetune/run.py")
+    assert process.stdout == ""
+
+
+@pytest.mark.parametrize("form", ["lines", "table", "json"])
+def test_lines_tables_and_json_say_the_same(form, run, out, reviews, tmp_path):
+    rows, ids = expected(out, best_seed(out)), [f"r{review.id}" for review in reviews["test"]]
+    texts = [text for text, _, _ in rows]
+    lines = {
+        "lines": texts,
+        "table": ["label\ttext\tid", *(f"9\t{text}\t{name}" for text, name in zip(texts, ids, strict=True))],
+        "json": [json.dumps({"id": name, "text": text}, ensure_ascii=number % 2 == 0)
+                 for number, (text, name) in enumerate(zip(texts, ids, strict=True))]}[form]
+    # Blank lines and Windows line ends are no text.
+    content = "\r\n".join([*lines[:40], "", *lines[40:], " ", ""])
+    (tmp_path / "input").write_bytes(content.encode())
+    found = answers(run(tmp_path / "input"))
+    assert_same(found, rows)
+    numbers = [str(number) for number in (*range(1, 41), *range(42, 92))]
+    assert [answer["id"] for answer in found] == (numbers if form == "lines" else ids)
+    assert run(stdin=content.replace("\r\n", "\n")) == "".join(json.dumps(answer, ensure_ascii=False) + "\n"
+                                                              for answer in found)
+
+
+def test_the_best_seed_on_dev_answers_and_a_seeds_folder_is_taken_as_given(out, run, tmp_path):
+    stdin = "".join(f"{text}\n" for text, _, _ in expected(out, 1))
+    chances = [np.array([chance for _, _, chance in expected(out, seed)]) for seed in (1, 2)]
+    assert np.abs(chances[0] - chances[1]).max() > 1e-3
+    for seed in (1, 2):
+        assert_same(answers(run(model_dir=out / f"seed-{seed}", stdin=stdin)), expected(out, seed))
+        assert_same(answers(run(model_dir=f"{out}/seed-{seed}/", stdin=stdin)), expected(out, seed))
+    other = tmp_path / "out"
+    shutil.copytree(out, other)
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    worse = 3 - best_seed(out)
+    results["best_on_dev"]["seed"] = worse
+    (other / "results.json").write_text(json.dumps(results))
+    assert_same(answers(run(model_dir=other, stdin=stdin)), expected(out, worse))
+    # Without a development set the first one answers.
+    del results["best_on_dev"]
+    (other / "results.json").write_text(json.dumps(results))
+    assert_same(answers(run(model_dir=other, stdin=stdin)), expected(out, 1))
+
+
+@pytest.mark.parametrize("values", [dict(eval_batch_size=1), dict(eval_batch_size=7), dict(eval_batch_size=64),
+                                    dict(eval_batch_size=128, batch_by_length=False)])
+def test_batches_of_any_size_give_the_same_answers(values, out, predictor, reviews):
+    task, tokenizer, model, config = finetuned(str(out))
+    other = Predictor(task, tokenizer, model, dataclasses.replace(config, **values), tf.distribute.get_strategy())
+    examples = reviews["test"][:20 if values["eval_batch_size"] == 1 else 90]
+    for ours, theirs in zip(other(examples), predictor(examples), strict=False):
+        assert ours["id"] == theirs["id"] and ours["label"] == theirs["label"]
+        assert ours["probabilities"] == pytest.approx(theirs["probabilities"], abs=2e-6)
+
+
+def test_one_text_is_answered_as_among_others(predictor, reviews):
+    among = list(predictor(reviews["test"]))
+    for number in (0, 37, 89):
+        alone, = predictor([reviews["test"][number]])
+        assert alone["probabilities"] == pytest.approx(among[number]["probabilities"], abs=2e-6)
+
+
+def test_labels_are_not_needed(predictor, reviews):
+    new = [predictor.task.example(review.id, review.first) for review in reviews["test"]]
+    assert new[0].target is None
+    assert list(predictor(new)) == list(predictor(reviews["test"]))
+
+
+def test_a_file_is_written_and_nothing_is_printed(run, loaded_once, tmp_path):
+    printed = run(stdin="가 개\n거\n")
+    assert len(printed.splitlines()) == 2
+    assert run(stdin="가 개\n거\n", output=tmp_path / "new" / "answers.jsonl") == ""
+    assert (tmp_path / "new" / "answers.jsonl").read_text(encoding="utf-8") == printed
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["answers.jsonl"]
+
+
+def test_output_is_the_old_file_or_the_whole_new_one(run, predictor, monkeypatch, tmp_path):
+    class Failing:
+        task = predictor.task
+
+        def __call__(self, examples):
+            yield from list(predictor(examples))[:1]
+            raise RuntimeError("lost")
+
+    monkeypatch.setattr(Predictor, "load", lambda directory: Failing())
+    (tmp_path / "answers.jsonl").write_text("old\n")
+    with pytest.raises(RuntimeError, match="lost"):
+        run(stdin="가\n거\n", output=tmp_path / "answers.jsonl")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("answers.jsonl", "old\n")]
+
+
+@pytest.mark.parametrize("content, message", [
+    ("", "no text in it"), ("\n \n", "no text in it"), ("text\tid\n", "no text in it"),
+    ('{"text": "가"}\n\n{"text": "나"\n', ":3: not JSON"), ('{"text": 7}\n', ":1: no 'text'; a line has text"),
+    ('{"text": "가"}\n{"document": "나"}\n', ":2: no 'text'; a line has text"),
+    ("id\ttext\n1\t가\n2\n", ":3: no 'text'; a line has text")])
+def test_input_that_cannot_be_read_is_said_with_file_and_line(content, message, run, loaded_once, tmp_path):
+    path = tmp_path / "input.txt"
+    path.write_text(content, encoding="utf-8")
+    for values, name in ((dict(source=path), str(path)), (dict(stdin=content), "-")):
+        with pytest.raises(InputError) as caught:
+            run(**values, output=tmp_path / "output")
+        assert str(caught.value).startswith(name + (message if message.startswith(":") else f": {message}"))
+        assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["input.txt"]
+
+
+def test_a_file_that_is_not_utf8_or_not_there_is_said(run, loaded_once, tmp_path):
+    (tmp_path / "input.txt").write_bytes("가\n나\n".encode("cp949"))
+    with pytest.raises(InputError, match=f"^{tmp_path}/input.txt:1: not UTF-8"):
+        run(tmp_path / "input.txt")
+    for name in ("absent", "."):
+        with pytest.raises(InputError, match="no such file; --input takes a file, or - for standard input"):
+            run(tmp_path / name)
+
+
+def copied(out, tmp_path, change):
+    shutil.copytree(out, tmp_path / "out")
+    change(tmp_path / "out")
+    return tmp_path / "out"
+
+
+def without_weights(out):
+    for path in out.glob("seed-*/best/*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("change, folder, message", [
+    (lambda out: (out / "results.json").unlink(), "", "out/results.json: no such file; --model_dir is what finetune"),
+    (lambda out: (out / "config.json").unlink(), "", "out: no config.json in it"),
+    (lambda out: (out / "config.json").write_text('{"objective": "electra"}'), "",
+     r"out/config.json: not of a fine-tuned model \(no task or no encoder in it\)"),
+    (lambda out: (out / "config.json").write_text("{"), "", "out/config.json: not JSON"),
+    (lambda out: (out / "vocab.txt").unlink(), "", "out/vocab.txt: no such file"),
+    (without_weights, "", r"seed-\d/best/weights.index: no such file; the seed has not finished its first epoch"),
+    (without_weights, "seed-2", "seed-2/best/weights.index: no such file; the seed has not finished its first epoch"),
+    (lambda out: None, "seed-3", "seed-3/best/weights.index: no such file")])
+def test_a_directory_that_is_no_finished_run_is_said_in_one_line(change, folder, message, out, run, tmp_path):
+    with pytest.raises(InputError, match=message) as caught:
+        run(model_dir=copied(out, tmp_path, change) / folder, stdin="가\n")
+    assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)
+
+
+def test_weights_of_another_shape_are_said_in_one_line(out, run, tmp_path):
+    def wider(out):
+        config = json.loads((out / "config.json").read_text(encoding="utf-8"))
+        config["encoder"]["num_hidden_layers"] = 2
+        (out / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="best/weights: of another model: ") as caught:
+        run(model_dir=copied(out, tmp_path, wider), stdin="가\n")
+    assert "\n" not in str(caught.value)
+
+
+def read(name, *lines):
+    return list(predict.read(lines, TASKS[name](FinetuneConfig()), "file"))
+
+
+def test_pairs_come_from_two_columns_a_header_or_json():
+    pair = [Example("1", "가 나", "다", None)]
+    assert read("paws", "가 나\t다") == pair
+    assert read("paws", '{"second": "다", "first": "가 나"}') == pair
+    named = [Example("x", "가 나", "다", None)]
+    assert read("korsts", "second\tid\tfirst", "다\tx\t가 나") == named
+    assert read("kornli", '{"id": "x", "first": "가 나", "second": "다", "gold_label": "?"}') == named
+    assert read("paws", '{"id": 12, "first": "가", "second": ""}') == [Example("12", "가", "", None)]
+
+
+@pytest.mark.parametrize("lines, message", [
+    (["가 나 다"], "file:1: 1 columns; a line has first, second, separated by tabs"),
+    (["가\t나", "", "가\t나\t다"], "file:3: 3 columns; a line has first, second, separated by tabs"),
+    (['{"first": "가"}'], "file:1: no 'second'; a line has first, second"),
+    (['{"first": "가", "second": null}'], "file:1: no 'second'; a line has first, second"),
+    (["first\tsecond", "가"], "file:2: no 'second'; a line has first, second"),
+    (['{"first": "가", "second": "나"}', '{"first" "가"}'], "file:2: not JSON")])
+def test_a_line_without_both_of_a_pair_is_named(lines, message):
+    with pytest.raises(InputError) as caught:
+        read("paws", *lines)
+    assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
+
+
+def test_a_text_is_a_whole_line_and_words_are_between_white_space():
+    assert read("nsmc", 'a\t"b" ', "{}가"[2:]) == [Example("1", 'a\t"b" ', None, None), Example("2", "가", None, None)]
+    assert read("naver-ner", "가  나\t다") == [Sentence("1", ("가", "나", "다"), None, "가  나\t다")]
+    # A header is the first line alone.
+    assert [example.first for example in read("nsmc", "text", "가", "text")] == ["가", "text"]
