@@ -23,7 +23,8 @@ import cli
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LABELLED, TEST, UNLABELLED, DOCUMENTS = 1000, 4000, 60000, 6000
-PRETRAINING = ["num_train_steps=1500", "log_steps=100", "save_checkpoints_steps=500", "eval_steps=250"]
+PRETRAINING = ["num_train_steps=5000", "log_steps=100", "save_checkpoints_steps=2500", "eval_steps=500",
+               "eval_examples=512"]
 # Few labels take many passes; the same for both models.
 FINETUNING = ["num_train_epochs=12", "learning_rate=3e-4", "max_seq_length=64", "dev_share=0.1"]
 

@@ -80,8 +80,13 @@ def test_quotes_and_brackets_inside_the_word(tagger):
     check(tagger, "《|훈민정음|》|은 《|훈민정음 서울|(|Seoul|)|에서")
 
 
+def test_the_tagger_sees_the_whole_word(tagger):
+    """Alone, `왕만` would be a king and a particle."""
+    assert trimmed(tagger, "왕만", "", "두") == "왕만"
+    assert trimmed(tagger, *{"kiwi": ("파도", "", "를"), "mecab": ("이도", "", "는")}[tagger]) in ("파도", "이도")
+
+
 def test_what_stands_in_the_word_outside_of_the_span_stays_out(tagger):
-    """The tagger sees the whole word; only the span is cut."""
     assert trimmed(tagger, "훈민정음", "《", "》은") == "훈민정음"
     assert trimmed(tagger, "서울", "", "에서") == "서울"
     assert trimmed(tagger, "대통령이다", "", ".[1]") == "대통령"

@@ -315,6 +315,10 @@ def test_an_answer_is_what_stands_in_the_original_page(tmp_path):
             begin = question.answers[0][1]
             end = begin + len(clean(answer)[0])
             assert question.original(begin, end) == (answer, PAGE.index(answer), PAGE.index(answer) + len(answer))
+    # Tags around it stay out, at the page's end too.
+    question, begin = data["test"][0], text.index("서울은")
+    assert question.original(begin, begin + 2) == ("서울", PAGE.index("서울</b>"), PAGE.index("</b>"))
+    assert question.original(len(text) - 1, len(text)) == ("\n", PAGE.index("\n</body>"), PAGE.index("</body>"))
 
 
 def test_only_the_first_question_of_each_page_is_learnt_from(tmp_path):
@@ -471,6 +475,16 @@ def test_korean_questions_with_minimal_answers(tmp_path):
         (str(10 ** 17 + 1), (place("1천만 명"),)), (str(10 ** 17 + 2), (place("수도 🏙"), place("대한민국"))),
         (str(10 ** 17 + 3), ()), (str(10 ** 17 + 7), (place("Seoul"),))]
     assert data["test"] == [Question(str(10 ** 17 + 8), "인구는 몇 명인가?", ARTICLE, (place("이다"),))]
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_an_answer_may_end_where_its_document_does(beyond, tmp_path):
+    made = record(2, "서울")
+    made["annotations"][0]["minimal_answer"] = {"plaintext_start_byte": len(ARTICLE.encode()) - 5,
+                                                "plaintext_end_byte": len(ARTICLE.encode()) + beyond}
+    directory = split_files(tmp_path, "tydiqa", lines(record(1, "서울"), made), lines(record(8, "서울")))
+    questions = task("tydiqa").splits(directory, beyond)["train"]
+    assert [question.answers for question in questions[1:]] == [((ARTICLE[-3:], len(ARTICLE) - 3),)] * (1 - beyond)
 
 
 def test_a_plain_file_is_read_as_well(tmp_path):

@@ -136,7 +136,8 @@ class Flags:
 @pytest.mark.parametrize("values, reason", [
     ({}, "give either --init_checkpoint MODEL_DIR, or --vocab FILE for random weights"),
     ({"init_checkpoint": "m", "vocab": "v"}, "give either --init_checkpoint MODEL_DIR, or --vocab FILE"),
-    ({"vocab": "v", "task": "nmsc"}, "--task nmsc: there is fake-news, hate-speech, "), ({"vocab": "v", "seeds": "x"}, "--seeds x: "),
+    ({"vocab": "v", "task": "nmsc"}, "--task nmsc: there is fake-news, hate-speech, "),
+    ({"vocab": "v", "seeds": "x"}, "--seeds x: "),
     ({"vocab": "v", "config": "absent"}, "--config absent: no such file"),
     ({"vocab": "v", "set": ["epochs=3"]}, "--set: unknown key 'epochs'"),
     ({"vocab": "v"}, "d/ratings_train.txt: no such file")])
