@@ -43,13 +43,14 @@ def _cut(tagger):
     def cut(word, end, floor):
         """Where the part `word[:end]` ends without its particles, at `floor` or later."""
         kept, pending = end, None  # pending: the end before a run of endings that only goes with a copula
-        for tag, begin in reversed(morphemes(word)):
+        for tag, begin, whole in reversed(morphemes(word)):
             if begin >= end:
                 continue
             if begin < floor:
                 break
             if tag.startswith("VCP") or tag.startswith("J") and pending is None:
-                kept, pending = begin, None
+                if whole:
+                    kept, pending = begin, None
             elif tag.startswith(("E", "SF")) and (pending is not None or kept == end):
                 pending = begin
             else:
@@ -65,7 +66,14 @@ def _kiwi():
     except ImportError:
         raise _missing("kiwi", "kiwipiepy") from None
     tagger = kiwipiepy.Kiwi(num_workers=1)
-    return lambda word: [(token.tag, token.start) for token in tagger.tokenize(word)]
+
+    def morphemes(word):
+        tokens = tagger.tokenize(word)
+        # Of a contraction (저긴: 저기 + ㄴ) both parts have the last syllable: no cut is possible there.
+        ends = [0, *(token.end for token in tokens)]
+        return [(token.tag, token.start, token.start >= end) for token, end in zip(tokens, ends, strict=False)]
+
+    return morphemes
 
 
 def _mecab():
@@ -74,7 +82,13 @@ def _mecab():
     except ImportError:
         raise _missing("mecab", "python-mecab-ko") from None
     tagger = mecab.MeCab()
-    return lambda word: [(morpheme.feature.pos, morpheme.span.start) for morpheme in tagger.parse(word)]
+
+    def morphemes(word):
+        # The comma: at the very end of a text MeCab takes many a 의 or 로 for a noun.
+        return [(morpheme.feature.pos, morpheme.span.start, True) for morpheme in tagger.parse(word + ",")
+                if morpheme.span.start < len(word)]
+
+    return morphemes
 
 
 def _missing(name, package):

@@ -190,10 +190,10 @@ def read_squad(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Ca
     content, text = rows.read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         raise InputError(f"{path}:1: not in SQuAD's format (an object with a list \"data\")")
-    for article in content["data"]:
-        for paragraph in article.get("paragraphs", ()):
+    for article in rows.objects(content, "data", path):
+        for paragraph in rows.objects(article, "paragraphs", path):
             context = paragraph.get("context")
-            for entry in paragraph.get("qas", ()):
+            for entry in rows.objects(paragraph, "qas", path):
                 line = functools.partial(rows.line_of, text, json.dumps(str(entry.get("id")), ensure_ascii=False))
                 try:
                     given = () if entry.get("is_impossible") else entry["answers"]

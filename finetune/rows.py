@@ -50,14 +50,16 @@ def data_file(data_dir: str, name: str, download: str) -> str:
 
 
 def data_files(data_dir: str, names: Sequence[str], download: str) -> list[str]:
-    """The paths of the files that names or patterns stand for, sorted.
+    """The paths of the files that the first of the names or patterns with any stands for, sorted.
 
     Raises:
         InputError: there is none; names the command that downloads it.
     """
-    paths = sorted({path for name in names for path in glob.glob(os.path.join(glob.escape(data_dir), name),
-                                                                 recursive=True)})
-    return paths or [data_file(data_dir, names[0], download)]
+    for name in names:
+        paths = sorted(glob.glob(os.path.join(glob.escape(data_dir), name), recursive=True))
+        if paths:
+            return paths
+    return [data_file(data_dir, names[0], download)]
 
 
 def line_of(content: str, fragment: str, again: bool = False) -> int:
@@ -122,6 +124,18 @@ def parse_json(name: str, content: str) -> tuple[object, str]:
         if not content.strip():
             raise InputError(f"{name}: empty file") from None
         raise InputError(f"{name}:{error.lineno}: not JSON ({error.msg})") from None
+
+
+def objects(parent: dict, key: str, name: str) -> list[dict]:
+    """The JSON objects in a list of another one; none if it has no such list.
+
+    Raises:
+        InputError: something else is there; names the file.
+    """
+    found = parent.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise InputError(f"{name}: {key!r} must be a list of objects, and is: {json.dumps(found)[:60]}")
+    return found
 
 
 def write_table(directory: str, name: str, table: Iterable[Sequence[str]]) -> None:

@@ -99,6 +99,7 @@ def fingerprint(data: dict[str, list]) -> str:
         digest.update(split.encode())
         for example in examples:
             digest.update(repr(example).encode("utf-8", "surrogatepass"))
+            digest.update(getattr(example, "context", "").encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

@@ -83,14 +83,11 @@ def windows(questions: Sequence[str], contexts: Sequence[str], context_of: np.nd
 
 
 def _answer_tokens(answers, context_of, splits, offsets):
-    """The first and last token of each answer, counted within its context.
-
-    The first is the last token that begins at or before the answer, the last one the first that reaches its end.
-    """
+    """The first and last token of each answer, counted within its context: those with characters of it."""
     # One sorted axis for all contexts: characters of context c are shifted by c times more than any has.
-    shift = int(offsets.max(initial=0)) + 2
+    shift = int(max(offsets.max(initial=0), answers.max(initial=0))) + 2
     context = np.repeat(np.arange(len(splits) - 1), np.diff(splits)) * shift
     place = context_of * shift
-    first = np.searchsorted(context + offsets[:, 0], place + answers[:, 0], side="right") - 1
-    last = np.searchsorted(context + offsets[:, 1], place + answers[:, 1], side="left")
-    return np.maximum(first - splits[context_of], 0), last - splits[context_of]
+    first = np.searchsorted(context + offsets[:, 1], place + answers[:, 0], side="right")
+    last = np.searchsorted(context + offsets[:, 0], place + answers[:, 1], side="left") - 1
+    return first - splits[context_of], last - splits[context_of]

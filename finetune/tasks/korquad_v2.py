@@ -11,8 +11,10 @@ stands in the original page, tags included.
 import functools
 import io
 import json
+import os
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -83,13 +85,13 @@ def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable
     for name, content, text in _contents(path):
         if not isinstance(content, dict) or not isinstance(content.get("data"), list):
             raise InputError(f"{name}:1: not in KorQuAD 2's format (an object with a list \"data\")")
-        for page in content["data"]:
+        for page in rows.objects(content, "data", name):
             original = page.get("context")
             if not isinstance(original, str):
                 bad.add(1, "a page without context")
                 continue
             context, origin = clean(original)
-            for entry in page.get("qas", ()):
+            for entry in rows.objects(page, "qas", name):
                 line = functools.partial(rows.line_of, text, json.dumps(str(entry.get("id")), ensure_ascii=False))
                 try:
                     given, begin = entry["answer"]["text"], entry["answer"]["answer_start"]
@@ -117,8 +119,8 @@ def _contents(path):
     try:
         with zipfile.ZipFile(path) as archive:
             for name in sorted(archive.namelist()):
-                if name.endswith(".json"):
+                if name.endswith(".json") and not os.path.basename(name).startswith("."):
                     text = io.TextIOWrapper(archive.open(name), encoding="utf-8-sig").read()
                     yield f"{path}/{name}", *rows.parse_json(f"{path}/{name}", text)
-    except (zipfile.BadZipFile, UnicodeDecodeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: a broken archive ({error}); delete it and download it again") from None

@@ -44,15 +44,16 @@ def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable
             places = [(answer["plaintext_start_byte"], answer["plaintext_end_byte"]) for answer in
                       (annotation["minimal_answer"] for annotation in annotations)]
             name, asked = str(record["example_id"]), record["question_text"]
+            characters = character_of_byte(document)
+            given = [place for place in places if place[0] >= 0]
+            outside = any(not 0 <= begin < end < len(characters) for begin, end in given)
         except json.JSONDecodeError as error:
             bad.add(line, f"not JSON ({error.msg})")
             continue
         except (KeyError, TypeError, AttributeError) as error:
             bad.add(line, f"a record without {error}")
             continue
-        characters = character_of_byte(document)
-        given = [place for place in places if place[0] >= 0]
-        if any(not 0 <= begin < end < len(characters) for begin, end in given):
+        if outside:
             bad.add(line, f"an answer to {name!r} ends outside its document")
             continue
         found = [(int(characters[begin]), int(characters[end])) for begin, end in given]
