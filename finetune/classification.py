@@ -16,11 +16,9 @@ class Classification:
 
     Attributes:
         labels: names, in the order of the logits.
-        activation: of the head: `gelu` (ELECTRA) or `tanh` (BERT).
     """
 
     labels: tuple[str, ...]
-    activation: str = "gelu"
     per_token = False
     target_name = "label"
     dtype = np.int32
@@ -38,7 +36,7 @@ class Classification:
 
     def head(self, config: EncoderConfig):
         """The layer `head(hidden, noise) -> logits [batch, labels]`."""
-        return ClassificationHead(config, len(self.labels), self.activation, name="classifier")
+        return ClassificationHead(config, len(self.labels), name="classifier")
 
     def counts(self, batch):
         """How many predictions each row has, of which the loss is the mean: float32 [batch]."""

@@ -1,16 +1,21 @@
-"""An encoder with a task's head, from a pretrained model directory or from random weights."""
+"""An encoder with a task's head: from a pretrained or a released model, or from random weights."""
 
 import dataclasses
 import json
 import os
+import sys
+from collections.abc import Callable
 
 import tensorflow as tf
 import tf_keras
 
 from cli import InputError
+from modeling import hugging_face
 from modeling.checkpoint import first_line, latest_checkpoint, read_config, restore
 from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
+from modeling.heads import ClassificationHead
+from modeling.hugging_face import FAMILIES
 from modeling.noise import Noise
 from pretrain.config import PretrainConfig
 from vocab.tokenizer import Tokenizer
@@ -104,45 +109,84 @@ class Start:
     Attributes:
         shape: of the encoder.
         tokenizer: of the pretrained model, or of the vocabulary file.
-        checkpoint: path prefix of a pretrained checkpoint; None for random weights.
-        part: where in that checkpoint the encoder is.
+        checkpoint: where the weights are from; None for random ones.
+        load: gives a TaskModel those weights, and returns what there is to say of it.
     """
 
     shape: EncoderConfig
     tokenizer: Tokenizer
-    checkpoint: str | None
-    part: str = ""
+    checkpoint: str | None = None
+    load: Callable[[TaskModel], str] | None = None
 
     @classmethod
-    def pretrained(cls, model_dir: str, config) -> "Start":
-        """From a model directory that pretrain/run.py wrote.
+    def pretrained(cls, directory: str, config, allow_partial: bool = False) -> "Start":
+        """From a model directory; recognises what it is.
+
+        Args:
+            directory: what pretrain/run.py or finetune/run.py wrote, or a model in Hugging Face's layout.
+            config: a `FinetuneConfig`; its dropout rates apply.
+            allow_partial: tensors of a Hugging Face model may be missing or unknown.
 
         Raises:
-            InputError: it is not one, holds no checkpoint, or is too short for `max_seq_length`.
+            InputError: it is none of these, is damaged, or is too short for `max_seq_length`.
         """
-        values = read_config(model_dir)
-        known = {field.name for field in dataclasses.fields(PretrainConfig)}
-        if "objective" not in values:
-            raise InputError(f"{model_dir}/config.json: not a config of pretrain/run.py (no key 'objective')")
-        pretraining = PretrainConfig(**{key: value for key, value in values.items() if key in known})
-        shape = dataclasses.replace(
-            pretraining.encoder(), hidden_dropout_prob=config.hidden_dropout_prob,
-            attention_probs_dropout_prob=config.attention_probs_dropout_prob)
-        if config.max_seq_length > shape.max_position_embeddings:
-            raise InputError(f"max_seq_length {config.max_seq_length} is more than the {shape.max_position_embeddings} "
-                             f"positions of {model_dir}; use --set max_seq_length={shape.max_position_embeddings}")
-        tokenizer = Tokenizer.load(model_dir)
-        if tokenizer.vocab_size != shape.vocab_size:
-            raise InputError(f"{model_dir}/vocab.txt has {tokenizer.vocab_size} pieces, "
-                             f"the checkpoint {shape.vocab_size}")
-        part = "discriminator" if pretraining.objective == "electra" else "encoder"
-        return cls(shape, tokenizer, latest_checkpoint(model_dir), part)
+        values = read_config(directory)
+        if "objective" in values:
+            start = cls._pretrained_here(directory, values)
+        elif "task" in values and "encoder" in values:
+            start = cls._finetuned(directory, values)
+        elif "model_type" in values:
+            start = cls._hugging_face(directory, allow_partial)
+        else:
+            raise InputError(f"{directory}/config.json: not a config of pretrain/run.py (no key 'objective'), of "
+                             "finetune/run.py (no 'task') or of a Hugging Face model (no 'model_type')")
+        if config.max_seq_length > start.shape.max_position_embeddings:
+            most = start.shape.max_position_embeddings
+            raise InputError(f"max_seq_length {config.max_seq_length} is more than the {most} positions of "
+                             f"{directory}; use --set max_seq_length={most}")
+        # Released models may have more rows than pieces, for a round number.
+        fits = start.tokenizer.vocab_size <= start.shape.vocab_size if "model_type" in values else \
+            start.tokenizer.vocab_size == start.shape.vocab_size
+        if not fits:
+            raise InputError(f"{directory}/vocab.txt has {start.tokenizer.vocab_size} pieces, "
+                             f"the checkpoint {start.shape.vocab_size}")
+        shape = dataclasses.replace(start.shape, hidden_dropout_prob=config.hidden_dropout_prob,
+                                    attention_probs_dropout_prob=config.attention_probs_dropout_prob)
+        return dataclasses.replace(start, shape=shape)
 
     @classmethod
     def random(cls, vocab: str, config) -> "Start":
         """From random weights, for a vocab.txt or a directory that holds one."""
         tokenizer = Tokenizer.load(vocab)
-        return cls(config.encoder(tokenizer.vocab_size), tokenizer, None)
+        return cls(config.encoder(tokenizer.vocab_size), tokenizer)
+
+    @classmethod
+    def _pretrained_here(cls, directory, values):
+        known = {field.name for field in dataclasses.fields(PretrainConfig)}
+        pretraining = PretrainConfig(**{key: value for key, value in values.items() if key in known})
+        part = "discriminator" if pretraining.objective == "electra" else "encoder"
+        path = latest_checkpoint(directory)
+        return cls(pretraining.encoder(), Tokenizer.load(directory), path,
+                   lambda model: _restore(path, model=tf.train.Checkpoint(**{part: model.encoder})))
+
+    @classmethod
+    def _finetuned(cls, directory, values):
+        path = os.path.join(directory, _best_seed(directory), "best", "weights")
+        return cls(EncoderConfig(**values["encoder"]), Tokenizer.load(directory), path,
+                   lambda model: _restore(path, model=tf.train.Checkpoint(encoder=model.encoder)))
+
+    @classmethod
+    def _hugging_face(cls, directory, allow_partial):
+        released = hugging_face.Released.open(directory)
+
+        def load(model):
+            tensors = list(hugging_face.encoder_tensors(model.encoder, released.family))
+            pooler = FAMILIES[released.family].classifier[0]
+            if isinstance(model.head, ClassificationHead) and f"{pooler}.weight" in released.tensors:
+                tensors += hugging_face.dense(model.head.dense, pooler)
+            return hugging_face.load(tensors, released, allow_partial)
+
+        return cls(released.shape, Tokenizer.load(directory), os.path.join(directory, hugging_face.WEIGHTS), load)
 
     def create(self, kind, precision: str) -> TaskModel:
         """The model with its starting weights; the head's are random.
@@ -151,11 +195,15 @@ class Start:
             InputError: the checkpoint is damaged or of another shape.
         """
         model = TaskModel(self.shape, kind, precision, name="task_model")
-        if self.checkpoint:
-            source = tf.train.Checkpoint(model=tf.train.Checkpoint(**{self.part: model.encoder}))
-            try:
-                restore(source, self.checkpoint).assert_existing_objects_matched()
-            except AssertionError as error:
-                raise InputError(f"{self.checkpoint}: the encoder's weights are not all in it: "
-                                 f"{first_line(error)}") from None
+        if self.load:
+            print(self.load(model), file=sys.stderr)
         return model
+
+
+def _restore(path, **parts):
+    """Reads the parts from a TensorFlow checkpoint; says so."""
+    try:
+        restore(tf.train.Checkpoint(**parts), path).assert_existing_objects_matched()
+    except AssertionError as error:
+        raise InputError(f"{path}: the encoder's weights are not all in it: {first_line(error)}") from None
+    return f"{path}: encoder loaded"

@@ -17,12 +17,10 @@ class Regression:
 
     Attributes:
         low, high: what a score may be.
-        activation: of the head: `gelu` (ELECTRA) or `tanh` (BERT).
     """
 
     low: float
     high: float
-    activation: str = "gelu"
     per_token = False
     target_name = "score"
     dtype = np.float32
@@ -44,7 +42,7 @@ class Regression:
 
     def head(self, config: EncoderConfig):
         """The layer `head(hidden, noise) -> [batch, 1]`."""
-        return ClassificationHead(config, 1, self.activation, name="classifier")
+        return ClassificationHead(config, 1, name="classifier")
 
     def counts(self, batch):
         """One prediction a row: float32 [batch]."""

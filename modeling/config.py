@@ -2,6 +2,8 @@
 
 import dataclasses
 
+ACTIVATIONS = ("gelu", "gelu_new", "relu")
+
 
 @dataclasses.dataclass(frozen=True)
 class EncoderConfig:
@@ -18,7 +20,11 @@ class EncoderConfig:
         num_attention_heads: heads of each layer's self-attention.
         intermediate_size: width inside the feed-forward block.
         max_position_embeddings: the longest sequence in tokens.
-        type_vocab_size: number of segment types.
+        position_offset: rows of the position table before that of the first token (RoBERTa: 2).
+        type_vocab_size: number of segment types; 0 for none (DistilBERT).
+        hidden_act: inside the feed-forward block: `gelu`, `gelu_new` (its tanh approximation) or `relu`.
+        shared_layers: all layers are one and the same (ALBERT).
+        pooler_act: of the first token's state, before it is classified: `gelu` (ELECTRA), `tanh` (BERT), ….
         hidden_dropout_prob: dropout of embeddings and of each block's output.
         attention_probs_dropout_prob: dropout of the attention probabilities.
         layer_norm_eps: added to the variance, as in BERT.
@@ -32,7 +38,11 @@ class EncoderConfig:
     num_attention_heads: int
     intermediate_size: int
     max_position_embeddings: int = 512
+    position_offset: int = 0
     type_vocab_size: int = 2
+    hidden_act: str = "gelu"
+    shared_layers: bool = False
+    pooler_act: str = "gelu"
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
     layer_norm_eps: float = 1e-12
@@ -42,6 +52,13 @@ class EncoderConfig:
         if self.hidden_size % self.num_attention_heads:
             raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of "
                              f"num_attention_heads {self.num_attention_heads}")
+        if self.hidden_act not in ACTIVATIONS:
+            raise ValueError(f"hidden_act {self.hidden_act!r} is none of {', '.join(ACTIVATIONS)}")
+
+    @property
+    def projects_embeddings(self) -> bool:
+        """Whether the embeddings are projected to `hidden_size`; ALBERT does so even between equal sizes."""
+        return self.embedding_size != self.hidden_size or self.shared_layers
 
     def to_dict(self) -> dict:
         return dataclasses.asdict(self)

@@ -1,5 +1,7 @@
 """The Transformer encoder of BERT (Devlin et al. 2018) and ELECTRA (Clark et al. 2020).
 
+By configuration also that of RoBERTa, DistilBERT, ALBERT and, with full attention, BigBird.
+
 Activations are kept as `[tokens, hidden]`, tokens = batch * seq_len, so that every product is a
 plain matrix product; what lies between the products is fused (see `fused.py`).
 """
@@ -30,6 +32,14 @@ def normalized(x, gamma, beta, epsilon: float):
 def gelu(x):
     """The exact GELU (Hendrycks & Gimpel 2016), as BERT and ELECTRA use it."""
     return 0.5 * x * (1.0 + tf.math.erf(x * 0.7071067811865476))
+
+
+def gelu_new(x):
+    """GELU's approximation with a tanh, as ALBERT and BigBird use it."""
+    return 0.5 * x * (1.0 + tf.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+
+
+ACTIVATIONS = {"gelu": gelu, "gelu_new": gelu_new, "relu": tf.nn.relu, "tanh": tf.tanh}
 
 
 def column_sums(x):
@@ -92,8 +102,10 @@ class Embeddings(Layer):
         super().__init__(**kwargs)
         self.config = config
         self.word_embeddings = self._table("word_embeddings", config.vocab_size)
-        self.position_embeddings = self._table("position_embeddings", config.max_position_embeddings)
-        self.token_type_embeddings = self._table("token_type_embeddings", config.type_vocab_size)
+        self.position_embeddings = self._table("position_embeddings",
+                                               config.position_offset + config.max_position_embeddings)
+        self.token_type_embeddings = self._table("token_type_embeddings", config.type_vocab_size) \
+            if config.type_vocab_size else None
         self.layer_norm = LayerNorm(config.embedding_size, name=f"{self.name}/layer_norm")
 
     def _table(self, name, rows):
@@ -106,11 +118,15 @@ class Embeddings(Layer):
         size, epsilon, rate = self.config.embedding_size, self.config.layer_norm_eps, self.config.hidden_dropout_prob
         words = tf.gather(self.word_embeddings, input_ids)
 
-        # Two types: a product with one-hot rows has a far cheaper gradient than a scatter.
-        types = tf.one_hot(token_type_ids, self.config.type_vocab_size)
-        types = tf.reshape(tf.matmul(tf.reshape(types, [-1, self.config.type_vocab_size]),
-                                     self.token_type_embeddings), [batch, seq_len, size])
-        positions = self.position_embeddings[:seq_len]
+        if self.token_type_embeddings is None:
+            types = tf.zeros([1, 1, size])
+        else:
+            # Two types: a product with one-hot rows has a far cheaper gradient than a scatter.
+            types = tf.one_hot(token_type_ids, self.config.type_vocab_size)
+            types = tf.reshape(tf.matmul(tf.reshape(types, [-1, self.config.type_vocab_size]),
+                                         self.token_type_embeddings), [batch, seq_len, size])
+        offset = self.config.position_offset
+        positions = self.position_embeddings[offset:offset + seq_len]
         gamma, beta = self.layer_norm.gamma, self.layer_norm.beta
         if noise is None or not rate:
             out = _sum_norm(epsilon)(words, positions, types, gamma, beta)
@@ -145,9 +161,10 @@ class TransformerLayer(Layer):
         Returns:
             `[batch * seq_len, hidden]`.
         """
+        config = self.config
         context = self._attention(x, bias, noise)
         x = self._residual(self.attention_output, self.attention_norm, context, x, bias, noise)
-        inner = _bias_gelu(self.intermediate.product(x), self.intermediate.bias)
+        inner = _bias_activation(config.hidden_act)(self.intermediate.product(x), self.intermediate.bias)
         return self._residual(self.output_dense, self.output_norm, inner, x, bias, noise)
 
     def _attention(self, x, bias, noise):
@@ -202,11 +219,11 @@ class Encoder(Layer):
         self.activation_dtype = tf.dtypes.as_dtype(compute_dtype)
         self.embeddings = embeddings or Embeddings(config, name=f"{self.name}/embeddings")
         self.embeddings_project = None
-        if config.embedding_size != config.hidden_size:
+        if config.projects_embeddings:
             self.embeddings_project = Dense(config.embedding_size, config.hidden_size, config,
                                             name=f"{self.name}/embeddings_project")
         self.transformer_layers = [TransformerLayer(config, name=f"{self.name}/layer_{i}")
-                                   for i in range(config.num_hidden_layers)]
+                                   for i in range(1 if config.shared_layers else config.num_hidden_layers)]
 
     def call(self, input_ids, token_type_ids, lengths, noise: Noise | None = None):
         """
@@ -229,8 +246,8 @@ class Encoder(Layer):
         x = tf.cast(self.embeddings(input_ids, token_type_ids, noise), self.activation_dtype)
         if self.embeddings_project is not None:
             x = self.embeddings_project(x)
-        for layer in self.transformer_layers:
-            x = layer(x, bias, noise)
+        for number in range(self.config.num_hidden_layers):
+            x = self.transformer_layers[number % len(self.transformer_layers)](x, bias, noise)
         return tf.reshape(x, [-1, seq_len, self.config.hidden_size])
 
 
@@ -300,9 +317,11 @@ def _bias_residual_norm(epsilon, rate=None):
     return kernel
 
 
-@fused
-def _bias_gelu(x, bias):
-    return tf.cast(gelu(_plus_bias(tf.cast(x, tf.float32), bias)), x.dtype)
+@_cached
+def _bias_activation(name):
+    def kernel(x, bias):
+        return tf.cast(ACTIVATIONS[name](_plus_bias(tf.cast(x, tf.float32), bias)), x.dtype)
+    return kernel
 
 
 @tf.custom_gradient

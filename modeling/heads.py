@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from modeling.config import EncoderConfig
-from modeling.encoder import Dense, Layer, LayerNorm, column_sums, gelu, normalized, sizes
+from modeling.encoder import ACTIVATIONS, Dense, Layer, LayerNorm, column_sums, normalized, sizes
 from modeling.fused import fused
 from modeling.noise import dropped
 
@@ -14,11 +14,12 @@ _IMPOSSIBLE = -1e30  # a logit without any probability
 
 
 class MaskedLMHead(Layer):
-    """Dense, GELU, LayerNorm, and the token embeddings as output matrix (BERT; ELECTRA's generator)."""
+    """Dense, activation, LayerNorm, and the token embeddings as output matrix (BERT; ELECTRA's generator)."""
 
     def __init__(self, config: EncoderConfig, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = config.layer_norm_eps
+        self.activation = ACTIVATIONS[config.hidden_act]
         self.transform = Dense(config.hidden_size, config.embedding_size, config, name=f"{self.name}/transform")
         self.layer_norm = LayerNorm(config.embedding_size, name=f"{self.name}/layer_norm")
         self.output_bias = self.add_weight(
@@ -29,7 +30,7 @@ class MaskedLMHead(Layer):
 
         The bias is for the fused kernels that read the result; `logits` adds it.
         """
-        x = gelu(tf.cast(self.transform(hidden), tf.float32))
+        x = self.activation(tf.cast(self.transform(hidden), tf.float32))
         x = normalized(x, self.layer_norm.gamma, self.layer_norm.beta, self.epsilon)
         return tf.matmul(tf.cast(x, hidden.dtype), tf.cast(word_embeddings, hidden.dtype), transpose_b=True)
 
@@ -39,33 +40,33 @@ class MaskedLMHead(Layer):
 
 
 class DiscriminatorHead(Layer):
-    """Dense, GELU, and one logit a token: was it replaced? (Clark et al. 2020)"""
+    """Dense, activation, and one logit a token: was it replaced? (Clark et al. 2020)"""
 
     def __init__(self, config: EncoderConfig, **kwargs):
         super().__init__(**kwargs)
+        self.activation = ACTIVATIONS[config.hidden_act]
         self.dense = Dense(config.hidden_size, config.hidden_size, config, name=f"{self.name}/dense")
         self.prediction = Dense(config.hidden_size, 1, config, name=f"{self.name}/prediction")
 
     def call(self, hidden):
         """`[batch, seq_len, hidden_size]` -> float32 `[batch, seq_len]`."""
         x = tf.reshape(hidden, [-1, hidden.shape[-1]])
-        x = gelu(tf.cast(self.dense(x), tf.float32))
+        x = self.activation(tf.cast(self.dense(x), tf.float32))
         return tf.reshape(self.prediction(x), sizes(hidden)[:2])
 
 
 class ClassificationHead(Layer):
-    """Dense, activation, dropout and Dense on the first token: ELECTRA's (GELU) and BERT's (tanh) way."""
+    """Dense, the config's `pooler_act`, dropout and Dense on the first token."""
 
-    def __init__(self, config: EncoderConfig, outputs: int, activation: str = "gelu", **kwargs):
+    def __init__(self, config: EncoderConfig, outputs: int, **kwargs):
         """
         Args:
             config: of the encoder; its `hidden_dropout_prob` applies.
             outputs: number of logits.
-            activation: `gelu` or `tanh`.
         """
         super().__init__(**kwargs)
         self.rate = config.hidden_dropout_prob
-        self.activation = {"gelu": gelu, "tanh": tf.tanh}[activation]
+        self.activation = ACTIVATIONS[config.pooler_act]
         self.dense = Dense(config.hidden_size, config.hidden_size, config, name=f"{self.name}/dense")
         self.out_proj = Dense(config.hidden_size, outputs, config, name=f"{self.name}/out_proj")
 

@@ -178,7 +178,7 @@ class PretrainConfig:
             vocab_size=self.vocab_size, embedding_size=self.embedding_size, hidden_size=self.hidden_size,
             num_hidden_layers=self.num_hidden_layers, num_attention_heads=self.num_attention_heads,
             intermediate_size=self.intermediate_size, max_position_embeddings=self.max_position_embeddings,
-            hidden_dropout_prob=self.hidden_dropout_prob,
+            pooler_act="tanh" if self.objective == "bert" else "gelu", hidden_dropout_prob=self.hidden_dropout_prob,
             attention_probs_dropout_prob=self.attention_probs_dropout_prob)
 
     def generator(self) -> EncoderConfig:

@@ -1,5 +1,6 @@
 """Fine-tuning starts from exactly the weights that pretraining saved, and computes what transformers computes."""
 
+import dataclasses
 import json
 import shutil
 
@@ -74,7 +75,7 @@ def test_bert_s_encoder_is_what_fine_tuning_gets(settings, tiny, tokenizer, tmp_
 
 @pytest.mark.parametrize("activation", ["gelu", "tanh"])
 def test_logits_are_those_of_transformers(activation):
-    model = TaskModel(SHAPE, Classification(KIND.labels, activation))
+    model = TaskModel(dataclasses.replace(SHAPE, pooler_act=activation), KIND)
     hugging_face.randomize(model, seed=2)
     config = hugging_face.config(SHAPE, transformers.ElectraConfig)
     config.num_labels = 3

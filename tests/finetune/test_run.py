@@ -128,7 +128,7 @@ class Flags:
 
     def __init__(self, **values):
         given = dict(task="nsmc", data_dir="d", output_dir="o", init_checkpoint=None, vocab=None, config=None, set=[],
-                     max_bad_rows=None,
+                     max_bad_rows=None, allow_partial=False,
                      seeds="1", tpu_name="", tpu_zone="", gcp_project="")
         self.__dict__.update({**given, **values})
 

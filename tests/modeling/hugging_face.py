@@ -15,10 +15,12 @@ def randomize(model, seed=0, scale=0.2):
 
 def config(shape, kind):
     """The `ElectraConfig` or `BertConfig` of a `modeling.config.EncoderConfig`, without dropout."""
-    same = {name: value for name, value in shape.to_dict().items() if "dropout" not in name}
+    ours_alone = {"position_offset", "shared_layers", "pooler_act", "hidden_dropout_prob",
+                  "attention_probs_dropout_prob"}
+    same = {name: value for name, value in shape.to_dict().items() if name not in ours_alone}
     if kind is transformers.BertConfig:
         assert same.pop("embedding_size") == same["hidden_size"]
-    return kind(**same, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, hidden_act="gelu")
+    return kind(**same, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 
 
 def electra_generator(shape, encoder, head):

@@ -78,7 +78,7 @@ def torch_value_and_gradients(function, arguments, upstream):
 
 def test_bias_and_gelu_against_torch():
     arguments, upstream = (normal(ROWS, WIDTH) * 3, normal(WIDTH)), normal(ROWS, WIDTH)
-    assert_same(value_and_gradients(encoder._bias_gelu, arguments, upstream), torch_value_and_gradients(
+    assert_same(value_and_gradients(encoder._bias_activation("gelu"), arguments, upstream), torch_value_and_gradients(
         lambda x, bias: torch.nn.functional.gelu(x + bias), arguments, upstream))
 
 

@@ -1,0 +1,159 @@
+"""Models in Hugging Face's layout give the hidden states that transformers' PyTorch models give."""
+
+import json
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import torch
+import transformers
+
+from cli import InputError
+from modeling.encoder import Encoder
+from modeling.hugging_face import FAMILIES, Released, encoder_tensors, load
+from tests.modeling import hugging_face
+
+SEQ_LEN = 12
+SHAPE = dict(vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+             max_position_embeddings=16)
+DISTIL = dict(vocab_size=50, dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=16)
+MODELS = {
+    "bert": ("Bert", SHAPE),
+    "bert, other shape": ("Bert", {**SHAPE, "num_attention_heads": 4, "type_vocab_size": 1, "hidden_act": "relu",
+                                   "layer_norm_eps": 1e-5}),
+    "electra": ("Electra", {**SHAPE, "embedding_size": 16}),
+    "electra, one width": ("Electra", {**SHAPE, "embedding_size": 32, "num_hidden_layers": 3}),
+    "roberta": ("Roberta", {**SHAPE, "max_position_embeddings": 18, "type_vocab_size": 1, "layer_norm_eps": 1e-5}),
+    "xlm-roberta": ("XLMRoberta", {**SHAPE, "max_position_embeddings": 18, "type_vocab_size": 1}),
+    "distilbert": ("DistilBert", DISTIL),
+    "distilbert, sinusoidal": ("DistilBert", {**DISTIL, "sinusoidal_pos_embds": True, "n_layers": 1}),
+    "albert": ("Albert", {**SHAPE, "embedding_size": 16, "num_hidden_layers": 3}),
+    "albert, one width": ("Albert", {**SHAPE, "embedding_size": 32, "hidden_act": "gelu"}),
+    "big_bird": ("BigBird", {**SHAPE, "attention_type": "original_full"}),
+    "big_bird, sparse where it is long": ("BigBird", {**SHAPE, "attention_type": "block_sparse", "block_size": 2}),
+}
+
+
+def random_model(name):
+    """A PyTorch model with random weights everywhere, LayerNorms and biases too."""
+    kind, values = MODELS[name]
+    torch.manual_seed(0)
+    model = getattr(transformers, f"{kind}Model")(getattr(transformers, f"{kind}Config")(**values)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    return model
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """`saved(name)` -> (PyTorch model, directory)."""
+    made = {}
+
+    def get(name):
+        if name not in made:
+            directory = tmp_path_factory.mktemp("model")
+            model = random_model(name)
+            model.save_pretrained(str(directory))
+            made[name] = model, directory
+        return made[name]
+    return get
+
+
+def ours(directory, **options):
+    released = Released.open(str(directory))
+    encoder = Encoder(released.shape)
+    return encoder, load(encoder_tensors(encoder, released.family), released, **options)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_hidden_states_are_those_of_transformers(name, saved):
+    model, directory = saved(name)
+    encoder, said = ours(directory)
+    input_ids, types, lengths, mask = hugging_face.inputs(3, SEQ_LEN, 50)
+    if encoder.config.type_vocab_size < 2:
+        types = np.zeros_like(types)
+    given = dict(input_ids=torch.tensor(input_ids), attention_mask=torch.tensor(mask))
+    if encoder.config.type_vocab_size:
+        given["token_type_ids"] = torch.tensor(types)
+    with torch.no_grad():
+        expected = model(**given).last_hidden_state.numpy()
+    hidden = encoder(input_ids.astype(np.int32), types.astype(np.int32), lengths.astype(np.int32)).numpy()
+    assert np.abs(expected).max() > 0.5
+    np.testing.assert_allclose(hidden[mask > 0], expected[mask > 0], atol=1e-4)
+    assert f"{len(list(encoder_tensors(encoder, Released.open(str(directory)).family)))} tensors loaded" in said
+
+
+def test_a_model_with_a_head_is_the_same_encoder(saved, tmp_path):
+    model, _ = saved("electra")
+    whole = transformers.ElectraForPreTraining(model.config)
+    whole.electra = model
+    whole.save_pretrained(str(tmp_path))
+    encoder, said = ours(tmp_path)
+    alone, _ = ours(saved("electra")[1])
+    for variable, same in zip(encoder.variables, alone.variables, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), same.numpy())
+    assert "not used: discriminator_predictions.dense.bias" in said
+
+
+def damaged(saved, tmp_path, change=lambda tensors: None, **values):
+    """The directory of a BERT with other tensors or another config."""
+    _, directory = saved("bert")
+    tensors = safetensors.numpy.load_file(str(directory / "model.safetensors"))
+    change(tensors)
+    safetensors.numpy.save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()},
+                                str(tmp_path / "model.safetensors"))
+    config = json.loads((directory / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, **values}))
+    return tmp_path
+
+
+@pytest.mark.parametrize("change, values, message", [
+    (lambda tensors: tensors.pop("encoder.layer.1.output.dense.bias"), {},
+     r"no tensor encoder\.layer\.1\.output\.dense\.bias \(1 are missing\); --allow_partial"),
+    (lambda tensors: tensors.update(extra=np.zeros(3, np.float32)), {}, "extra is not of a bert model as known here"),
+    (lambda tensors: None, {"intermediate_size": 48}, r"intermediate\.dense\.weight is 32 x 64, and by config"),
+    (lambda tensors: None, {"hidden_act": "swish"}, "activation 'swish' is none of gelu"),
+    (lambda tensors: None, {"model_type": "gpt2"}, "model_type 'gpt2' is none of bert, electra"),
+    (lambda tensors: None, {"position_embedding_type": "relative_key"}, "position_embedding_type 'relative_key' is"),
+])
+def test_what_does_not_fit_is_one_line_and_nothing_is_loaded(change, values, message, saved, tmp_path):
+    with pytest.raises(InputError, match=message) as caught:
+        ours(damaged(saved, tmp_path, change, **values))
+    assert "\n" not in str(caught.value)
+
+
+def test_with_allow_partial_what_is_missing_stays_random_and_what_is_not_known_is_told(saved, tmp_path):
+    def change(tensors):
+        tensors.pop("encoder.layer.1.output.dense.bias")
+        tensors["extra"] = np.zeros(3, np.float32)
+    _, said = ours(damaged(saved, tmp_path, change), allow_partial=True)
+    assert "new, random: encoder.layer.1.output.dense.bias" in said and "not used: extra" in said
+
+
+def test_a_damaged_header_a_pickle_and_no_weights_are_one_line(saved, tmp_path):
+    directory = damaged(saved, tmp_path)
+    path = directory / "model.safetensors"
+    path.write_bytes(b"\xff" * 100)
+    for message in (r"model\.safetensors: damaged", "a pickle, which could run code", r"model\.safetensors: no such"):
+        with pytest.raises(InputError, match=message) as caught:
+            ours(directory)
+        assert "\n" not in str(caught.value)
+        if path.exists():
+            path.rename(directory / "pytorch_model.bin")
+        else:
+            (directory / "pytorch_model.bin").unlink(missing_ok=True)
+
+
+def test_norms_of_converted_checkpoints_have_other_names(saved, tmp_path):
+    def rename(tensors):
+        for name in [name for name in tensors if "LayerNorm" in name]:
+            tensors[name.replace(".weight", ".gamma").replace(".bias", ".beta")] = tensors.pop(name)
+    encoder, _ = ours(damaged(saved, tmp_path, rename))
+    alone, _ = ours(saved("bert")[1])
+    for variable, same in zip(encoder.variables, alone.variables, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), same.numpy())
+
+
+def test_every_family_is_tested():
+    assert set(FAMILIES) <= set(MODELS)
