@@ -109,12 +109,14 @@ class Start:
     Attributes:
         shape: of the encoder.
         tokenizer: of the pretrained model, or of the vocabulary file.
+        family: whose heads the model gets, a key of `modeling.hugging_face.FAMILIES`.
         checkpoint: where the weights are from; None for random ones.
         load: gives a TaskModel those weights, and returns what there is to say of it.
     """
 
     shape: EncoderConfig
     tokenizer: Tokenizer
+    family: str = "electra"
     checkpoint: str | None = None
     load: Callable[[TaskModel], str] | None = None
 
@@ -166,13 +168,13 @@ class Start:
         pretraining = PretrainConfig(**{key: value for key, value in values.items() if key in known})
         part = "discriminator" if pretraining.objective == "electra" else "encoder"
         path = latest_checkpoint(directory)
-        return cls(pretraining.encoder(), Tokenizer.load(directory), path,
+        return cls(pretraining.encoder(), Tokenizer.load(directory), pretraining.objective, path,
                    lambda model: _restore(path, model=tf.train.Checkpoint(**{part: model.encoder})))
 
     @classmethod
     def _finetuned(cls, directory, values):
         path = os.path.join(directory, _best_seed(directory), "best", "weights")
-        return cls(EncoderConfig(**values["encoder"]), Tokenizer.load(directory), path,
+        return cls(EncoderConfig(**values["encoder"]), Tokenizer.load(directory), values["family"], path,
                    lambda model: _restore(path, model=tf.train.Checkpoint(encoder=model.encoder)))
 
     @classmethod
@@ -186,7 +188,8 @@ class Start:
                 tensors += hugging_face.dense(model.head.dense, pooler)
             return hugging_face.load(tensors, released, allow_partial)
 
-        return cls(released.shape, Tokenizer.load(directory), os.path.join(directory, hugging_face.WEIGHTS), load)
+        return cls(released.shape, Tokenizer.load(directory), released.family,
+                   os.path.join(directory, hugging_face.WEIGHTS), load)
 
     def create(self, kind, precision: str) -> TaskModel:
         """The model with its starting weights; the head's are random.

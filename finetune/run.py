@@ -67,7 +67,8 @@ def main(_):
              else Start.random(FLAGS.vocab, config))
     claim_directory(FLAGS.output_dir, {
         "task": task.name, "init_checkpoint": start.checkpoint, "vocabulary": start.tokenizer.fingerprint,
-        "data": fingerprint(data), "encoder": start.shape.to_dict(), **dataclasses.asdict(config)})
+        "data": fingerprint(data), "family": start.family, "encoder": start.shape.to_dict(),
+        **dataclasses.asdict(config)})
     start.tokenizer.save(FLAGS.output_dir)
     strategy = create_strategy(FLAGS.tpu_name, FLAGS.tpu_zone, FLAGS.gcp_project)
     print(f"{task.name}: " + ", ".join(f"{len(rows):,} {split}" for split, rows in data.items())

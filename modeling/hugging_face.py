@@ -244,6 +244,70 @@ def load(tensors: Iterable[Tensor], released: Released, allow_partial: bool = Fa
     return "\n".join(lines)
 
 
+def write(directory: str, family: str, architecture: str, shape: EncoderConfig, tensors: Iterable[Tensor],
+          values: dict | None = None) -> None:
+    """Writes config.json and model.safetensors.
+
+    Args:
+        directory: where to; it is there already.
+        family: a key of FAMILIES.
+        architecture: the class that reads it, `ForPreTraining`, `ForSequenceClassification`, …, without the family.
+        shape: of the encoder.
+        tensors: what is written.
+        values: more keys of config.json.
+
+    Raises:
+        InputError: the family can't have this shape.
+    """
+    from safetensors.numpy import save_file
+
+    prefix = FAMILIES[family].prefix
+    content = {}
+    for tensor in tensors:
+        value = tensor.variable.numpy()
+        value = np.ascontiguousarray(value.T if tensor.transposed else value)
+        inside = tensor.name.startswith(("embeddings", "encoder.", "transformer.", "pooler"))
+        content[(prefix if inside else "") + tensor.name] = value
+    config = {"architectures": [_CLASSES[family] + architecture], "model_type": family, **(values or {}),
+              **_values(family, shape)}
+    save_file(content, os.path.join(directory, WEIGHTS), metadata={"format": "pt"})
+    with open(os.path.join(directory, "config.json"), "w", encoding="utf-8") as file:
+        json.dump(config, file, ensure_ascii=False, indent=2)
+        file.write("\n")
+
+
+_CLASSES = {"bert": "Bert", "electra": "Electra", "roberta": "Roberta", "big_bird": "BigBird",
+            "distilbert": "DistilBert", "albert": "Albert"}
+
+
+def _values(family, shape):
+    """What config.json says of the encoder: the inverse of `_shape` and its kin."""
+    if family not in ("electra", "albert") and shape.embedding_size != shape.hidden_size:
+        raise InputError(f"embedding_size {shape.embedding_size} and hidden_size {shape.hidden_size} differ: a "
+                         f"{family} model in Hugging Face's layout has one width")
+    common = {"vocab_size": shape.vocab_size, "max_position_embeddings": shape.max_position_embeddings,
+              "initializer_range": shape.initializer_range}
+    if family == "distilbert":
+        return common | {
+            "dim": shape.hidden_size, "n_layers": shape.num_hidden_layers, "n_heads": shape.num_attention_heads,
+            "hidden_dim": shape.intermediate_size, "activation": shape.hidden_act,
+            "dropout": shape.hidden_dropout_prob, "attention_dropout": shape.attention_probs_dropout_prob}
+    common |= {
+        "hidden_size": shape.hidden_size, "num_hidden_layers": shape.num_hidden_layers,
+        "num_attention_heads": shape.num_attention_heads, "intermediate_size": shape.intermediate_size,
+        "type_vocab_size": shape.type_vocab_size, "hidden_act": shape.hidden_act,
+        "layer_norm_eps": shape.layer_norm_eps, "hidden_dropout_prob": shape.hidden_dropout_prob,
+        "attention_probs_dropout_prob": shape.attention_probs_dropout_prob}
+    if family in ("electra", "albert"):
+        common["embedding_size"] = shape.embedding_size
+    if family == "roberta":
+        common |= {"max_position_embeddings": shape.max_position_embeddings + shape.position_offset,
+                   "pad_token_id": shape.position_offset - 1}
+    if family == "big_bird":
+        common["attention_type"] = "original_full"
+    return common
+
+
 def _read(directory, prefix):
     """Every tensor of model.safetensors under its name without the prefix."""
     from safetensors import SafetensorError, safe_open

@@ -151,6 +151,26 @@ class Tokenizer:
         result.decoder = decoders.WordPiece(prefix="##")
         return result
 
+    def save_hugging_face(self, directory: str, max_seq_length: int) -> None:
+        """Writes vocab.txt, tokenizer_config.json and tokenizer.json as `transformers` publishes them.
+
+        Unlike here, a literal "[MASK]" in a text is a mask there: people fill masks with them.
+        """
+        from tokenizers import AddedToken, processors
+
+        self.save(directory)
+        path = os.path.join(directory, CONFIG_FILE)
+        with open(path, encoding="utf-8") as file:
+            config = {**json.load(file), "model_max_length": max_seq_length}
+        text.write_atomically(path, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+        whole = self.to_hugging_face()
+        whole.add_special_tokens([AddedToken(name, special=True) for name in self._special.values()])
+        cls, sep = self._special["cls"], self._special["sep"]
+        whole.post_processor = processors.TemplateProcessing(
+            single=f"{cls}:0 $A:0 {sep}:0", pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
+            special_tokens=[(cls, self.cls_id), (sep, self.sep_id)])
+        text.write_atomically(os.path.join(directory, "tokenizer.json"), whole.to_str(pretty=True) + "\n")
+
     def save(self, directory: str) -> None:
         """Writes vocab.txt and tokenizer_config.json, each atomically.
 

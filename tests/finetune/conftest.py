@@ -53,4 +53,4 @@ def reviews(reviews_dir):
 @pytest.fixture(scope="session")
 def start(tokenizer):
     """`start(config)`: random weights."""
-    return lambda config: Start(config.encoder(tokenizer.vocab_size), tokenizer, None)
+    return lambda config: Start(config.encoder(tokenizer.vocab_size), tokenizer)

@@ -319,7 +319,7 @@ config, tokenizer = FinetuneConfig(**values), Tokenizer.load(vocab)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert strategy.num_replicas_in_sync == 2
 data = {split: rows[:70] for split, rows in TASKS["nsmc"](config).splits(data_dir, 0).items()}
-start = Start(config.encoder(tokenizer.vocab_size), tokenizer, None)
+start = Start(config.encoder(tokenizer.vocab_size), tokenizer)
 finetune(TASKS["nsmc"](config), data, start, config, 1, output_dir, strategy)
 """
 

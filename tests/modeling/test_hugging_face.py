@@ -10,7 +10,7 @@ import transformers
 
 from cli import InputError
 from modeling.encoder import Encoder
-from modeling.hugging_face import FAMILIES, Released, encoder_tensors, load
+from modeling.hugging_face import FAMILIES, Released, encoder_tensors, load, write
 from tests.modeling import hugging_face
 
 SEQ_LEN = 12
@@ -157,3 +157,27 @@ def test_norms_of_converted_checkpoints_have_other_names(saved, tmp_path):
 
 def test_every_family_is_tested():
     assert set(FAMILIES) <= set(MODELS)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "xlm" not in name])
+def test_out_again_every_tensor_has_the_same_bits(name, saved, tmp_path):
+    model, directory = saved(name)
+    released = Released.open(str(directory))
+    encoder, _ = ours(directory)
+    write(str(tmp_path), released.family, "Model", encoder.config, encoder_tensors(encoder, released.family))
+    again = transformers.AutoModel.from_pretrained(str(tmp_path)).eval()
+    assert type(again) is type(model)
+    theirs, back = model.state_dict(), again.state_dict()
+    for tensor in encoder_tensors(encoder, released.family):
+        np.testing.assert_array_equal(back[tensor.name].numpy(), theirs[tensor.name].numpy(), err_msg=tensor.name)
+    input_ids, _, _, mask = hugging_face.inputs(3, SEQ_LEN, 50)
+    with torch.no_grad():
+        one, two = (made(input_ids=torch.tensor(input_ids), attention_mask=torch.tensor(mask)).last_hidden_state
+                    for made in (model, again))
+    assert torch.equal(one, two)
+
+
+def test_a_shape_that_a_family_cannot_have_is_said(saved, tmp_path):
+    encoder, _ = ours(saved("electra")[1])
+    with pytest.raises(InputError, match="embedding_size 16 and hidden_size 32 differ: a bert model"):
+        write(str(tmp_path), "bert", "Model", encoder.config, [])

@@ -1,0 +1,169 @@
+"""Writes a model in Hugging Face's layout, for `transformers` to load.
+
+    python pretrain/export.py --model_dir model1 --output_dir exported
+    python pretrain/export.py --model_dir nsmc-model1 --output_dir exported
+
+--model_dir is what pretrain/run.py or finetune/run.py wrote. An ELECTRA becomes two directories,
+`discriminator` and `generator`, a BERT one with its heads, a fine-tuned model one with its head. Each holds
+config.json, model.safetensors, vocab.txt, tokenizer.json, tokenizer_config.json and a model card.
+"""
+
+import os
+import sys
+
+if __name__ == "__main__":
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+import json
+import shutil
+
+from absl import flags
+
+import cli
+from cli import InputError
+
+
+def main(_):
+    FLAGS = flags.FLAGS
+    for path in export(FLAGS.model_dir, FLAGS.output_dir):
+        print(path)
+
+
+def export(model_dir: str, output_dir: str) -> list[str]:
+    """Exports whatever `model_dir` is; returns the directories written.
+
+    Raises:
+        InputError: it is no model directory, or one of a shape that Hugging Face's classes can't have; or
+            output_dir is there already.
+    """
+    from modeling.checkpoint import read_config
+
+    values = read_config(model_dir)
+    if os.path.exists(output_dir):
+        raise InputError(f"{output_dir}: is there already; choose another --output_dir or remove it")
+    partial = output_dir.rstrip("/") + ".partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        if "objective" in values:
+            names = _pretrained(model_dir, values, partial)
+        elif "task" in values:
+            names = _finetuned(model_dir, values, partial)
+        else:
+            raise InputError(f"{model_dir}/config.json: neither of pretrain/run.py nor of finetune/run.py")
+        os.replace(partial, output_dir)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return [os.path.normpath(os.path.join(output_dir, name)) for name in names]
+
+
+def _pretrained(model_dir, values, out):
+    import dataclasses
+
+    import tensorflow as tf
+
+    from modeling import hugging_face
+    from modeling.checkpoint import latest_checkpoint, restore
+    from pretrain.config import PretrainConfig
+    from pretrain.train import OBJECTIVES
+    from vocab.tokenizer import Tokenizer
+
+    known = {field.name for field in dataclasses.fields(PretrainConfig)}
+    config = PretrainConfig(**{key: value for key, value in values.items() if key in known})
+    tokenizer = Tokenizer.load(model_dir)
+    model = OBJECTIVES[config.objective](config)
+    restore(tf.train.Checkpoint(model=model), latest_checkpoint(model_dir)).assert_existing_objects_matched()
+    special = {"pad_token_id": tokenizer.pad_id}
+
+    def write(name, architecture, shape, tensors, about):
+        directory = os.path.join(out, name)
+        os.makedirs(directory)
+        hugging_face.write(directory, config.objective, architecture, shape, tensors, special)
+        tokenizer.save_hugging_face(directory, shape.max_position_embeddings)
+        _card(directory, about, values, _curve(model_dir, directory))
+
+    if config.objective == "electra":
+        write("discriminator", "ForPreTraining", config.encoder(), [
+            *hugging_face.encoder_tensors(model.discriminator, "electra"),
+            *hugging_face.discriminator_tensors(model.discriminator_head)], "an ELECTRA discriminator")
+        write("generator", "ForMaskedLM", config.generator(), [
+            *hugging_face.encoder_tensors(model.generator, "electra"),
+            *hugging_face.masked_lm_tensors(model.generator_head, "electra")], "an ELECTRA generator")
+        return ["discriminator", "generator"]
+    tensors = [*hugging_face.encoder_tensors(model.encoder, "bert"),
+               *hugging_face.masked_lm_tensors(model.head, "bert")]
+    if config.sentence_order:
+        tensors += hugging_face.dense(model.pooler.dense, "pooler.dense")
+        tensors += hugging_face.dense(model.order_head, "cls.seq_relationship")
+    write("", "ForPreTraining" if config.sentence_order else "ForMaskedLM", config.encoder(), tensors,
+          "a BERT" + (", with a head that tells whether two segments are in order" if config.sentence_order else ""))
+    return [""]
+
+
+def _finetuned(model_dir, values, out):
+    from finetune.classification import Classification
+    from finetune.model import finetuned
+    from finetune.regression import Regression
+    from finetune.tagging import Tagging
+    from modeling import hugging_face
+
+    task, tokenizer, model, _ = finetuned(model_dir)
+    family, kind, shape = values["family"], task.kind, model.encoder.config
+    tensors = list(hugging_face.encoder_tensors(model.encoder, family))
+    special = {"pad_token_id": tokenizer.pad_id}
+    if isinstance(kind, Classification | Regression):
+        architecture = "ForSequenceClassification"
+        tensors += hugging_face.classification_tensors(model.head, family)
+    elif isinstance(kind, Tagging):
+        architecture = "ForTokenClassification"
+        tensors += hugging_face.dense(model.head.dense, "classifier")
+    elif family == "big_bird":
+        raise InputError("transformers' BigBirdForQuestionAnswering has another head than one Dense; "
+                         "question answering with BigBird is not exported")
+    else:
+        architecture = "ForQuestionAnswering"
+        tensors += hugging_face.dense(model.head.dense, "qa_outputs")
+    if isinstance(kind, Regression):
+        special |= {"problem_type": "regression", "id2label": {"0": "score"}, "label2id": {"score": 0}}
+    elif isinstance(kind, Classification | Tagging):
+        special |= {"id2label": {str(number): label for number, label in enumerate(kind.labels)},
+                    "label2id": {label: number for number, label in enumerate(kind.labels)}}
+    os.makedirs(out)
+    hugging_face.write(out, family, architecture, shape, tensors, special)
+    tokenizer.save_hugging_face(out, shape.max_position_embeddings)
+    with open(os.path.join(model_dir, "results.json"), encoding="utf-8") as file:
+        scores = json.load(file)["metrics"]
+    _card(out, f"fine-tuned on {task.name}", values, [
+        "## Scores on the test file", "", *(f"- {name}: {value:.2f}" for name, value in scores.items()), ""])
+    return [""]
+
+
+def _curve(model_dir, directory):
+    """Lines of the card on how training went; copies the picture."""
+    lines = []
+    picture = os.path.join(model_dir, "curves.png")
+    if os.path.exists(picture):
+        shutil.copy(picture, os.path.join(directory, "curves.png"))
+        lines += ["![training curves](curves.png)", ""]
+    metrics = os.path.join(model_dir, "metrics.jsonl")
+    if os.path.exists(metrics):
+        with open(metrics, encoding="utf-8") as file:
+            held_out = [line for line in map(json.loads, file) if line["split"] == "eval"]
+        if held_out:
+            lines += [f"- {name}: {value:.4g}" for name, value in held_out[-1].items() if name != "split"] + [""]
+    return ["## Training, on held-out text", "", *lines] if lines else []
+
+
+def _card(directory, about, values, lines):
+    settings = [f"| {name} | {value} |" for name, value in values.items()
+                if value is not None and not isinstance(value, dict) and name != "notes"]
+    content = ["---", "language: ko", "---", "", f"# {about[0].upper()}{about[1:]}", "",
+               "Made with kolm; loads with `transformers`' `Auto` classes.", "", *lines,
+               "## Settings", "", "| | |", "|---|---|", *settings, ""]
+    with open(os.path.join(directory, "README.md"), "w", encoding="utf-8") as file:
+        file.write("\n".join(content))
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("model_dir", None, "What pretrain/run.py or finetune/run.py wrote.", required=True)
+    flags.DEFINE_string("output_dir", None, "Where the exported model goes; must not be there yet.", required=True)
+    cli.run(main)
