@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from cli import InputError
-from modeling import hugging_face
+from modeling import hugging_face, tensorflow1
 from modeling.checkpoint import first_line, latest_checkpoint, read_config, restore
 from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
@@ -121,24 +121,30 @@ class Start:
     load: Callable[[TaskModel], str] | None = None
 
     @classmethod
-    def pretrained(cls, directory: str, config, allow_partial: bool = False) -> "Start":
-        """From a model directory; recognises what it is.
+    def pretrained(cls, directory: str, config, allow_partial: bool = False, generator: bool = False) -> "Start":
+        """From a model directory or a checkpoint; recognises what it is.
 
         Args:
-            directory: what pretrain/run.py or finetune/run.py wrote, or a model in Hugging Face's layout.
+            directory: what pretrain/run.py or finetune/run.py wrote, a model in Hugging Face's layout, or a
+                TensorFlow 1 checkpoint (or its directory), with a vocab.txt beside it.
             config: a `FinetuneConfig`; its dropout rates apply.
-            allow_partial: tensors of a Hugging Face model may be missing or unknown.
+            allow_partial: tensors of a released model may be missing or unknown.
+            generator: of an ELECTRA take the generator.
 
         Raises:
             InputError: it is none of these, is damaged, or is too short for `max_seq_length`.
         """
-        values = read_config(directory)
-        if "objective" in values:
-            start = cls._pretrained_here(directory, values)
+        old = None if os.path.exists(os.path.join(directory, "config.json")) else tensorflow1.find(directory)
+        values = read_config(directory) if old is None else {"model_type": "TensorFlow 1"}
+        if old is not None:
+            start = cls._released(tensorflow1.open_checkpoint(old, generator), os.path.dirname(old), old, allow_partial)
+        elif "objective" in values:
+            start = cls._pretrained_here(directory, values, generator)
         elif "task" in values and "encoder" in values:
             start = cls._finetuned(directory, values)
         elif "model_type" in values:
-            start = cls._hugging_face(directory, allow_partial)
+            start = cls._released(hugging_face.Released.open(directory), directory,
+                                  os.path.join(directory, hugging_face.WEIGHTS), allow_partial)
         else:
             raise InputError(f"{directory}/config.json: not a config of pretrain/run.py (no key 'objective'), of "
                              "finetune/run.py (no 'task') or of a Hugging Face model (no 'model_type')")
@@ -163,12 +169,15 @@ class Start:
         return cls(config.encoder(tokenizer.vocab_size), tokenizer)
 
     @classmethod
-    def _pretrained_here(cls, directory, values):
+    def _pretrained_here(cls, directory, values, generator):
         known = {field.name for field in dataclasses.fields(PretrainConfig)}
         pretraining = PretrainConfig(**{key: value for key, value in values.items() if key in known})
-        part = "discriminator" if pretraining.objective == "electra" else "encoder"
+        if generator and pretraining.objective != "electra":
+            raise InputError(f"{directory}: a {pretraining.objective} model has no generator")
+        part = {"electra": "generator" if generator else "discriminator", "bert": "encoder"}[pretraining.objective]
         path = latest_checkpoint(directory)
-        return cls(pretraining.encoder(), Tokenizer.load(directory), pretraining.objective, path,
+        shape = pretraining.generator() if generator else pretraining.encoder()
+        return cls(shape, Tokenizer.load(directory), pretraining.objective, path,
                    lambda model: _restore(path, model=tf.train.Checkpoint(**{part: model.encoder})))
 
     @classmethod
@@ -178,9 +187,7 @@ class Start:
                    lambda model: _restore(path, model=tf.train.Checkpoint(encoder=model.encoder)))
 
     @classmethod
-    def _hugging_face(cls, directory, allow_partial):
-        released = hugging_face.Released.open(directory)
-
+    def _released(cls, released, directory, path, allow_partial):
         def load(model):
             tensors = list(hugging_face.encoder_tensors(model.encoder, released.family))
             pooler = FAMILIES[released.family].classifier[0]
@@ -188,8 +195,7 @@ class Start:
                 tensors += hugging_face.dense(model.head.dense, pooler)
             return hugging_face.load(tensors, released, allow_partial)
 
-        return cls(released.shape, Tokenizer.load(directory), released.family,
-                   os.path.join(directory, hugging_face.WEIGHTS), load)
+        return cls(released.shape, Tokenizer.load(directory or "."), released.family, path, load)
 
     def create(self, kind, precision: str) -> TaskModel:
         """The model with its starting weights; the head's are random.

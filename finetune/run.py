@@ -4,11 +4,11 @@
     python finetune/run.py --task nsmc --data_dir data/nsmc --vocab vocab.txt --set model_size=small --output_dir DIR
     python finetune/run.py --task nsmc … --seeds 1-5
 
---init_checkpoint is a model directory of pretrain/run.py, the output of finetune/run.py, or a released model in
+--init_checkpoint is a model directory of pretrain/run.py, the output of finetune/run.py, a released model in
 Hugging Face's layout (config.json, model.safetensors, vocab.txt: BERT, ELECTRA, RoBERTa, DistilBERT, ALBERT,
-BigBird); without it the model starts from random
-weights, with --vocab and a shape (--set model_size=…). Each seed gets a folder; a run that was cut
-off goes on, finished seeds are not run again. OUTPUT_DIR/results.json has the mean over the seeds.
+BigBird), or a TensorFlow 1 checkpoint of google-research/electra or /bert with its vocab.txt. Without it the
+model starts from random weights, with --vocab and a shape (--set model_size=…). Each seed gets a folder; a run
+that was cut off goes on, finished seeds are not run again. OUTPUT_DIR/results.json has the mean over the seeds.
 """
 
 import os
@@ -33,6 +33,7 @@ def _define_flags():
     flags.DEFINE_string("data_dir", None, "Folder with the task's files.", required=True)
     flags.DEFINE_string("output_dir", None, "Where scores, predictions and the model go.", required=True)
     flags.DEFINE_string("init_checkpoint", None, "Model directory to start from.")
+    flags.DEFINE_bool("init_from_generator", False, "Start from an ELECTRA's generator, not its discriminator.")
     flags.DEFINE_bool("allow_partial", False, "Start from a Hugging Face model with missing or unknown tensors.")
     flags.DEFINE_string("vocab", None, "vocab.txt, to start from random weights.")
     flags.DEFINE_string("config", None, "Path or name of a config; by default the task's.")
@@ -63,8 +64,10 @@ def main(_):
     config = FinetuneConfig.load(FLAGS.config or FLAGS.task, overrides)
     task = TASKS[FLAGS.task](config)
     data = task.splits(FLAGS.data_dir, config.max_bad_rows)
-    start = (Start.pretrained(FLAGS.init_checkpoint, config, FLAGS.allow_partial) if FLAGS.init_checkpoint
-             else Start.random(FLAGS.vocab, config))
+    if FLAGS.init_checkpoint:
+        start = Start.pretrained(FLAGS.init_checkpoint, config, FLAGS.allow_partial, FLAGS.init_from_generator)
+    else:
+        start = Start.random(FLAGS.vocab, config)
     claim_directory(FLAGS.output_dir, {
         "task": task.name, "init_checkpoint": start.checkpoint, "vocabulary": start.tokenizer.fingerprint,
         "data": fingerprint(data), "family": start.family, "encoder": start.shape.to_dict(),

@@ -213,7 +213,7 @@ def load(tensors: Iterable[Tensor], released: Released, allow_partial: bool = Fa
     Raises:
         InputError: a tensor is missing or of another shape than config.json says, or one is not known.
     """
-    path = os.path.join(released.directory, WEIGHTS)
+    path = os.path.join(released.directory, WEIGHTS) if released.values else released.directory
     found, new, used = [], [], set()
     for tensor in tensors:
         name = next((name for name in _spellings(tensor.name) if name in released.tensors), None)

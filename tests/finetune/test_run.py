@@ -128,7 +128,7 @@ class Flags:
 
     def __init__(self, **values):
         given = dict(task="nsmc", data_dir="d", output_dir="o", init_checkpoint=None, vocab=None, config=None, set=[],
-                     max_bad_rows=None, allow_partial=False,
+                     max_bad_rows=None, allow_partial=False, init_from_generator=False,
                      seeds="1", tpu_name="", tpu_zone="", gcp_project="")
         self.__dict__.update({**given, **values})
 
