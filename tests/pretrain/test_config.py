@@ -147,7 +147,7 @@ def test_overrides_win_over_the_file_and_are_read_by_type():
     assert config.whole_word_masking is True and config.objective == "bert"
     assert config.tpu_name == "10" and config.notes == "a=b"
     assert config.embedding_size == config.hidden_size == 128  # BERT's embeddings are as wide as its layers
-    assert config.num_warmup_steps == 8  # a tenth of what was set, not of what the file says
+    assert config.num_warmup_steps == 4  # a twentieth of what was set, not of what the file says
 
 
 @pytest.mark.parametrize("override, message", [
