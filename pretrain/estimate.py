@@ -19,7 +19,7 @@ def encoder_parameters(shape: EncoderConfig) -> int:
     """Parameters of an encoder without its embedding tables."""
     hidden, inner = shape.hidden_size, shape.intermediate_size
     layer = 4 * (hidden * hidden + hidden) + 2 * hidden * inner + inner + hidden + 4 * hidden
-    project = 0 if shape.embedding_size == hidden else (shape.embedding_size + 1) * hidden
+    project = (shape.embedding_size + 1) * hidden if shape.projects_embeddings else 0
     return shape.num_hidden_layers * layer + project
 
 
@@ -54,7 +54,7 @@ def training_flops_per_token(config) -> float:
     def encoder(shape):
         hidden = shape.hidden_size
         layer = 2 * (4 * hidden * hidden + 2 * hidden * shape.intermediate_size) + 4 * seq_len * hidden
-        project = 0 if shape.embedding_size == hidden else 2 * shape.embedding_size * hidden
+        project = 2 * shape.embedding_size * hidden if shape.projects_embeddings else 0
         return shape.num_hidden_layers * layer + project
 
     def lm_head(shape):

@@ -66,7 +66,8 @@ def test_the_dry_run_prints_the_table_without_data(command):
 
 
 @pytest.mark.parametrize("arguments, parts", [
-    (["--config=tiny", "--data=no/such/place"], ["no/such/place/index.json: no such file", "build the records with pretrain/build.py"]),
+    (["--config=tiny", "--data=no/such/place"],
+     ["no/such/place/index.json: no such file", "build the records with pretrain/build.py"]),
     (["--config=tiny", "--corpus={empty}"], ["empty.txt"]),
     (["--config=tiny", "--corpus=no/such/*.txt"], ["no/such/*.txt"]),
     (["--config=tiny"], ["give --data DIR", "or --corpus 'GLOB'"]),
