@@ -11,6 +11,7 @@ import tensorflow as tf
 from benchmarks.contender import serve
 from benchmarks.electra_small import MASKED_PLACES, electra_small
 from pretrain import estimate, train
+from pretrain.objectives import OBJECTIVES
 from pretrain.optimizer import create_optimizer
 from tpu.strategy import create_strategy
 
@@ -20,7 +21,7 @@ def prepare(precision: str, steps: int):
     config = electra_small(precision)
     strategy = create_strategy()
     with strategy.scope():
-        model = train.OBJECTIVES[config.objective](config)
+        model = OBJECTIVES[config.objective](config)
         optimizer = create_optimizer(config)
         train.create_slots(optimizer, model.trainable_variables)
     step = train.training_step(model, optimizer, config, strategy)

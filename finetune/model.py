@@ -1,23 +1,21 @@
 """An encoder with a task's head: from a pretrained or a released model, or from random weights."""
 
 import dataclasses
-import json
 import os
 import sys
-from collections.abc import Callable
 
 import tensorflow as tf
 import tf_keras
 
 from cli import InputError
-from modeling import hugging_face, tensorflow1
-from modeling.checkpoint import first_line, latest_checkpoint, read_config, restore
+from modeling import hugging_face, resize
+from modeling.checkpoint import first_line, read_config, restore
 from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
 from modeling.heads import ClassificationHead
-from modeling.hugging_face import FAMILIES
+from modeling.hugging_face import FAMILIES, Released
 from modeling.noise import Noise
-from pretrain.config import PretrainConfig
+from pretrain.start import best_seed, open_checkpoint, vocabulary_of
 from vocab.tokenizer import Tokenizer
 
 
@@ -74,7 +72,7 @@ def finetuned(directory: str):
     if seed.startswith("seed-") and not os.path.exists(os.path.join(directory, "config.json")):
         directory = os.path.dirname(directory) or "."
     else:
-        seed = _best_seed(directory)
+        seed = best_seed(directory)
     values = read_config(directory)
     if values.get("task") not in TASKS or "encoder" not in values:
         raise InputError(f"{directory}/config.json: not of a fine-tuned model (no task or no encoder in it)")
@@ -92,16 +90,6 @@ def finetuned(directory: str):
     return task, Tokenizer.load(directory), model, config
 
 
-def _best_seed(directory):
-    path = os.path.join(directory, "results.json")
-    if not os.path.exists(path):
-        raise InputError(f"{path}: no such file; --model_dir is what finetune/run.py wrote as --output_dir")
-    with open(path, encoding="utf-8") as file:
-        results = json.load(file)
-    best = results["best_on_dev"]["seed"] if "best_on_dev" in results else next(iter(results["seeds"]))
-    return f"seed-{best}"
-
-
 @dataclasses.dataclass(frozen=True)
 class Start:
     """What a fine-tuning run starts from.
@@ -110,92 +98,59 @@ class Start:
         shape: of the encoder.
         tokenizer: of the pretrained model, or of the vocabulary file.
         family: whose heads the model gets, a key of `modeling.hugging_face.FAMILIES`.
-        checkpoint: where the weights are from; None for random ones.
-        load: gives a TaskModel those weights, and returns what there is to say of it.
+        released: the weights; None for random ones.
+        allow_partial: some of them may be missing or unknown.
     """
 
     shape: EncoderConfig
     tokenizer: Tokenizer
     family: str = "electra"
-    checkpoint: str | None = None
-    load: Callable[[TaskModel], str] | None = None
+    released: Released | None = None
+    allow_partial: bool = False
+
+    @property
+    def checkpoint(self) -> str | None:
+        """Where the weights are from."""
+        return self.released and self.released.path
 
     @classmethod
-    def pretrained(cls, directory: str, config, allow_partial: bool = False, generator: bool = False) -> "Start":
-        """From a model directory or a checkpoint; recognises what it is.
+    def pretrained(cls, path: str, config, allow_partial: bool = False, generator: bool = False,
+                   grow: str | None = None) -> "Start":
+        """From a checkpoint of any origin.
 
         Args:
-            directory: what pretrain/run.py or finetune/run.py wrote, a model in Hugging Face's layout, or a
-                TensorFlow 1 checkpoint (or its directory), with a vocab.txt beside it.
+            path: as `pretrain.start.open_checkpoint`; its vocabulary is beside it.
             config: a `FinetuneConfig`; its dropout rates apply.
-            allow_partial: tensors of a released model may be missing or unknown.
+            allow_partial: tensors may be missing or unknown.
             generator: of an ELECTRA take the generator.
+            grow: how to go on where `max_seq_length` is more than the positions, as `modeling.resize.to_positions`.
 
         Raises:
-            InputError: it is none of these, is damaged, or is too short for `max_seq_length`.
+            InputError: it is no checkpoint, is damaged, or is too short for `max_seq_length`.
         """
-        old = None if os.path.exists(os.path.join(directory, "config.json")) else tensorflow1.find(directory)
-        values = read_config(directory) if old is None else {"model_type": "TensorFlow 1"}
-        if old is not None:
-            start = cls._released(tensorflow1.open_checkpoint(old, generator), os.path.dirname(old), old, allow_partial)
-        elif "objective" in values:
-            start = cls._pretrained_here(directory, values, generator)
-        elif "task" in values and "encoder" in values:
-            start = cls._finetuned(directory, values)
-        elif "model_type" in values:
-            start = cls._released(hugging_face.Released.open(directory), directory,
-                                  os.path.join(directory, hugging_face.WEIGHTS), allow_partial)
-        else:
-            raise InputError(f"{directory}/config.json: not a config of pretrain/run.py (no key 'objective'), of "
-                             "finetune/run.py (no 'task') or of a Hugging Face model (no 'model_type')")
-        if config.max_seq_length > start.shape.max_position_embeddings:
-            most = start.shape.max_position_embeddings
-            raise InputError(f"max_seq_length {config.max_seq_length} is more than the {most} positions of "
-                             f"{directory}; use --set max_seq_length={most}")
+        released = open_checkpoint(path, generator)
+        tokenizer = Tokenizer.load(vocabulary_of(path))
+        most = released.shape.max_position_embeddings
+        if config.max_seq_length > most:
+            if grow is None:
+                raise InputError(f"max_seq_length {config.max_seq_length} is more than the {most} positions of {path}; "
+                                 f"use --set max_seq_length={most}, or --grow_positions copy")
+            released = resize.to_positions(released, config.max_seq_length, grow)
         # Released models may have more rows than pieces, for a round number.
-        fits = start.tokenizer.vocab_size <= start.shape.vocab_size if "model_type" in values else \
-            start.tokenizer.vocab_size == start.shape.vocab_size
-        if not fits:
-            raise InputError(f"{directory}/vocab.txt has {start.tokenizer.vocab_size} pieces, "
-                             f"the checkpoint {start.shape.vocab_size}")
-        shape = dataclasses.replace(start.shape, hidden_dropout_prob=config.hidden_dropout_prob,
+        here = "objective" in released.values or "task" in released.values
+        if tokenizer.vocab_size > released.shape.vocab_size or here and \
+                tokenizer.vocab_size != released.shape.vocab_size:
+            raise InputError(f"{vocabulary_of(path)}/vocab.txt has {tokenizer.vocab_size} pieces, "
+                             f"the checkpoint {released.shape.vocab_size}")
+        shape = dataclasses.replace(released.shape, hidden_dropout_prob=config.hidden_dropout_prob,
                                     attention_probs_dropout_prob=config.attention_probs_dropout_prob)
-        return dataclasses.replace(start, shape=shape)
+        return cls(shape, tokenizer, released.family, released, allow_partial)
 
     @classmethod
     def random(cls, vocab: str, config) -> "Start":
         """From random weights, for a vocab.txt or a directory that holds one."""
         tokenizer = Tokenizer.load(vocab)
         return cls(config.encoder(tokenizer.vocab_size), tokenizer)
-
-    @classmethod
-    def _pretrained_here(cls, directory, values, generator):
-        known = {field.name for field in dataclasses.fields(PretrainConfig)}
-        pretraining = PretrainConfig(**{key: value for key, value in values.items() if key in known})
-        if generator and pretraining.objective != "electra":
-            raise InputError(f"{directory}: a {pretraining.objective} model has no generator")
-        part = {"electra": "generator" if generator else "discriminator", "bert": "encoder"}[pretraining.objective]
-        path = latest_checkpoint(directory)
-        shape = pretraining.generator() if generator else pretraining.encoder()
-        return cls(shape, Tokenizer.load(directory), pretraining.objective, path,
-                   lambda model: _restore(path, model=tf.train.Checkpoint(**{part: model.encoder})))
-
-    @classmethod
-    def _finetuned(cls, directory, values):
-        path = os.path.join(directory, _best_seed(directory), "best", "weights")
-        return cls(EncoderConfig(**values["encoder"]), Tokenizer.load(directory), values["family"], path,
-                   lambda model: _restore(path, model=tf.train.Checkpoint(encoder=model.encoder)))
-
-    @classmethod
-    def _released(cls, released, directory, path, allow_partial):
-        def load(model):
-            tensors = list(hugging_face.encoder_tensors(model.encoder, released.family))
-            pooler = FAMILIES[released.family].classifier[0]
-            if isinstance(model.head, ClassificationHead) and f"{pooler}.weight" in released.tensors:
-                tensors += hugging_face.dense(model.head.dense, pooler)
-            return hugging_face.load(tensors, released, allow_partial)
-
-        return cls(released.shape, Tokenizer.load(directory or "."), released.family, path, load)
 
     def create(self, kind, precision: str) -> TaskModel:
         """The model with its starting weights; the head's are random.
@@ -204,15 +159,10 @@ class Start:
             InputError: the checkpoint is damaged or of another shape.
         """
         model = TaskModel(self.shape, kind, precision, name="task_model")
-        if self.load:
-            print(self.load(model), file=sys.stderr)
+        if self.released:
+            tensors = list(hugging_face.encoder_tensors(model.encoder, self.family))
+            pooler = FAMILIES[self.family].classifier[0]
+            if isinstance(model.head, ClassificationHead) and f"{pooler}.weight" in self.released.tensors:
+                tensors += hugging_face.dense(model.head.dense, pooler)
+            print(hugging_face.load(tensors, self.released, self.allow_partial), file=sys.stderr)
         return model
-
-
-def _restore(path, **parts):
-    """Reads the parts from a TensorFlow checkpoint; says so."""
-    try:
-        restore(tf.train.Checkpoint(**parts), path).assert_existing_objects_matched()
-    except AssertionError as error:
-        raise InputError(f"{path}: the encoder's weights are not all in it: {first_line(error)}") from None
-    return f"{path}: encoder loaded"

@@ -30,11 +30,13 @@ from cli import InputError
 def _define_flags():
     flags.DEFINE_string("task", None, "nsmc, naver-ner, paws, kornli, korsts, question-pair, hate-speech, korquad, "
                         "squad-v1.1, squad-v2.0, korquad-v2, tydiqa, fake-news or modu-sentiment.", required=True)
-    flags.DEFINE_string("data_dir", None, "Folder with the task's files.", required=True)
+    flags.DEFINE_string("data_dir", None, "Folder with the task's files; data/TASK if not given.")
     flags.DEFINE_string("output_dir", None, "Where scores, predictions and the model go.", required=True)
     flags.DEFINE_string("init_checkpoint", None, "Model directory to start from.")
     flags.DEFINE_bool("init_from_generator", False, "Start from an ELECTRA's generator, not its discriminator.")
     flags.DEFINE_bool("allow_partial", False, "Start from a Hugging Face model with missing or unknown tensors.")
+    flags.DEFINE_enum("grow_positions", None, ["copy", "random"], "For a max_seq_length beyond the model's positions: "
+                      "repeat these, as Longformer, or draw new ones.")
     flags.DEFINE_string("vocab", None, "vocab.txt, to start from random weights.")
     flags.DEFINE_string("config", None, "Path or name of a config; by default the task's.")
     flags.DEFINE_multi_string("set", [], "key=value; overrides a key of the config. May be repeated.")
@@ -63,9 +65,10 @@ def main(_):
     overrides = FLAGS.set + ([f"max_bad_rows={FLAGS.max_bad_rows}"] if FLAGS.max_bad_rows is not None else [])
     config = FinetuneConfig.load(FLAGS.config or FLAGS.task, overrides)
     task = TASKS[FLAGS.task](config)
-    data = task.splits(FLAGS.data_dir, config.max_bad_rows)
+    data = task.splits(FLAGS.data_dir or os.path.join("data", FLAGS.task), config.max_bad_rows)
     if FLAGS.init_checkpoint:
-        start = Start.pretrained(FLAGS.init_checkpoint, config, FLAGS.allow_partial, FLAGS.init_from_generator)
+        start = Start.pretrained(FLAGS.init_checkpoint, config, FLAGS.allow_partial, FLAGS.init_from_generator,
+                                 FLAGS.grow_positions)
     else:
         start = Start.random(FLAGS.vocab, config)
     claim_directory(FLAGS.output_dir, {

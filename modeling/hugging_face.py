@@ -153,17 +153,17 @@ def _norm(layer, name):
 
 @dataclasses.dataclass(frozen=True)
 class Released:
-    """A directory in Hugging Face's layout.
+    """A model's weights under Hugging Face's names, wherever they are from.
 
     Attributes:
-        directory: where it is.
+        path: of the file or the checkpoint that held them.
         family: a key of FAMILIES.
         shape: of the encoder.
-        values: config.json.
+        values: config.json; empty where there was none.
         tensors: name, without the family's prefix -> array.
     """
 
-    directory: str
+    path: str
     family: str
     shape: EncoderConfig
     values: dict
@@ -171,7 +171,7 @@ class Released:
 
     @classmethod
     def open(cls, directory: str) -> "Released":
-        """Reads config and weights.
+        """Reads config and weights of a directory in Hugging Face's layout.
 
         Raises:
             InputError: a file is missing or damaged, the weights are a pickle, the family is unknown, or it
@@ -196,7 +196,7 @@ class Released:
             raise InputError(f"{path}: no key {error}") from None
         except ValueError as error:
             raise InputError(f"{path}: {error}") from None
-        return cls(directory, family, shape, values, _read(directory, FAMILIES[family].prefix))
+        return cls(os.path.join(directory, WEIGHTS), family, shape, values, _read(directory, FAMILIES[family].prefix))
 
 
 def load(tensors: Iterable[Tensor], released: Released, allow_partial: bool = False) -> str:
@@ -213,7 +213,7 @@ def load(tensors: Iterable[Tensor], released: Released, allow_partial: bool = Fa
     Raises:
         InputError: a tensor is missing or of another shape than config.json says, or one is not known.
     """
-    path = os.path.join(released.directory, WEIGHTS) if released.values else released.directory
+    path = released.path
     found, new, used = [], [], set()
     for tensor in tensors:
         name = next((name for name in _spellings(tensor.name) if name in released.tensors), None)
@@ -238,7 +238,7 @@ def load(tensors: Iterable[Tensor], released: Released, allow_partial: bool = Fa
                          f"({len(unknown)} such tensors); --allow_partial ignores them")
     for variable, value in found:
         variable.assign(value.astype(np.float32))
-    lines = [f"{released.directory}: {released.family}, {len(found)} tensors loaded"]
+    lines = [f"{path}: {released.family}, {len(found)} tensors loaded"]
     lines += [f"  new, random: {', '.join(new)}"] if new else []
     lines += [f"  not used: {', '.join(unused)}"] if unused else []
     return "\n".join(lines)

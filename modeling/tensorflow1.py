@@ -38,6 +38,11 @@ def find(path: str) -> str | None:
     return found[-1].removesuffix(".index") if found else None
 
 
+def has_generator(prefix: str) -> bool:
+    """Whether an ELECTRA's checkpoint holds its generator."""
+    return any(name.startswith("generator/") for name, _ in tf.train.list_variables(prefix))
+
+
 def open_checkpoint(prefix: str, generator: bool = False) -> Released:
     """Reads an ELECTRA or a BERT.
 

@@ -6,6 +6,7 @@ import tf_keras
 
 from modeling.encoder import Dense, Encoder
 from modeling.heads import MaskedLMHead, Pooler, at_positions, masked_lm
+from modeling.hugging_face import Tensor, dense, encoder_tensors, masked_lm_tensors
 from modeling.noise import Noise
 from pretrain import sentence_order
 
@@ -30,6 +31,14 @@ class Bert(tf_keras.Model):
             self.loss_weights_by_name["sentence_order"] = 1.0
             self.pooler = Pooler(config.encoder(), name="pooler")
             self.order_head = Dense(config.hidden_size, 2, config.encoder(), name="seq_relationship")
+
+    def tensors(self) -> list[Tensor]:
+        """The variables under their published names."""
+        tensors = [*encoder_tensors(self.encoder, "bert"), *masked_lm_tensors(self.head, "bert")]
+        if self.config.sentence_order:
+            tensors += dense(self.pooler.dense, "pooler.dense")
+            tensors += dense(self.order_head, "cls.seq_relationship")
+        return tensors
 
     def start_from(self, frequencies) -> None:
         """Sets the output bias to what the tokens' frequencies [vocab_size] alone predict."""

@@ -44,6 +44,7 @@ class PretrainConfig:
         log_steps: steps between two lines of metrics.
         precision: of activations and products; parameters are always float32.
         xla: compile the whole step (`auto`: on GPU and TPU, where it is faster).
+        init_checkpoint, init_generator: what the weights started from; the flags of these names set them.
         use_tpu, num_tpu_cores, tpu_name, tpu_zone, gcp_project: as published; flags take precedence.
     """
 
@@ -95,6 +96,8 @@ class PretrainConfig:
     eval_steps: int | None = None
     eval_examples: int = 2000
     log_steps: int = 100
+    init_checkpoint: str = ""
+    init_generator: str = ""
     use_tpu: bool = False
     num_tpu_cores: int = 8
     tpu_name: str = ""
@@ -102,12 +105,13 @@ class PretrainConfig:
     gcp_project: str = ""
 
     @classmethod
-    def load(cls, source: str | None, overrides: Sequence[str] = ()) -> "PretrainConfig":
+    def load(cls, source: str | None, overrides: Sequence[str] = (), start: dict | None = None) -> "PretrainConfig":
         """Reads a file, applies `key=value` overrides, and resolves what follows.
 
         Args:
             source: a path, the name of a file under `configs/pretrain`, or None for the defaults.
             overrides: as given with `--set`.
+            start: keys with values for where neither of the two says any: what a checkpoint decides.
 
         Raises:
             InputError: no such file, broken JSON, an unknown key, a wrong type, a value that can't be.
@@ -116,9 +120,13 @@ class PretrainConfig:
         if source is not None:
             origin = find_config(source, "pretrain")
             values = read_config(origin)
-        config = dataclasses.replace(cls(), **checked(cls, values, origin, _CHOICES))
         changes = parse_overrides(cls, overrides, _CHOICES)
-        return dataclasses.replace(config, **changes).resolved(origin)
+        given = {**checked(cls, values, origin, _CHOICES), **changes}
+        config = dataclasses.replace(cls(), **{**(start or {}), **given})
+        if "max_position_embeddings" not in given and config.max_position_embeddings is not None:
+            positions = max(config.max_position_embeddings, config.max_seq_length)
+            config = dataclasses.replace(config, max_position_embeddings=positions)
+        return config.resolved(origin)
 
     def resolved(self, origin: str = "config") -> "PretrainConfig":
         """Fills every `None` from the other keys.

@@ -12,6 +12,7 @@ from modeling.heads import (
     masked_lm,
     sample_tokens,
 )
+from modeling.hugging_face import Tensor, discriminator_tensors, encoder_tensors, masked_lm_tensors
 from modeling.noise import Noise
 
 
@@ -41,6 +42,12 @@ class Electra(tf_keras.Model):
     def encoder(self) -> Encoder:
         """What fine-tuning starts from."""
         return self.discriminator
+
+    def tensors(self, generator: bool = False) -> list[Tensor]:
+        """The discriminator's variables, or the generator's, under their published names."""
+        if generator:
+            return [*encoder_tensors(self.generator, "electra"), *masked_lm_tensors(self.generator_head, "electra")]
+        return [*encoder_tensors(self.discriminator, "electra"), *discriminator_tensors(self.discriminator_head)]
 
     def start_from(self, frequencies) -> None:
         """Sets the output biases to what the tokens' frequencies [vocab_size] alone predict."""

@@ -120,12 +120,13 @@ def peak_flops(precision: str = "float32") -> float:
 def measured_tokens_per_second(config, strategy) -> float:
     """Tokens a second of real training steps on the devices found, on a small batch of made-up text."""
     from pretrain import train
+    from pretrain.objectives import OBJECTIVES
     from pretrain.optimizer import create_optimizer, create_slots
 
     rows = 8 * strategy.num_replicas_in_sync
     small = dataclasses.replace(config, train_batch_size=rows)
     with strategy.scope():
-        model = train.OBJECTIVES[config.objective](small)
+        model = OBJECTIVES[config.objective](small)
         optimizer = create_optimizer(small)
         create_slots(optimizer, model.trainable_variables)
     step = train.training_step(model, optimizer, small, strategy)

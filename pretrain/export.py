@@ -64,7 +64,7 @@ def _pretrained(model_dir, values, out):
     from modeling import hugging_face
     from modeling.checkpoint import latest_checkpoint, restore
     from pretrain.config import PretrainConfig
-    from pretrain.train import OBJECTIVES
+    from pretrain.objectives import OBJECTIVES
     from vocab.tokenizer import Tokenizer
 
     known = {field.name for field in dataclasses.fields(PretrainConfig)}
@@ -82,19 +82,10 @@ def _pretrained(model_dir, values, out):
         _card(directory, about, values, _curve(model_dir, directory))
 
     if config.objective == "electra":
-        write("discriminator", "ForPreTraining", config.encoder(), [
-            *hugging_face.encoder_tensors(model.discriminator, "electra"),
-            *hugging_face.discriminator_tensors(model.discriminator_head)], "an ELECTRA discriminator")
-        write("generator", "ForMaskedLM", config.generator(), [
-            *hugging_face.encoder_tensors(model.generator, "electra"),
-            *hugging_face.masked_lm_tensors(model.generator_head, "electra")], "an ELECTRA generator")
+        write("discriminator", "ForPreTraining", config.encoder(), model.tensors(), "an ELECTRA discriminator")
+        write("generator", "ForMaskedLM", config.generator(), model.tensors(generator=True), "an ELECTRA generator")
         return ["discriminator", "generator"]
-    tensors = [*hugging_face.encoder_tensors(model.encoder, "bert"),
-               *hugging_face.masked_lm_tensors(model.head, "bert")]
-    if config.sentence_order:
-        tensors += hugging_face.dense(model.pooler.dense, "pooler.dense")
-        tensors += hugging_face.dense(model.order_head, "cls.seq_relationship")
-    write("", "ForPreTraining" if config.sentence_order else "ForMaskedLM", config.encoder(), tensors,
+    write("", "ForPreTraining" if config.sentence_order else "ForMaskedLM", config.encoder(), model.tensors(),
           "a BERT" + (", with a head that tells whether two segments are in order" if config.sentence_order else ""))
     return [""]
 

@@ -5,8 +5,13 @@
     python pretrain/run.py --config koelectra-small --dry_run
 
 --config is a path or the name of a file under configs/pretrain; --set key=value overrides any key.
+    python pretrain/run.py --config koelectra-small --init_checkpoint MODEL --corpus 'my/*.txt' --model_dir DIR
+
 --data is what pretrain/build.py wrote. With --corpus, the vocabulary and the records that are
 missing are built first. Killed or interrupted, the same command goes on from the last checkpoint.
+--init_checkpoint goes on from a model that there is, in text of your own: a model directory, a model in
+Hugging Face's layout, a TensorFlow 1 checkpoint. It decides the sizes, and with --corpus the vocabulary
+(vocab/extend.py adds words to one). A generator that was published alone is given with --init_generator.
 """
 
 import os
@@ -14,6 +19,8 @@ import sys
 
 if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+import dataclasses
 
 from absl import flags
 
@@ -27,6 +34,11 @@ def _define_flags():
     flags.DEFINE_string("model_dir", None, "Where checkpoints, metrics and curves go.")
     flags.DEFINE_multi_string("corpus", [], "Glob of text files, plain or .gz. May be repeated.")
     flags.DEFINE_string("vocab", None, "vocab.txt for the records; trained on --corpus if there is none.")
+    flags.DEFINE_string("init_checkpoint", None, "Model to go on from; without it weights are random.")
+    flags.DEFINE_string("init_generator", None, "ELECTRA's generator, where it is a model of its own.")
+    flags.DEFINE_bool("allow_partial", False, "The model may lack tensors, have unknown ones, or a far vocabulary.")
+    flags.DEFINE_enum("grow_positions", None, ["copy", "random"],
+                      "How to go on with longer texts than the model's: repeat its positions, or draw new ones.")
     flags.DEFINE_bool("dry_run", False, "Print parameters, memory and the time that the run will take, and stop.")
     flags.DEFINE_string("tpu_name", None, "A TPU's name, grpc://host:port, or \"local\" on a TPU VM.")
     flags.DEFINE_string("tpu_zone", None, "Google Cloud zone of the TPU.")
@@ -38,7 +50,8 @@ def main(_):
     from pretrain.config import PretrainConfig
     from tpu.strategy import create_strategy, describe
 
-    config = PretrainConfig.load(FLAGS.config, FLAGS.set)
+    start = _start(FLAGS) if FLAGS.init_checkpoint else None
+    config = PretrainConfig.load(FLAGS.config, FLAGS.set, start and start.settings)
     if not FLAGS.dry_run and not FLAGS.model_dir:
         raise cli.InputError("--model_dir is missing: a folder for checkpoints and metrics")
     if not (FLAGS.dry_run or FLAGS.data or FLAGS.corpus):
@@ -61,20 +74,36 @@ def main(_):
     if FLAGS.corpus:
         _build(config, data, FLAGS)
     records.read_index(data)  # without records, this says so; the tokenizer's error would only miss vocab.txt
-    train(config, data, Tokenizer.load(data), FLAGS.model_dir, strategy)
+    tokenizer = Tokenizer.load(data)
+    if start:
+        start = start.fitted(config, tokenizer, FLAGS.grow_positions, FLAGS.allow_partial)
+    train(config, data, tokenizer, FLAGS.model_dir, strategy, start, FLAGS.allow_partial)
+
+
+def _start(FLAGS):
+    """The checkpoint to go on from; it, or the records, decide the vocabulary's size too."""
+    from pretrain.start import Continuation, vocabulary_of
+    from vocab.tokenizer import Tokenizer
+
+    start = Continuation.open(FLAGS.init_checkpoint, FLAGS.init_generator)
+    vocab = FLAGS.vocab or (None if FLAGS.corpus else FLAGS.data) or vocabulary_of(FLAGS.init_checkpoint)
+    return dataclasses.replace(start, settings={
+        **start.settings, "vocab_size": Tokenizer.load(vocab).vocab_size,
+        "init_checkpoint": FLAGS.init_checkpoint, "init_generator": FLAGS.init_generator or ""})
 
 
 def _build(config, data, FLAGS):
     """Builds the vocabulary and the records that are missing."""
     from pretrain import build
     from pretrain.examples import ExampleSettings
+    from pretrain.start import vocabulary_of
     from vocab import run as vocabulary
     from vocab import text
     from vocab.train import VocabSettings
 
     corpus = tuple(FLAGS.corpus)
-    vocab = FLAGS.vocab or os.path.join(data, "vocab")
-    if not FLAGS.vocab:
+    vocab = FLAGS.vocab or FLAGS.init_checkpoint and vocabulary_of(FLAGS.init_checkpoint) or os.path.join(data, "vocab")
+    if not (FLAGS.vocab or FLAGS.init_checkpoint):
         settings = VocabSettings(vocab_size=config.vocab_size, do_lower_case=config.do_lower_case)
         vocabulary.build(text.expand(corpus), settings, vocab)
     build.build(build.BuildSettings(corpus=corpus, vocab=vocab, output_dir=data,

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import signal
+import sys
 import time
 
 import tensorflow as tf
@@ -13,16 +14,14 @@ from cli import InputError
 from modeling.checkpoint import Checkpoints, read_config, write_config
 from modeling.noise import Noise
 from pretrain import batches, estimate
-from pretrain.bert import Bert
 from pretrain.config import PretrainConfig
-from pretrain.electra import Electra
 from pretrain.metrics import MetricsLog
+from pretrain.objectives import OBJECTIVES
 from pretrain.optimizer import clipped, create_optimizer, create_slots, learning_rate
 from pretrain.records import damage_named, read_index
+from pretrain.start import Continuation
 from tpu.strategy import compiles_whole_step
 from vocab.tokenizer import Tokenizer
-
-OBJECTIVES = {"electra": Electra, "bert": Bert}
 
 # Noise streams: what random bits are drawn for.
 _DROPOUT, _SAMPLING, _EVALUATION = range(3)
@@ -32,7 +31,8 @@ _FREE = {"notes", "save_checkpoints_steps", "keep_checkpoint_max", "eval_steps",
          "num_tpu_cores", "tpu_name", "tpu_zone", "gcp_project", "xla"}
 
 
-def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy: tf.distribute.Strategy) -> dict:
+def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy: tf.distribute.Strategy,
+          start: Continuation | None = None, allow_partial: bool = False) -> dict:
     """Trains to `num_train_steps`, from the newest checkpoint in `model_dir` if there is one.
 
     Args:
@@ -41,6 +41,8 @@ def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy
         tokenizer: what the records were made with.
         model_dir: see `modeling.checkpoint`.
         strategy: where to train.
+        start: weights to begin with, fitted to the config; None for random ones.
+        allow_partial: `start` may lack tensors, and have unknown ones.
 
     Returns:
         the last held-out metrics.
@@ -66,8 +68,11 @@ def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy
         # Not the optimizer's count: that leaves out the steps that float16's loss scaling skips.
         steps_done = tf.Variable(0, trainable=False, dtype=tf.int64, name="steps_done")
     checkpoints = Checkpoints(model_dir, config.keep_checkpoint_max, model=model, optimizer=optimizer, step=steps_done)
-    if not checkpoints.restore() and config.output_bias_from_data:
-        model.start_from(corpus.token_frequencies(config.vocab_size, tokenizer.special_ids))
+    if not checkpoints.restore():
+        if config.output_bias_from_data:
+            model.start_from(corpus.token_frequencies(config.vocab_size, tokenizer.special_ids))
+        if start:
+            print(start.load(model, allow_partial), file=sys.stderr)
     step = int(steps_done.numpy())
 
     train_step = training_step(model, optimizer, config, strategy)

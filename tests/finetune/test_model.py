@@ -147,8 +147,7 @@ BROKEN = {
     "broken config": (lambda d: (d / "config.json").write_text("{"), "config.json: not JSON"),
     "no checkpoint": (lambda d: shutil.rmtree(d / "checkpoints"), "model: no checkpoint in it yet"),
     "no vocabulary": (lambda d: (d / "vocab.txt").unlink(), "vocab.txt: no such file"),
-    "too few positions": (lambda d: spoil(d, max_position_embeddings=12),
-                          "max_seq_length 16 is more than the 12 positions of .*--set max_seq_length=12"),
+    "other positions": (lambda d: spoil(d, max_position_embeddings=12), "cannot be read as this model"),
     "another vocabulary": (lambda d: (d / "vocab.txt").write_text(
         "\n".join((d / "vocab.txt").read_text().split("\n")[:150])), "vocab.txt has 150 pieces, the checkpoint 200"),
     "another width": (lambda d: spoil(d, hidden_size=48, intermediate_size=96), "cannot be read as this model"),
@@ -157,6 +156,20 @@ BROKEN = {
     "more layers": (lambda d: spoil(d, num_hidden_layers=3), "the encoder's weights are not all in it"),
     "another objective": (lambda d: spoil(d, objective="bert"), "the encoder's weights are not all in it"),
 }
+
+
+def test_longer_texts_need_a_longer_position_table(electra_dir, settings):
+    longer = settings(max_seq_length=40)
+    with pytest.raises(InputError, match="max_seq_length 40 is more than the 24 positions of .* --grow_positions copy"):
+        Start.pretrained(electra_dir, longer)
+    table = Start.pretrained(electra_dir, settings()).create(KIND, "float32").encoder.embeddings.position_embeddings
+    copied = Start.pretrained(electra_dir, longer, grow="copy").create(KIND, "float32")
+    rows = copied.encoder.embeddings.position_embeddings.numpy()
+    np.testing.assert_array_equal(rows, np.concatenate([table.numpy(), table.numpy()[:16]]))
+    random = Start.pretrained(electra_dir, longer, grow="random").create(KIND, "float32")
+    rows = random.encoder.embeddings.position_embeddings.numpy()
+    np.testing.assert_array_equal(rows[:24], table.numpy())
+    assert rows.shape == (40, 16) and 0.01 < rows[24:].std() < 0.03 and np.abs(rows[24:]).max() <= 0.04
 
 
 def truncate(directory):

@@ -5,9 +5,10 @@ import re
 import pytest
 import tensorflow as tf
 
-from pretrain import batches, estimate, train
+from pretrain import batches, estimate
 from pretrain.config import PretrainConfig
 from pretrain.masking import max_predictions
+from pretrain.objectives import OBJECTIVES
 
 SHAPES = [
     dict(),
@@ -23,7 +24,7 @@ SHAPES = [
 @pytest.mark.parametrize("values", SHAPES, ids=str)
 def test_parameters_are_those_of_the_model(tiny, values):
     config = tiny(**values)
-    model = train.OBJECTIVES[config.objective](config)
+    model = OBJECTIVES[config.objective](config)
     parts = estimate.parameters(config)
     assert sum(parts.values()) == sum(variable.shape.num_elements() for variable in model.trainable_variables)
     shared = model.encoder.embeddings

@@ -13,8 +13,8 @@ from finetune.config import FinetuneConfig
 from finetune.model import Start, TaskModel, finetuned
 from finetune.tasks import TASKS
 from modeling.checkpoint import Checkpoints, write_config, write_json
-from pretrain import train
 from pretrain.export import export
+from pretrain.objectives import OBJECTIVES
 from tests.modeling import hugging_face
 
 SEQ_LEN = 12
@@ -22,7 +22,7 @@ SEQ_LEN = 12
 
 def pretrained(config, tokenizer, directory):
     """A model directory with random weights; returns the model."""
-    model = train.OBJECTIVES[config.objective](config)
+    model = OBJECTIVES[config.objective](config)
     hugging_face.randomize(model, scale=0.1)
     Checkpoints(str(directory), 1, model=model).save(7)
     write_config(str(directory), dict(config.__dict__))

@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from demo.documents import document
 from modeling.checkpoint import latest_checkpoint, read_config
-from pretrain import metrics, train
+from pretrain import metrics
 from pretrain.config import PretrainConfig
+from pretrain.objectives import OBJECTIVES
 from pretrain.records import read_index
 from tests.conftest import ROOT, TINY
 from vocab.tokenizer import Tokenizer
@@ -100,7 +101,7 @@ def test_a_disk_that_fills_up_is_said_in_one_line_and_what_was_saved_stays(
     config = PretrainConfig(**settings).resolved()
     step = int(latest_checkpoint(str(kept)).rpartition("-")[2])
     assert 2 <= step < 200
-    model = train.OBJECTIVES["electra"](config)
+    model = OBJECTIVES["electra"](config)
     tf.train.Checkpoint(model=model).restore(latest_checkpoint(str(kept))).expect_partial()
     assert all(np.isfinite(variable.numpy()).all() for variable in model.trainable_variables)
     lines = metrics.read(str(kept))

@@ -19,6 +19,7 @@ from modeling.checkpoint import latest_checkpoint, read_config
 from pretrain import batches, metrics, records, train
 from pretrain.config import PretrainConfig
 from pretrain.examples import Examples
+from pretrain.objectives import OBJECTIVES
 from pretrain.optimizer import create_optimizer, create_slots
 from tests.conftest import ROOT
 from tests.modeling import hugging_face
@@ -33,7 +34,7 @@ def begin(data, tokenizer):
     """`begin(config)` -> (model, optimizer, step function, iterator of batches), without the loop around them."""
     def build(config, randomize=True):
         tf_keras.utils.set_random_seed(config.seed)
-        model = train.OBJECTIVES[config.objective](config)
+        model = OBJECTIVES[config.objective](config)
         if randomize:
             hugging_face.randomize(model, scale=0.1)
         optimizer = create_optimizer(config)
@@ -233,7 +234,7 @@ def test_a_finished_run_is_left_as_it_is(trained, echoes, tokenizer):
 def test_the_checkpoint_holds_the_model_that_was_evaluated(trained, echoes, tokenizer):
     directory, held_out = trained("bert")
     config = PretrainConfig(**read_config(directory))
-    model = train.OBJECTIVES["bert"](config)
+    model = OBJECTIVES["bert"](config)
     tf.train.Checkpoint(model=model).restore(latest_checkpoint(directory)).expect_partial()
     corpus = batches.Corpus.open(echoes, config.eval_examples)
     evaluate = train.evaluation(model, config, tf.distribute.get_strategy(), corpus, tokenizer)
