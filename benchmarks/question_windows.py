@@ -49,7 +49,8 @@ def run(rounds: int, data: str, work: str) -> list[Table]:
     windows.notes = [f"Medians of {rounds} rounds over KorQuAD_v1.0_train.json; the slow path over some {_SLOW} of its "
                      "questions, spread evenly. All give token ids, windows and the places of the answers.",
                      "Slow path: squad_convert_examples_to_features written anew (transformers 5 no longer ships it) "
-                     "around the library's BertTokenizerLegacy."]
+                     "around the library's BertTokenizerLegacy.",
+                     "The first turn of each, in which it builds its tables (kolm's take some 3 s), is not counted."]
     windows.raw = rates
     answers = Table(f"{_WINDOWS:,} windows of {_LENGTH} to 20 best answers, one core", ["", "seconds", "slowest"])
     answers.rows = [["kolm", statistics.median(seconds), max(seconds)]]
