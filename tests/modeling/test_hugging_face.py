@@ -1,6 +1,7 @@
 """Models in Hugging Face's layout give the hidden states that transformers' PyTorch models give."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -10,7 +11,18 @@ import transformers
 
 from cli import InputError
 from modeling.encoder import Encoder
-from modeling.hugging_face import FAMILIES, Released, encoder_tensors, load, write
+from modeling.heads import ClassificationHead, DiscriminatorHead, MaskedLMHead, TokenHead
+from modeling.hugging_face import (
+    FAMILIES,
+    Released,
+    classification_tensors,
+    dense,
+    discriminator_tensors,
+    encoder_tensors,
+    load,
+    masked_lm_tensors,
+    write,
+)
 from tests.modeling import hugging_face
 
 SEQ_LEN = 12
@@ -34,11 +46,12 @@ MODELS = {
 }
 
 
-def random_model(name):
+def random_model(name, head="Model"):
     """A PyTorch model with random weights everywhere, LayerNorms and biases too."""
     kind, values = MODELS[name]
     torch.manual_seed(0)
-    model = getattr(transformers, f"{kind}Model")(getattr(transformers, f"{kind}Config")(**values)).eval()
+    config = getattr(transformers, f"{kind}Config")(**values, num_labels=3 if "Sequence" in head else 2)
+    model = getattr(transformers, f"{kind}{head}")(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
@@ -82,6 +95,58 @@ def test_hidden_states_are_those_of_transformers(name, saved):
     assert np.abs(expected).max() > 0.5
     np.testing.assert_allclose(hidden[mask > 0], expected[mask > 0], atol=1e-4)
     assert f"{len(list(encoder_tensors(encoder, Released.open(str(directory)).family)))} tensors loaded" in said
+
+
+# What sits on the encoder: our head, its tensors, and what it says of hidden states [batch, seq_len, size].
+HEADS = {
+    "ForMaskedLM": (MaskedLMHead, masked_lm_tensors),
+    "ForPreTraining": (DiscriminatorHead, lambda head, family: discriminator_tensors(head)),
+    "ForSequenceClassification": (lambda shape: ClassificationHead(shape, 3), classification_tensors),
+    "ForTokenClassification": (lambda shape: TokenHead(shape, 2), lambda head, family: dense(head.dense, "classifier")),
+    "ForQuestionAnswering": (lambda shape: TokenHead(shape, 2), lambda head, family: dense(head.dense, "qa_outputs")),
+}
+WITH_HEADS = [(name, head) for name in ("bert", "electra", "roberta", "xlm-roberta", "distilbert", "albert", "big_bird")
+              for head in HEADS if (head != "ForPreTraining" or name == "electra")
+              and (head != "ForQuestionAnswering" or name != "big_bird")]  # BigBird's has layers that are not here
+
+
+@pytest.mark.parametrize("name, kind", WITH_HEADS)
+def test_logits_are_those_of_transformers_and_the_heads_go_out_again(name, kind, tmp_path):
+    model = random_model(name, kind)
+    model.save_pretrained(str(tmp_path / "theirs"))
+    released = Released.open(str(tmp_path / "theirs"))
+    encoder = Encoder(released.shape)
+    make, tensors_of = HEADS[kind]
+    head = make(released.shape)
+    tensors = [*encoder_tensors(encoder, released.family), *tensors_of(head, released.family)]
+    assert "new, random" not in load(tensors, released)
+
+    input_ids, _, lengths, mask = hugging_face.inputs(3, SEQ_LEN, 50)
+    given = dict(input_ids=torch.tensor(input_ids), attention_mask=torch.tensor(mask))
+    with torch.no_grad():
+        expected = model(**given)
+    hidden = encoder(input_ids.astype(np.int32), np.zeros([3, SEQ_LEN], np.int32), lengths.astype(np.int32))
+    if kind == "ForMaskedLM":
+        logits = head.logits(hidden.numpy().reshape(-1, 32), encoder.embeddings.word_embeddings)
+        logits = logits.numpy().reshape(3, SEQ_LEN, -1)
+    else:
+        logits = head(hidden).numpy()
+    if kind == "ForQuestionAnswering":
+        expected = torch.stack([expected.start_logits, expected.end_logits], -1).numpy()
+    else:
+        expected = expected.logits.numpy()
+    real = ... if kind == "ForSequenceClassification" else mask > 0
+    assert np.ptp(expected[real]) > 0.1
+    np.testing.assert_allclose(logits[real], expected[real], atol=1e-4)
+
+    if name != "xlm-roberta":  # goes out as the RoBERTa that it is
+        os.makedirs(tmp_path / "ours")
+        write(str(tmp_path / "ours"), released.family, kind, released.shape, tensors,
+              {"num_labels": 3} if kind == "ForSequenceClassification" else {})
+        again = type(model).from_pretrained(str(tmp_path / "ours")).eval()
+        with torch.no_grad():
+            back = again(**given)
+        assert all(torch.equal(a, b) for a, b in zip(back.to_tuple(), model(**given).to_tuple(), strict=True))
 
 
 def test_a_model_with_a_head_is_the_same_encoder(saved, tmp_path):
