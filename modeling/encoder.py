@@ -53,10 +53,21 @@ def sizes(x) -> list:
     return [dynamic[axis] if size is None else size for axis, size in enumerate(x.shape)]
 
 
-def attention_bias(lengths, seq_len):
-    """`[batch]` lengths in tokens -> `[batch, 1, 1, seq_len]` float32, 0 for real tokens, -1e9 for padding."""
-    real = tf.sequence_mask(lengths, seq_len)
-    return tf.where(real, 0.0, _MASKED)[:, None, None, :]
+def attention_bias(lengths, seq_len, documents=None):
+    """What is added to attention scores: 0 for tokens to attend to, -1e9 for others.
+
+    Args:
+        lengths: int32 `[batch]`, tokens of each row.
+        seq_len: of the batch.
+        documents: int `[batch, seq_len]`; tokens of another document are not attended to. None: all of a row is one.
+
+    Returns:
+        float32 `[batch, 1, 1, seq_len]`, or `[batch, 1, seq_len, seq_len]` with `documents`.
+    """
+    visible = tf.sequence_mask(lengths, seq_len)[:, None, None, :]
+    if documents is not None:
+        visible &= documents[:, None, :, None] == documents[:, None, None, :]
+    return tf.where(visible, 0.0, _MASKED)
 
 
 class Layer(tf_keras.layers.Layer):
@@ -155,7 +166,7 @@ class TransformerLayer(Layer):
         """
         Args:
             x: `[batch * seq_len, hidden]`.
-            bias: `[batch, 1, 1, seq_len]`, added to the attention scores.
+            bias: as `attention_bias` returns it.
             noise: for dropout, or None.
 
         Returns:
@@ -225,13 +236,15 @@ class Encoder(Layer):
         self.transformer_layers = [TransformerLayer(config, name=f"{self.name}/layer_{i}")
                                    for i in range(1 if config.shared_layers else config.num_hidden_layers)]
 
-    def call(self, input_ids, token_type_ids, lengths, noise: Noise | None = None):
+    def call(self, input_ids, token_type_ids, lengths, noise: Noise | None = None, documents=None):
         """
         Args:
             input_ids: int32 `[batch, seq_len]`, seq_len at most `max_position_embeddings`.
             token_type_ids: int32 `[batch, seq_len]`.
             lengths: int32 `[batch]`, real tokens of each row; the rest is padding.
             noise: for dropout; None switches it off.
+            documents: of a row that packs several texts, which of them each token is from, int32 `[batch, seq_len]`:
+                each is read as if it were alone.
 
         Returns:
             `[batch, seq_len, hidden_size]` in `compute_dtype`.
@@ -242,7 +255,7 @@ class Encoder(Layer):
         _, seq_len = sizes(input_ids)
         if isinstance(seq_len, int) and seq_len > self.config.max_position_embeddings:
             raise ValueError(f"{seq_len} tokens, but the model has {self.config.max_position_embeddings} positions")
-        bias = attention_bias(lengths, seq_len)
+        bias = attention_bias(lengths, seq_len, documents)
         x = tf.cast(self.embeddings(input_ids, token_type_ids, noise), self.activation_dtype)
         if self.embeddings_project is not None:
             x = self.embeddings_project(x)

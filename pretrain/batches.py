@@ -119,6 +119,7 @@ def training_batches(corpus: Corpus, config, tokenizer, first_step: int = 0) -> 
 
     Each is a dict of tensors with static shapes:
         input_ids int32 [batch, seq_len], token_type_ids int32 [batch, seq_len], lengths int32 [batch],
+        documents int32 [batch, seq_len],
         masked_ids int32 [batch, seq_len], masked_positions int32 [batch, places],
         masked_weights float32 [batch, places], sentence_order int32 [batch], row int32 [batch].
 
@@ -192,6 +193,7 @@ def _prepared(batches, config, tokenizer):
             "input_ids": input_ids,
             "token_type_ids": sentence_order.token_types(lengths, segment_b, seq_len),
             "lengths": lengths,
+            "documents": packed_documents(input_ids, segment_b, tokenizer.sep_id),
             "masked_ids": masked.input_ids,
             "masked_positions": masked.positions,
             "masked_weights": masked.weights,
@@ -203,6 +205,21 @@ def _prepared(batches, config, tokenizer):
         return {**batch, "row": tf.range(size)}
 
     return batches.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def packed_documents(input_ids, segment_b, sep_id: int):
+    """Which of the texts that are packed into a row each token is from: 0, 1, …; a pair is one text.
+
+    Args:
+        input_ids: int32 [batch, seq_len], each text with a [SEP] at its end.
+        segment_b: int32 [batch], where the second segment of a pair begins; 0 for no pair.
+        sep_id: of [SEP].
+
+    Returns:
+        int32 [batch, seq_len].
+    """
+    documents = tf.cumsum(tf.cast(input_ids == sep_id, tf.int32), axis=1, exclusive=True)
+    return tf.where(segment_b[:, None] > 0, 0, documents)
 
 
 def _filled(value, missing, size, fill):

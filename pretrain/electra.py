@@ -74,11 +74,12 @@ class Electra(tf_keras.Model):
         """
         config = self.config
         input_ids, types, lengths = batch["input_ids"], batch["token_type_ids"], batch["lengths"]
+        documents = batch["documents"]
         positions, weights = batch["masked_positions"], tf.reshape(batch["masked_weights"], [-1])
         size, seq_len = input_ids.shape
         labels = tf.reshape(tf.gather(input_ids, positions, batch_dims=1), [-1])
 
-        hidden = at_positions(self.generator(batch["masked_ids"], types, lengths, noise), positions)
+        hidden = at_positions(self.generator(batch["masked_ids"], types, lengths, noise, documents), positions)
         product = self.generator_head(hidden, self.embeddings.word_embeddings)
         bias = self.generator_head.output_bias
         lm = masked_lm(product, bias, labels)
@@ -88,7 +89,7 @@ class Electra(tf_keras.Model):
                                 lm.block_sums)
         corrupted = replace(input_ids, positions, tf.where(weights > 0, sampled, labels))
 
-        logits = self.discriminator_head(self.discriminator(corrupted, types, lengths, noise))
+        logits = self.discriminator_head(self.discriminator(corrupted, types, lengths, noise, documents))
         # A sampled token that equals the original counts as original.
         is_replaced = corrupted != input_ids
         real = tf.sequence_mask(lengths, seq_len, tf.float32)

@@ -150,6 +150,7 @@ def example_batch(config) -> dict:
         "input_ids": input_ids,
         "token_type_ids": tf.zeros([size, seq_len], tf.int32),
         "lengths": tf.fill([size], seq_len),
+        "documents": tf.zeros([size, seq_len], tf.int32),
         "masked_ids": input_ids,
         "masked_positions": order,
         "masked_weights": tf.tile(tf.cast(tf.range(places) < chosen, tf.float32)[None], [size, 1]),

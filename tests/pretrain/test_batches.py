@@ -234,3 +234,10 @@ def test_token_frequencies_are_the_corpus_s_without_special_tokens(directory, to
     frequencies = corpus.token_frequencies(tokenizer.vocab_size, tokenizer.special_ids)
     np.testing.assert_allclose(frequencies, (counts + 0.1) / (counts + 0.1).sum())
     assert frequencies.min() > 0
+
+
+def test_packed_texts_are_numbered_and_a_pair_is_one():
+    ids = tf.constant([[2, 9, 9, 3, 8, 3, 7, 3, 0, 0], [2, 9, 9, 3, 8, 8, 8, 8, 3, 0], [2, 9, 3, 0, 0, 0, 0, 0, 0, 0]])
+    documents = batches.packed_documents(ids, tf.constant([0, 4, 0]), sep_id=3).numpy()
+    assert documents[0, :8].tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
+    assert not documents[1].any() and not documents[2, :3].any()

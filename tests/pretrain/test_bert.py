@@ -30,7 +30,7 @@ def test_losses_and_measures_are_those_of_transformers(make, values):
     config, model, batch = make(**values)
     # An order head that says both: its two biases apart by the middle of what it says.
     answers = model.order_head(model.pooler(model.encoder(
-        batch["masked_ids"], batch["token_type_ids"], batch["lengths"]))).numpy()
+        batch["masked_ids"], batch["token_type_ids"], batch["lengths"], None, batch["documents"]))).numpy()
     model.order_head.bias.assign_add([np.median(answers[:, 1] - answers[:, 0]), 0.0])
     losses, measures = model(batch)
     counts = model.counts(batch)
