@@ -19,6 +19,7 @@ from modeling.hugging_face import FAMILIES
 from modeling.noise import Noise
 from pretrain.config import PretrainConfig
 from vocab.tokenizer import Tokenizer
+from vocab.tokenizer import load as load_tokenizer
 
 
 class TaskModel(tf_keras.Model):
@@ -89,7 +90,7 @@ def finetuned(directory: str):
         restore(tf.train.Checkpoint(model=model), path).assert_existing_objects_matched()
     except AssertionError as error:
         raise InputError(f"{path}: of another model: {first_line(error)}") from None
-    return task, Tokenizer.load(directory), model, config
+    return task, load_tokenizer(directory), model, config
 
 
 def _best_seed(directory):
@@ -165,7 +166,7 @@ class Start:
     @classmethod
     def random(cls, vocab: str, config) -> "Start":
         """From random weights, for a vocab.txt or a directory that holds one."""
-        tokenizer = Tokenizer.load(vocab)
+        tokenizer = load_tokenizer(vocab)
         return cls(config.encoder(tokenizer.vocab_size), tokenizer)
 
     @classmethod
@@ -183,7 +184,7 @@ class Start:
     @classmethod
     def _finetuned(cls, directory, values):
         path = os.path.join(directory, _best_seed(directory), "best", "weights")
-        return cls(EncoderConfig(**values["encoder"]), Tokenizer.load(directory), values["family"], path,
+        return cls(EncoderConfig(**values["encoder"]), load_tokenizer(directory), values["family"], path,
                    lambda model: _restore(path, model=tf.train.Checkpoint(encoder=model.encoder)))
 
     @classmethod
@@ -195,7 +196,7 @@ class Start:
                 tensors += hugging_face.dense(model.head.dense, pooler)
             return hugging_face.load(tensors, released, allow_partial)
 
-        return cls(released.shape, Tokenizer.load(directory or "."), released.family, path, load)
+        return cls(released.shape, load_tokenizer(directory or "."), released.family, path, load)
 
     def create(self, kind, precision: str) -> TaskModel:
         """The model with its starting weights; the head's are random.
