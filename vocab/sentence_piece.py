@@ -22,12 +22,13 @@ import numpy as np
 from cli import InputError
 from vocab import text, tokenizer_config
 
-KOBERT_FILE = "tokenizer_78b3253a26.model"
 # The files that released models have, in the order that they are looked for.
-MODEL_FILES = (KOBERT_FILE, "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+KOBERT_FILE = "tokenizer_78b3253a26.model"
+FAIRSEQ_FILE = "sentencepiece.bpe.model"
+MODEL_FILES = (KOBERT_FILE, "spiece.model", FAIRSEQ_FILE, "tokenizer.model")
 # tokenizer_class: (do_lower_case, keep_accents) where the text is cleaned first, unless the settings say otherwise.
 _CLEANED = {"Albert": (True, False), "XLNet": (False, False), "KoBert": (False, False), "KoBERT": (False, False)}
-_CLASS_OF_FILE = {"spiece.model": "Albert", "sentencepiece.bpe.model": "XLMRoberta", KOBERT_FILE: "KoBert"}
+_CLASS_OF_FILE = {"spiece.model": "Albert", FAIRSEQ_FILE: "XLMRoberta", KOBERT_FILE: "KoBert"}
 _SPACE = "▁"
 _QUOTES = re.compile("``|''")
 _UNIGRAM = 1  # type of model (sentencepiece_model.proto)
@@ -60,6 +61,7 @@ class SentencePieceTokenizer:
         self.keep_accents = keep if keep_accents is None else keep_accents
         self._used, pieces = _open(model, kind in _CLEANED, source)
         self._processor = _processor(self._used)
+        self._bytes = {piece for number, piece in enumerate(pieces) if self._processor.is_byte(number)}
         if kind == "XLMRoberta":
             if pieces[:3] != ["<unk>", "<s>", "</s>"]:
                 raise InputError(f"{source}: its pieces begin with {' '.join(pieces[:3])}, those of XLM-RoBERTa's "
@@ -85,9 +87,9 @@ class SentencePieceTokenizer:
         """
         directory, name = os.path.split(str(path))
         kind = tokenizer_config.tokenizer_class(directory) or _CLASS_OF_FILE.get(name, "")
-        if kind == "Camembert":
-            raise InputError(f"{path}: CamemBERT's ids are not known here; its tokenizer.json has them: "
-                             "remove the .model from the directory and put that there")
+        if name == FAIRSEQ_FILE and kind != "XLMRoberta":
+            raise InputError(f"{path}: which ids {kind}Tokenizer gives the pieces is not known here; its tokenizer.json "
+                             "has them, put that beside it")
         vocab = None
         if name == KOBERT_FILE:
             kind = "KoBert"
@@ -115,7 +117,7 @@ class SentencePieceTokenizer:
     def tokenize(self, texts):
         """tf.string [batch] to a tf.RaggedTensor int32 [batch, (pieces)], without [CLS] and [SEP].
 
-        Pure TensorFlow ops. TF-Text brings an older SentencePiece, which may choose another of several equally
+        TensorFlow ops, eagerly and inside tf.data. TF-Text brings an older SentencePiece, which may choose another of several equally
         probable cuts, such as `...` `..` for `..` `...`: on film reviews in one line of 200.
         """
         import tensorflow as tf
@@ -156,7 +158,7 @@ class SentencePieceTokenizer:
         offsets = np.zeros((len(ids), 2), np.int32)
         for number, line in enumerate(lines):
             if pieces[number]:
-                place = self._places(cleaned[number], pieces[number], ids[row_splits[number]:row_splits[number + 1]])
+                place = self._places(cleaned[number], pieces[number])
                 if self._table is not None:
                     place = _in_original(place, line, self._widths)
                 offsets[row_splits[number]:row_splits[number + 1]] = place
@@ -168,7 +170,7 @@ class SentencePieceTokenizer:
 
     def save(self, directory: str) -> None:
         """Writes the model under its usual name, tokenizer_config.json and KoBERT's vocab.txt, each atomically."""
-        name = {"XLMRoberta": "sentencepiece.bpe.model", "KoBert": KOBERT_FILE}.get(self.kind, "spiece.model")
+        name = {"XLMRoberta": FAIRSEQ_FILE, "KoBert": KOBERT_FILE}.get(self.kind, "spiece.model")
         text.write_atomically(os.path.join(directory, name), self._model)
         if self._vocab_file:
             text.write_atomically(os.path.join(directory, "vocab.txt"),
@@ -257,7 +259,7 @@ class SentencePieceTokenizer:
         with tf.init_scope():  # it must outlive the graph that happens to be built first
             return SentencepieceTokenizer(self._used)
 
-    def _places(self, line, pieces, ids):
+    def _places(self, line, pieces):
         """int [pieces, 2], begin and end of each piece in characters of the cleaned line."""
         normal, origin = self._processor.normalize(line, with_offsets=True)
         origin = np.array([*origin[:len(normal)], len(line)])
@@ -268,7 +270,7 @@ class SentencePieceTokenizer:
             while end[number] > origin[number] + 1 and self._is_nothing(line[end[number] - 1]):
                 end[number] -= 1
         # In bytes, since a model may spell a character in several pieces of a byte each.
-        lengths = [1 if self._is_byte(piece) else len(piece.encode("utf-8", "surrogatepass")) for piece in pieces]
+        lengths = [1 if piece in self._bytes else len(piece.encode("utf-8", "surrogatepass")) for piece in pieces]
         limit = np.cumsum(lengths)
         character = np.repeat(np.arange(size), [len(char.encode("utf-8", "surrogatepass")) for char in normal])
         first, last = character[limit - lengths], character[limit - 1]
@@ -279,10 +281,6 @@ class SentencePieceTokenizer:
         first, last = following[first], preceding[last]
         begin = origin[first]
         return np.stack([begin, np.where(last < first, begin, end[last])], 1)
-
-    def _is_byte(self, piece):
-        number = self._processor.piece_to_id(piece)
-        return self._processor.is_byte(number)
 
     def _is_nothing(self, char):
         """Whether a character leaves nothing, or a space."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from cli import InputError
 from vocab import text, tokenizer_config
-from vocab.sentence_piece import KOBERT_FILE, MODEL_FILES, SentencePieceTokenizer
+from vocab.sentence_piece import FAIRSEQ_FILE, KOBERT_FILE, MODEL_FILES, SentencePieceTokenizer
 from vocab.tokenizer_config import CONFIG_FILE
 from vocab.tokenizer_json import JSON_FILE, MERGES_FILE, JsonTokenizer
 from vocab.tokenizer_json import VOCAB_FILE as BYTE_LEVEL_FILE
@@ -58,10 +58,14 @@ def load(path: str) -> "Tokenizer | SentencePieceTokenizer | JsonTokenizer":
 
 def _vocabulary_in(directory):
     """The file to read. SentencePiece comes first: KoBERT has a vocab.txt beside it, many a tokenizer.json."""
-    for name in (*MODEL_FILES, VOCAB_FILE, JSON_FILE, BYTE_LEVEL_FILE):
-        path = os.path.join(directory, name)
-        if text.exists(path) and (name != BYTE_LEVEL_FILE or text.exists(os.path.join(directory, MERGES_FILE))):
-            return path
+    there = [name for name in (*MODEL_FILES, VOCAB_FILE, JSON_FILE, BYTE_LEVEL_FILE)
+             if text.exists(os.path.join(directory, name))]
+    if JSON_FILE in there and tokenizer_config.tokenizer_class(directory) not in ("", "XLMRoberta"):
+        there = [name for name in there if name != FAIRSEQ_FILE]  # other ids for the pieces, which the other file has
+    if BYTE_LEVEL_FILE in there and not text.exists(os.path.join(directory, MERGES_FILE)):
+        there.remove(BYTE_LEVEL_FILE)
+    if there:
+        return os.path.join(directory, there[0])
     raise InputError(f"{os.path.join(directory, VOCAB_FILE)}: no such file, nor {JSON_FILE}, {BYTE_LEVEL_FILE} with "
                      f"{MERGES_FILE}, or {', '.join(MODEL_FILES)}")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import unicodedata
 
 import numpy as np
@@ -15,6 +16,7 @@ from tests.vocab import released
 from tests.vocab.released import HARD_LINES
 from vocab.sentence_piece import SentencePieceTokenizer
 from vocab.tokenizer import Tokenizer, load
+from vocab.tokenizer_json import JsonTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +239,18 @@ def test_bad_models_are_one_line(directories, lines, tmp_path):
     path = released.sentence_piece(lines, tmp_path / "plain", vocab_size=1000)
     with pytest.raises(InputError, match=r"plain.model: no \[PAD\] in the vocabulary \(nor <pad>\)"):
         load(path)
+
+
+def test_fairseq_s_file_of_another_model_needs_its_tokenizer_json(directories, lines, tmp_path):
+    directory = released.roberta(lines, tmp_path / "camembert")
+    shutil.copy(os.path.join(directories["xlm-roberta"], "sentencepiece.bpe.model"), directory)
+    assert isinstance(load(directory), SentencePieceTokenizer)  # nothing says that it isn't XLM-RoBERTa's
+    with open(os.path.join(directory, "config.json"), "w") as file:
+        json.dump({"model_type": "camembert"}, file)
+    assert isinstance(load(directory), JsonTokenizer)
+    os.remove(os.path.join(directory, "tokenizer.json"))
+    with pytest.raises(InputError, match="sentencepiece.bpe.model: which ids CamembertTokenizer gives the pieces is not"):
+        load(directory)
 
 
 def test_pretraining_takes_wordpiece_only(directories):
