@@ -88,8 +88,8 @@ class SentencePieceTokenizer:
         directory, name = os.path.split(str(path))
         kind = tokenizer_config.tokenizer_class(directory) or _CLASS_OF_FILE.get(name, "")
         if name == FAIRSEQ_FILE and kind != "XLMRoberta":
-            raise InputError(f"{path}: which ids {kind}Tokenizer gives the pieces is not known here; its tokenizer.json "
-                             "has them, put that beside it")
+            raise InputError(f"{path}: which ids {kind}Tokenizer gives the pieces is not known here; put its "
+                             "tokenizer.json, which has them, beside it")
         vocab = None
         if name == KOBERT_FILE:
             kind = "KoBert"
@@ -117,8 +117,8 @@ class SentencePieceTokenizer:
     def tokenize(self, texts):
         """tf.string [batch] to a tf.RaggedTensor int32 [batch, (pieces)], without [CLS] and [SEP].
 
-        TensorFlow ops, eagerly and inside tf.data. TF-Text brings an older SentencePiece, which may choose another of several equally
-        probable cuts, such as `...` `..` for `..` `...`: on film reviews in one line of 200.
+        TensorFlow ops, eagerly and inside tf.data. TF-Text brings an older SentencePiece, which may choose
+        another of several equally probable cuts, such as `...` `..` for `..` `...`: in one film review of 200.
         """
         import tensorflow as tf
 

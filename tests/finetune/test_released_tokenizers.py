@@ -19,18 +19,10 @@ from finetune.windows import windows
 from modeling.hugging_face import Released
 from pretrain.export import export
 from tests.vocab import released
+from tests.vocab.released import made_up, sentence
 from vocab.tokenizer import load
 
-WORDS = ["영화", "배우", "음악", "이야기", "서울", "부산", "사람", "바다", "시간", "노래", "정말", "아주", "조금",
-         "너무", "재미있다", "지루하다", "좋았다", "슬프다", "1,000원", "good"]
-ENDINGS = ["", "가", "는", "를", "에서", "도", "만"]
-
-
-def sentence(rng, size):
-    return " ".join(str(rng.choice(WORDS)) + str(rng.choice(ENDINGS)) for _ in range(size))
-
-
-LINES = [sentence(np.random.default_rng(i), 3 + i % 9) for i in range(400)]
+LINES = made_up(400)
 SHAPE = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
              max_position_embeddings=66)
 # model -> (what writes the tokenizer, class of the model, its values)

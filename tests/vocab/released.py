@@ -4,6 +4,8 @@ import json
 import os
 import unicodedata
 
+import numpy as np
+import pytest
 import sentencepiece
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
@@ -16,6 +18,30 @@ HARD_LINES = [
     "``인용'' '하나' \"둘\"", "1,000원 10,", "<s></s> [MASK] <mask> [CLS]", "漢字와 한글", "…..… ....", "가" * 300,
     "a" * 2000, "재미있다." * 50,
 ]
+
+WORDS = ["영화", "배우", "음악", "이야기", "서울", "부산", "사람", "바다", "시간", "노래", "정말", "아주", "조금",
+         "너무", "재미있다", "지루하다", "좋았다", "슬프다", "1,000원", "good", "(주)", "ㅋㅋ"]
+ENDINGS = ["", "가", "는", "를", "에서", "도", "만"]
+
+
+def sentence(rng, size):
+    """So many made-up words."""
+    return " ".join(str(rng.choice(WORDS)) + str(rng.choice(ENDINGS)) for _ in range(size))
+
+
+def made_up(count):
+    """So many lines, the same each time."""
+    return [sentence(np.random.default_rng(i), 3 + i % 9) for i in range(count)]
+
+
+def reviews(real_data, count=1500):
+    """Real reviews; made-up lines where there are none."""
+    try:
+        path = real_data("nsmc/ratings_train.txt")
+    except pytest.skip.Exception:
+        return made_up(count)
+    with open(path, encoding="utf-8") as file:
+        return [line.rstrip("\n").split("\t")[1] for line in file][1:count + 1]
 
 
 def sentence_piece(lines, prefix, vocab_size=1200, **options):

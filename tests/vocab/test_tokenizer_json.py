@@ -22,8 +22,7 @@ BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 @pytest.fixture(scope="module")
 def lines(real_data):
-    with open(real_data("nsmc/ratings_train.txt"), encoding="utf-8") as file:
-        return [line.rstrip("\n").split("\t")[1] for line in file][1:1501]
+    return released.reviews(real_data)
 
 
 @pytest.fixture(scope="module")
