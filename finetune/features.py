@@ -39,10 +39,12 @@ def sequences(tokenizer, first: Sequence[str], second: Sequence[str] | None, max
               targets: dict[str, np.ndarray]) -> Features:
     """One input an example: `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`.
 
-    Text that is too long is cut: from the longer of the two, a token at a time, as BERT does.
+    RoBERTa's tokenizers have two separators between the texts, `<s> first </s></s> second </s>`; the second
+    segment begins after them. Text that is too long is cut: from the longer of the two, a token at a time, as
+    BERT does.
 
     Args:
-        tokenizer: a `vocab.tokenizer.Tokenizer`.
+        tokenizer: what `vocab.tokenizer.load` gives.
         first: texts [n].
         second: texts [n], or None.
         max_seq_length: tokens, with the special ones.
@@ -55,15 +57,16 @@ def sequences(tokenizer, first: Sequence[str], second: Sequence[str] | None, max
         totals = kept_first + 2
     else:
         second_ids, second_splits = tokenizer.encode(second)
-        kept_first, kept_second = _cut_longer(lengths, np.diff(second_splits), max_seq_length - 3)
-        totals = kept_first + kept_second + 3
+        special = 2 + tokenizer.pair_separators
+        kept_first, kept_second = _cut_longer(lengths, np.diff(second_splits), max_seq_length - special)
+        totals = kept_first + kept_second + special
     row_splits = np.concatenate([[0], np.cumsum(totals)]).astype(np.int64)
     out = np.full(row_splits[-1], tokenizer.sep_id, np.int32)
     out[row_splits[:-1]] = tokenizer.cls_id
     place(out, row_splits[:-1] + 1, first_ids, first_splits[:-1], kept_first)
     segment_b = np.zeros(len(totals), np.int32)
     if second is not None:
-        segment_b = (kept_first + 2).astype(np.int32)
+        segment_b = (kept_first + 1 + tokenizer.pair_separators).astype(np.int32)
         place(out, row_splits[:-1] + segment_b, second_ids, second_splits[:-1], kept_second)
     return Features(out, row_splits, segment_b, targets, np.arange(len(totals), dtype=np.int32))
 

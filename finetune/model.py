@@ -17,6 +17,7 @@ from modeling.hugging_face import FAMILIES, Released
 from modeling.noise import Noise
 from pretrain.start import best_seed, open_checkpoint, vocabulary_of
 from vocab.tokenizer import Tokenizer
+from vocab.tokenizer import load as load_tokenizer
 
 
 class TaskModel(tf_keras.Model):
@@ -87,7 +88,7 @@ def finetuned(directory: str):
         restore(tf.train.Checkpoint(model=model), path).assert_existing_objects_matched()
     except AssertionError as error:
         raise InputError(f"{path}: of another model: {first_line(error)}") from None
-    return task, Tokenizer.load(directory), model, config
+    return task, load_tokenizer(directory), model, config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +130,7 @@ class Start:
             InputError: it is no checkpoint, is damaged, or is too short for `max_seq_length`.
         """
         released = open_checkpoint(path, generator)
-        tokenizer = Tokenizer.load(vocabulary_of(path))
+        tokenizer = load_tokenizer(vocabulary_of(path))
         most = released.shape.max_position_embeddings
         if config.max_seq_length > most:
             if grow is None:
@@ -137,11 +138,10 @@ class Start:
                                  f"use --set max_seq_length={most}, or --grow_positions copy")
             released = resize.to_positions(released, config.max_seq_length, grow)
         # Released models may have more rows than pieces, for a round number.
-        here = "objective" in released.values or "task" in released.values
-        if tokenizer.vocab_size > released.shape.vocab_size or here and \
-                tokenizer.vocab_size != released.shape.vocab_size:
-            raise InputError(f"{vocabulary_of(path)}/vocab.txt has {tokenizer.vocab_size} pieces, "
-                             f"the checkpoint {released.shape.vocab_size}")
+        rows, here = released.shape.vocab_size, "objective" in released.values
+        if tokenizer.vocab_size > rows or here and tokenizer.vocab_size != rows:
+            raise InputError(f"{vocabulary_of(path)}: its vocabulary has {tokenizer.vocab_size} pieces, the checkpoint "
+                             f"{rows}")
         shape = dataclasses.replace(released.shape, hidden_dropout_prob=config.hidden_dropout_prob,
                                     attention_probs_dropout_prob=config.attention_probs_dropout_prob)
         return cls(shape, tokenizer, released.family, released, allow_partial)
@@ -149,7 +149,7 @@ class Start:
     @classmethod
     def random(cls, vocab: str, config) -> "Start":
         """From random weights, for a vocab.txt or a directory that holds one."""
-        tokenizer = Tokenizer.load(vocab)
+        tokenizer = load_tokenizer(vocab)
         return cls(config.encoder(tokenizer.vocab_size), tokenizer)
 
     def create(self, kind, precision: str) -> TaskModel:

@@ -5,7 +5,7 @@
     python finetune/run.py --task nsmc … --seeds 1-5
 
 --init_checkpoint is a model directory of pretrain/run.py, the output of finetune/run.py, a released model in
-Hugging Face's layout (config.json, model.safetensors, vocab.txt: BERT, ELECTRA, RoBERTa, DistilBERT, ALBERT,
+Hugging Face's layout (config.json, model.safetensors, tokenizer: BERT, ELECTRA, RoBERTa, DistilBERT, ALBERT,
 BigBird), or a TensorFlow 1 checkpoint of google-research/electra or /bert with its vocab.txt. Without it the
 model starts from random weights, with --vocab and a shape (--set model_size=…). Each seed gets a folder; a run
 that was cut off goes on, finished seeds are not run again. OUTPUT_DIR/results.json has the mean over the seeds.
@@ -37,7 +37,7 @@ def _define_flags():
     flags.DEFINE_bool("allow_partial", False, "Start from a Hugging Face model with missing or unknown tensors.")
     flags.DEFINE_enum("grow_positions", None, ["copy", "random"], "For a max_seq_length beyond the model's positions: "
                       "repeat these, as Longformer, or draw new ones.")
-    flags.DEFINE_string("vocab", None, "vocab.txt, to start from random weights.")
+    flags.DEFINE_string("vocab", None, "Vocabulary or its directory, to start from random weights.")
     flags.DEFINE_string("config", None, "Path or name of a config; by default the task's.")
     flags.DEFINE_multi_string("set", [], "key=value; overrides a key of the config. May be repeated.")
     flags.DEFINE_integer("max_bad_rows", None, "More unusable rows in a file, and the run does not start.",

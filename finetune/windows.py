@@ -1,7 +1,8 @@
 """Questions over documents: overlapping windows `[CLS] question [SEP] part of the context [SEP]`.
 
-Each different context is tokenized once, however many questions there are about it; the windows are then
-cut out of its tokens with array arithmetic.
+RoBERTa's tokenizers have two separators between question and context. Each different context is tokenized
+once, however many questions there are about it; the windows are then cut out of its tokens with array
+arithmetic.
 """
 
 import dataclasses
@@ -42,7 +43,7 @@ def windows(questions: Sequence[str], contexts: Sequence[str], context_of: np.nd
         context_of: int [n], which context each question is about.
         answers: int [n, 2], begin and end of each answer in characters of its context, -1 where there is none;
             or None: nothing is to be learned.
-        tokenizer: a `vocab.tokenizer.Tokenizer`.
+        tokenizer: what `vocab.tokenizer.load` gives.
         max_seq_length: tokens of a window, with the question and the special ones.
         stride: tokens from the beginning of a window to that of the next (BERT's `doc_stride`).
         max_query_length: tokens; a longer question is cut, at the latest where it would take half the window.
@@ -53,9 +54,10 @@ def windows(questions: Sequence[str], contexts: Sequence[str], context_of: np.nd
     """
     query_ids, query_splits = tokenizer.encode(questions)
     ids, splits, offsets = tokenizer.encode_with_offsets(contexts)
-    query = np.minimum(np.diff(query_splits), min(max_query_length, (max_seq_length - 3) // 2))
+    special = 2 + tokenizer.pair_separators
+    query = np.minimum(np.diff(query_splits), min(max_query_length, (max_seq_length - special) // 2))
     tokens = np.diff(splits)[context_of]
-    room = max_seq_length - 3 - query
+    room = max_seq_length - special - query
     step = np.minimum(stride, room)  # else tokens between two windows would be in neither
     counts = 1 + np.maximum(0, -(-(tokens - room) // step))
 
@@ -63,11 +65,11 @@ def windows(questions: Sequence[str], contexts: Sequence[str], context_of: np.nd
     ordinal = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     begin = ordinal * step[example]
     size = np.minimum(room[example], tokens[example] - begin)
-    row_splits = np.concatenate([[0], np.cumsum(size + query[example] + 3)]).astype(np.int64)
+    row_splits = np.concatenate([[0], np.cumsum(size + query[example] + special)]).astype(np.int64)
     out = np.full(row_splits[-1], tokenizer.sep_id, np.int32)
     out[row_splits[:-1]] = tokenizer.cls_id
     place(out, row_splits[:-1] + 1, query_ids, query_splits[example], query[example])
-    context_begin = (query[example] + 2).astype(np.int32)
+    context_begin = (query[example] + 1 + tokenizer.pair_separators).astype(np.int32)
     first_token = splits[context_of][example] + begin
     place(out, row_splits[:-1] + context_begin, ids, first_token, size)
 

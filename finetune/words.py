@@ -65,7 +65,7 @@ class WordTask:
         """
         room = self.config.max_seq_length - 2
         lengths = np.array([len(example.words) for example in examples], np.int64)
-        ids, splits = tokenizer.encode([word for example in examples for word in example.words])
+        ids, splits = tokenizer.encode_words([word for example in examples for word in example.words])
         pieces = np.diff(splits)
         # A word that the tokenizer leaves nothing of is unknown; of a very long one the beginning counts.
         shown = np.clip(pieces, 1, room)

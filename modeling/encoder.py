@@ -131,6 +131,8 @@ class Embeddings(Layer):
 
         if self.token_type_embeddings is None:
             types = tf.zeros([1, 1, size])
+        elif self.config.type_vocab_size == 1:
+            types = self.token_type_embeddings[None]  # RoBERTa: one type, in the second segment too
         else:
             # Two types: a product with one-hot rows has a far cheaper gradient than a scatter.
             types = tf.one_hot(token_type_ids, self.config.type_vocab_size)
@@ -240,7 +242,7 @@ class Encoder(Layer):
         """
         Args:
             input_ids: int32 `[batch, seq_len]`, seq_len at most `max_position_embeddings`.
-            token_type_ids: int32 `[batch, seq_len]`.
+            token_type_ids: int32 `[batch, seq_len]`; of no effect where there are fewer than two types.
             lengths: int32 `[batch]`, real tokens of each row; the rest is padding.
             noise: for dropout; None switches it off.
             documents: of a row that packs several texts, which of them each token is from, int32 `[batch, seq_len]`:

@@ -63,7 +63,8 @@ def best_seed(directory: str) -> str:
     """
     path = os.path.join(directory, "results.json")
     if not tf.io.gfile.exists(path):
-        raise InputError(f"{path}: no such file; no seed of this fine-tuning run is finished")
+        raise InputError(f"{path}: no such file; a fine-tuned --model_dir or --init_checkpoint is what "
+                         "finetune/run.py wrote to its --output_dir")
     with tf.io.gfile.GFile(path) as file:
         results = json.loads(file.read())
     best = results["best_on_dev"]["seed"] if "best_on_dev" in results else next(iter(results["seeds"]))

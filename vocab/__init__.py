@@ -1,1 +1,1 @@
-"""Training WordPiece vocabularies, the one tokenizer, and a report that compares vocabularies."""
+"""Training WordPiece vocabularies, the one tokenizer, those of released models, and a report on vocabularies."""

@@ -1,4 +1,4 @@
-"""Hugging Face's BERT normalization, character for character, as a model for TF-Text's normalizer.
+"""Hugging Face's normalization, character for character, as a model for TF-Text's normalizer.
 
 TF-Text brings two tables of its own: the cased one turns control characters into spaces where
 Hugging Face drops them, the uncased one decomposes compatibly, so that ㅋ, ① or … become other
@@ -17,7 +17,8 @@ PRIVATE_USE = range(0xE000, 0xF900)
 # Where characters change: planes 0 and 1, compatibility ideographs, tags, private use.
 _CODE_POINTS = (range(0xD800), range(0xE000, 0x20000), range(0x2F800, 0x2FA20),
                 range(0xE0000, 0xE0200), range(0xF0000, 0x110000))
-_SEPARATOR = "|"  # no normalization changes it or combines across it
+# Unicode's White_Space. Python's isspace() has the separators 1c to 1f too.
+_WHITE_SPACE = [point for point in range(0x3001) if chr(point).isspace() and not 0x1c <= point <= 0x1f]
 # Punctuation to Hugging Face, letters to TF-Text 2.20: set apart by spaces.
 SPLIT_BY_HUGGING_FACE_ONLY = "\u166d\U000111c9"
 # Punctuation or CJK to TF-Text 2.20 only, most of it younger than Hugging Face's tables: replaced
@@ -52,10 +53,32 @@ def character_map(lower: bool, strip_accents: bool) -> dict[int, str]:
     Normalizing is `text.translate(character_map(...))`, except that CJK characters and punctuation
     are not set apart yet.
     """
-    normalizer = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=False,
-                                            lowercase=lower, strip_accents=strip_accents)
-    points = [point for part in _CODE_POINTS for point in part if point != ord(_SEPARATOR)]
-    normal = normalizer.normalize_str(_SEPARATOR.join(map(chr, points))).split(_SEPARATOR)
+    return _changed(normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=False,
+                                               lowercase=lower, strip_accents=strip_accents), "|")
+
+
+@cache
+def sentence_piece_map(lower: bool, strip_accents: bool) -> dict[int, str]:
+    """As `character_map`, what ALBERT's tokenizer does to single characters before SentencePiece.
+
+    Unlike BERT's, accents are stripped after compatibility decomposition (NFKD) and nothing is
+    dropped; all white space is a space.
+    """
+    steps = [normalizers.NFKD(), normalizers.StripAccents()] if strip_accents else []
+    steps += [normalizers.Lowercase()] if lower else []
+    mapping = _changed(normalizers.Sequence(steps), "\n") if steps else {}
+    for point in _WHITE_SPACE:
+        mapping[point] = " "
+    return mapping
+
+
+def _changed(normalizer, separator: str) -> dict[int, str]:
+    """Code point to text, for the code points that a normalizer of single characters changes.
+
+    The separator is a character that it does not change, make, or combine with others.
+    """
+    points = [point for part in _CODE_POINTS for point in part if point != ord(separator)]
+    normal = normalizer.normalize_str(separator.join(map(chr, points))).split(separator)
     return {point: text for point, text in zip(points, normal, strict=True) if text != chr(point)}
 
 
@@ -71,12 +94,22 @@ def _tf_text_map(lower: bool, strip_accents: bool) -> dict[int, str]:
 
 @cache
 def normalizer_model(lower: bool, strip_accents: bool) -> bytes:
-    """The flatbuffer that TF-Text's FastBertNormalizer takes as `model_buffer`."""
+    """`character_map` as the flatbuffer that TF-Text's FastBertNormalizer takes as `model_buffer`."""
+    return table_model(_tf_text_map(lower, strip_accents), lower and strip_accents)
+
+
+def table_model(mapping: dict[int, str], uncased: bool = False) -> bytes:
+    """A table from code point to text as a model of TF-Text's FastBertNormalizer.
+
+    Args:
+      mapping: the code points that change.
+      uncased: what the model says of itself.
+    """
     pool = bytearray()
     values = {}
     tree = {}
     at_zero = 0
-    for point, text in _tf_text_map(lower, strip_accents).items():
+    for point, text in mapping.items():
         if text not in values:
             encoded = text.encode("utf-8")
             values[text] = _CHANGED | len(pool) << 6 | len(encoded)
@@ -94,7 +127,7 @@ def normalizer_model(lower: bool, strip_accents: bool) -> bytes:
     trie_vector = builder.CreateNumpyVector(_double_array(tree))
     pool_vector = builder.CreateNumpyVector(np.frombuffer(bytes(pool), np.uint8))
     builder.StartObject(4)
-    builder.PrependBoolSlot(0, lower and strip_accents, False)
+    builder.PrependBoolSlot(0, uncased, False)
     builder.PrependUOffsetTRelativeSlot(1, trie_vector, 0)
     builder.PrependInt32Slot(2, at_zero, 0)
     builder.PrependUOffsetTRelativeSlot(3, pool_vector, 0)

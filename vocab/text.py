@@ -153,19 +153,33 @@ def remove(path: str) -> None:
         os.remove(path)
 
 
-def write_atomically(path: str, content: str) -> None:
-    """Writes a whole UTF-8 file or nothing: a reader never sees half of it. Makes the directory."""
+def read_bytes(path: str) -> bytes:
+    """A whole file.
+
+    Raises:
+      InputError: it can't be read.
+    """
+    try:
+        with open_binary(path) as file:
+            return file.read()
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise InputError(f"{path}: {error.strerror.lower()}") from None
+
+
+def write_atomically(path: str, content: str | bytes) -> None:
+    """Writes a whole file, text as UTF-8, or nothing: a reader never sees half of it. Makes the directory."""
+    content = content.encode("utf-8") if isinstance(content, str) else content
     temporary = f"{path}.{os.getpid()}.tmp"
     if is_remote(path):
         import tensorflow as tf
         tf.io.gfile.makedirs(os.path.dirname(path))
-        with tf.io.gfile.GFile(temporary, "w") as file:
+        with tf.io.gfile.GFile(temporary, "wb") as file:
             file.write(content)
         tf.io.gfile.rename(temporary, path, overwrite=True)
         return
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     try:
-        with open(temporary, "w", encoding="utf-8", newline="\n") as file:
+        with open(temporary, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

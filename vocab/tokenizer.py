@@ -1,6 +1,7 @@
 """The one tokenizer: the same ids in tf.data, in exported models and in Hugging Face.
 
-    tokenizer = Tokenizer.load("vocab_dir")
+    tokenizer = Tokenizer.load("vocab_dir")    # WordPiece, what is pretrained with here
+    tokenizer = load("released_model")         # whatever the model was pretrained with
     ids, row_splits = tokenizer.encode(["이 영화 정말 재미있다", "별로"])
     dataset = dataset.batch(1024).map(tokenizer.tokenize)
 
@@ -17,63 +18,142 @@ from itertools import chain
 import numpy as np
 
 from cli import InputError
-from vocab import text
+from vocab import text, tokenizer_config
+from vocab.sentence_piece import FAIRSEQ_FILE, KOBERT_FILE, MODEL_FILES, SentencePieceTokenizer
+from vocab.tokenizer_config import CONFIG_FILE
+from vocab.tokenizer_json import JSON_FILE, MERGES_FILE, JsonTokenizer
+from vocab.tokenizer_json import VOCAB_FILE as BYTE_LEVEL_FILE
 
-# Each special token with the names it goes by; the first one found in a vocabulary is taken.
-SPECIAL_TOKENS = {
-    "pad": ("[PAD]", "<pad>"),
-    "unk": ("[UNK]", "<unk>"),
-    "cls": ("[CLS]", "<s>"),
-    "sep": ("[SEP]", "</s>"),
-    "mask": ("[MASK]", "<mask>"),
-}
 VOCAB_FILE = "vocab.txt"
-CONFIG_FILE = "tokenizer_config.json"
+# Tokenizers that come with a vocab.txt but cut the text up with a program of their own.
+_FOREIGN = ("HanBert", "BertJapanese")
+
+
+def load(path: str) -> "Tokenizer | SentencePieceTokenizer | JsonTokenizer":
+    """The tokenizer of a vocabulary, or of a directory that holds one; recognises which.
+
+    All have `vocab_size`, the ids of the special tokens, `pair_separators` (between two texts), `fingerprint`,
+    `encode`, `encode_words`, `encode_with_offsets`, `decode`, `save` and `save_hugging_face`, and, all but
+    JsonTokenizer, `tokenize` for graphs.
+
+    Args:
+      path: a directory, or a vocab.txt, a SentencePiece model, a tokenizer.json, or a vocab.json with merges.txt.
+
+    Raises:
+      InputError: nothing of these, damaged, or of a sort that is not supported.
+    """
+    path = str(path)
+    if text.is_directory(path):
+        path = _vocabulary_in(path)
+    name = os.path.basename(path)
+    if name.endswith((".model", ".spiece")):
+        return SentencePieceTokenizer.load(path)
+    if name == BYTE_LEVEL_FILE:
+        return JsonTokenizer.load(path)
+    if name.endswith(".json"):
+        content = tokenizer_config.read_object(path)
+        return Tokenizer.from_json(path) if _is_wordpiece(content) else JsonTokenizer.load(path)
+    return _load_vocab(path)
+
+
+def _vocabulary_in(directory):
+    """The file to read. SentencePiece comes first: KoBERT has a vocab.txt beside it, many a tokenizer.json."""
+    there = [name for name in (*MODEL_FILES, VOCAB_FILE, JSON_FILE, BYTE_LEVEL_FILE)
+             if text.exists(os.path.join(directory, name))]
+    if JSON_FILE in there and tokenizer_config.tokenizer_class(directory) not in ("", "XLMRoberta"):
+        there = [name for name in there if name != FAIRSEQ_FILE]  # other ids for the pieces, which the other file has
+    if BYTE_LEVEL_FILE in there and not text.exists(os.path.join(directory, MERGES_FILE)):
+        there.remove(BYTE_LEVEL_FILE)
+    if there:
+        return os.path.join(directory, there[0])
+    raise InputError(f"{os.path.join(directory, VOCAB_FILE)}: no such file, nor {JSON_FILE}, {BYTE_LEVEL_FILE} with "
+                     f"{MERGES_FILE}, or {', '.join(MODEL_FILES)}")
+
+
+def _is_wordpiece(content):
+    model = content.get("model")
+    return isinstance(model, dict) and (
+        model.get("type") == "WordPiece" or "type" not in model and "continuing_subword_prefix" in model
+        and "merges" not in model)
 
 
 class Tokenizer:
     """BERT's tokenizer: clean-up, split at spaces, punctuation and CJK characters, then WordPiece.
+
+    Attributes:
+      pair_separators: separators between the two texts of a pair.
 
     Args:
       vocab: the pieces in id order.
       do_lower_case: lower-case the text.
       strip_accents: decompose the text (NFD) and drop combining marks. Original BERT does both or
         neither; decomposing turns Hangul into jamo, so Korean vocabularies lower-case without it.
+      given: role -> name of special tokens, where they don't have their usual names.
       source: where the vocabulary is from, for error messages.
 
     Raises:
       InputError: a special token is missing, or a piece is empty or occurs twice; names `source`.
     """
 
+    pair_separators = 1
+
     def __init__(self, vocab: Sequence[str], do_lower_case: bool = False,
-                 strip_accents: bool = False, source: str = "vocabulary"):
+                 strip_accents: bool = False, source: str = "vocabulary", given: dict[str, str] | None = None):
         self.vocab = tuple(vocab)
         self.do_lower_case = bool(do_lower_case)
         self.strip_accents = bool(strip_accents)
         self._index = _index(self.vocab, source)
-        self._special = {role: _find(names, self._index, source)
-                         for role, names in SPECIAL_TOKENS.items()}
+        self._special = tokenizer_config.find_tokens(self._index, given or {}, source)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
             self._index[name] for name in self._special.values())
         self.special_ids = (self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id)
 
     @classmethod
     def load(cls, path: str) -> "Tokenizer":
-        """Reads a vocab.txt, or a directory with one, and the tokenizer_config.json beside it.
+        """As the function `load`, where nothing but WordPiece will do: what is pretrained with here.
 
         Without a tokenizer_config.json the text is cased. With one, its `do_lower_case` and
         `strip_accents` are read with the defaults that `transformers` gives them.
 
         Raises:
-          InputError: no such file, not UTF-8, no special tokens, a setting that is not supported.
+          InputError: no such file, not UTF-8, no special tokens, a setting that is not supported, or
+            another tokenizer than WordPiece.
         """
-        path = str(path)
-        directory = path if text.is_directory(path) else os.path.dirname(path)
-        vocab_path = os.path.join(path, VOCAB_FILE) if directory == path else path
-        vocab = list(text.read_lines(vocab_path))
-        while vocab and not vocab[-1]:
-            vocab.pop()
-        return cls(vocab, *_read_settings(os.path.join(directory, CONFIG_FILE)), source=vocab_path)
+        found = load(path)
+        if not isinstance(found, cls):
+            raise InputError(f"{path}: not a WordPiece vocabulary; released models with other tokenizers can be "
+                             "fine-tuned, but here vocab.txt must have WordPiece's pieces")
+        return found
+
+    @classmethod
+    def from_json(cls, path: str) -> "Tokenizer":
+        """From a tokenizer.json that holds BERT's tokenizer.
+
+        Raises:
+          InputError: it normalizes or splits text otherwise than BERT, or its ids leave one out.
+        """
+        content = tokenizer_config.read_object(path)
+        model = content["model"]
+        pieces = {**(model.get("vocab") or {}),
+                  **{token["content"]: token["id"] for token in content.get("added_tokens") or []}}
+        vocab = sorted(pieces, key=pieces.get)
+        if [pieces[piece] for piece in vocab] != list(range(len(vocab))):
+            raise InputError(f"{path}: its ids are not 0 to {len(vocab) - 1}, each once; take the vocab.txt instead")
+        for key, expected in ("continuing_subword_prefix", "##"), ("max_input_chars_per_word", 100):
+            if model.get(key, expected) != expected:
+                raise InputError(f"{path}: {key} is {model[key]!r}; only BERT's {expected!r} is supported")
+        normalizer, split = content.get("normalizer") or {}, content.get("pre_tokenizer") or {}
+        for part, name in (normalizer, "BertNormalizer"), (split, "BertPreTokenizer"):
+            if part.get("type") != name:
+                raise InputError(f"{path}: has {part.get('type', 'nothing')} where BERT's tokenizer has {name}; "
+                                 "a WordPiece model of another sort is not supported")
+        for key in "clean_text", "handle_chinese_chars":
+            if normalizer.get(key, True) is not True:
+                raise InputError(f"{path}: {key} must be true, the only way supported")
+        lower = bool(normalizer.get("lowercase", True))
+        accents = normalizer.get("strip_accents")
+        given = {"unk": model.get("unk_token", "[UNK]"), **tokenizer_config.given_tokens(os.path.dirname(path))}
+        return cls(vocab, lower, lower if accents is None else accents, path, given)
 
     @property
     def vocab_size(self) -> int:
@@ -108,6 +188,10 @@ class Tokenizer:
           [len(lines) + 1]: line i is ids[row_splits[i]:row_splits[i + 1]].
         """
         return self._wordpiece.encode(lines)
+
+    def encode_words(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """As `encode`, of words that stood in a sentence."""
+        return self.encode(words)
 
     def encode_with_offsets(self, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Tokenizes many lines, with the place of each token in its line.
@@ -159,10 +243,7 @@ class Tokenizer:
         from tokenizers import AddedToken, processors
 
         self.save(directory)
-        path = os.path.join(directory, CONFIG_FILE)
-        with open(path, encoding="utf-8") as file:
-            config = {**json.load(file), "model_max_length": max_seq_length}
-        text.write_atomically(path, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+        tokenizer_config.write_config(directory, self._special, **self._settings(), model_max_length=max_seq_length)
         whole = self.to_hugging_face()
         whole.add_special_tokens([AddedToken(name, special=True) for name in self._special.values()])
         cls, sep = self._special["cls"], self._special["sep"]
@@ -176,17 +257,13 @@ class Tokenizer:
 
         `transformers.BertTokenizerFast.from_pretrained(directory)` reads them.
         """
-        config = {
-            "tokenizer_class": "BertTokenizer",
-            "do_lower_case": self.do_lower_case,
-            "strip_accents": self.strip_accents,
-            "tokenize_chinese_chars": True,
-            **{f"{role}_token": name for role, name in self._special.items()},
-        }
         text.write_atomically(os.path.join(directory, VOCAB_FILE),
                               "".join(piece + "\n" for piece in self.vocab))
-        text.write_atomically(os.path.join(directory, CONFIG_FILE),
-                              json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+        tokenizer_config.write_config(directory, self._special, **self._settings())
+
+    def _settings(self):
+        return {"tokenizer_class": "BertTokenizer", "do_lower_case": self.do_lower_case,
+                "strip_accents": self.strip_accents, "tokenize_chinese_chars": True}
 
     @cached_property
     def _fast(self):
@@ -210,29 +287,31 @@ def _index(vocab: Sequence[str], source: str) -> dict[str, int]:
     return index
 
 
-def _find(names: Sequence[str], index: dict[str, int], source: str) -> str:
-    for name in names:
-        if name in index:
-            return name
-    raise InputError(f"{source}: no {names[0]} in the vocabulary (nor {names[1]}); "
-                     "a BERT or ELECTRA vocabulary has [PAD] [UNK] [CLS] [SEP] [MASK]")
+def _load_vocab(path):
+    """WordPiece from a vocab.txt and the tokenizer_config.json beside it."""
+    directory = os.path.dirname(path)
+    vocab = list(text.read_lines(path))
+    while vocab and not vocab[-1]:
+        vocab.pop()
+    if any(piece.startswith("▁") and len(piece) > 1 for piece in vocab) and not any(
+            piece.startswith("##") and len(piece) > 2 for piece in vocab):
+        raise InputError(f"{path}: pieces of SentencePiece; put the model, such as {KOBERT_FILE}, beside it and give "
+                         "the directory")
+    foreign = tokenizer_config.tokenizer_class(directory)
+    if foreign in _FOREIGN:
+        raise InputError(f"{path}: belongs to {foreign}Tokenizer, which cuts text up with a program of its own; "
+                         "it is not supported")
+    return Tokenizer(vocab, *_read_settings(directory), path, tokenizer_config.given_tokens(directory))
 
 
-def _read_settings(path: str) -> tuple[bool, bool]:
+def _read_settings(directory: str) -> tuple[bool, bool]:
     """(do_lower_case, strip_accents) of a tokenizer_config.json; both False where there is none."""
+    path = os.path.join(directory, CONFIG_FILE)
     if not text.exists(path):
         return False, False
-    try:
-        config = json.loads("\n".join(text.read_lines(path)))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}:{error.lineno}: not JSON ({error.msg})") from None
-    if not isinstance(config, dict):
-        raise InputError(f"{path}: not a JSON object")
+    config = tokenizer_config.read_config(directory)
     if config.get("tokenize_chinese_chars", True) is not True:
         raise InputError(f"{path}: tokenize_chinese_chars must be true, the only way supported")
-    lower = config.get("do_lower_case", True)
-    accents = config.get("strip_accents")
-    for key, value in ("do_lower_case", lower), ("strip_accents", accents):
-        if value not in (True, False, None) or value is None and key == "do_lower_case":
-            raise InputError(f"{path}: {key} must be true or false, not {value!r}")
+    lower = tokenizer_config.read_flag(config, "do_lower_case", True, directory)
+    accents = tokenizer_config.read_flag(config, "strip_accents", None, directory)
     return lower, lower if accents is None else accents

@@ -148,8 +148,8 @@ BROKEN = {
     "no checkpoint": (lambda d: shutil.rmtree(d / "checkpoints"), "model: no checkpoint in it yet"),
     "no vocabulary": (lambda d: (d / "vocab.txt").unlink(), "vocab.txt: no such file"),
     "other positions": (lambda d: spoil(d, max_position_embeddings=12), "cannot be read as this model"),
-    "another vocabulary": (lambda d: (d / "vocab.txt").write_text(
-        "\n".join((d / "vocab.txt").read_text().split("\n")[:150])), "vocab.txt has 150 pieces, the checkpoint 200"),
+    "another vocabulary": (lambda d: (d / "vocab.txt").write_text("\n".join(
+        (d / "vocab.txt").read_text().split("\n")[:150])), "its vocabulary has 150 pieces, the checkpoint 200"),
     "another width": (lambda d: spoil(d, hidden_size=48, intermediate_size=96), "cannot be read as this model"),
     "bytes of the checkpoint changed": (lambda d: flip(d), "cannot be read as this model"),
     "a checkpoint cut short": (lambda d: truncate(d), "cannot be read as this model"),

@@ -229,7 +229,7 @@ def without_weights(out):
 
 
 @pytest.mark.parametrize("change, folder, message", [
-    (lambda out: (out / "results.json").unlink(), "", "out/results.json: no such file; --model_dir is what finetune"),
+    (lambda out: (out / "results.json").unlink(), "", "out/results.json: no such file; a fine-tuned --model_dir"),
     (lambda out: (out / "config.json").unlink(), "", "out: no config.json in it"),
     (lambda out: (out / "config.json").write_text('{"objective": "electra"}'), "",
      r"out/config.json: not of a fine-tuned model \(no task or no encoder in it\)"),

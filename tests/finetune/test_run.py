@@ -128,7 +128,7 @@ class Flags:
 
     def __init__(self, **values):
         given = dict(task="nsmc", data_dir="d", output_dir="o", init_checkpoint=None, vocab=None, config=None, set=[],
-                     max_bad_rows=None, allow_partial=False, init_from_generator=False,
+                     max_bad_rows=None, allow_partial=False, init_from_generator=False, grow_positions=None,
                      seeds="1", tpu_name="", tpu_zone="", gcp_project="")
         self.__dict__.update({**given, **values})
 
@@ -140,7 +140,8 @@ class Flags:
     ({"vocab": "v", "seeds": "x"}, "--seeds x: "),
     ({"vocab": "v", "config": "absent"}, "--config absent: no such file"),
     ({"vocab": "v", "set": ["epochs=3"]}, "--set: unknown key 'epochs'"),
-    ({"vocab": "v"}, "d/ratings_train.txt: no such file")])
+    ({"vocab": "v"}, "d/ratings_train.txt: no such file"),
+    ({"vocab": "v", "data_dir": None}, "data/nsmc/ratings_train.txt: no such file")])
 def test_what_cannot_be_is_said_before_anything_is_written(values, reason, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(run.flags, "FLAGS", Flags(**values))
