@@ -62,25 +62,25 @@ class WordPiece:
         normal, origins = self._normalizer.normalize_with_offsets(texts)
         ids, begins, ends = self._pieces.tokenize_with_offsets(normal)
         row = tf.cast(ids.value_rowids(), tf.int32)
-        first_byte, characters = _characters(normal)
+        first_byte, character = characters(normal)
         first = tf.gather(first_byte, row) + tf.cast(begins.flat_values, tf.int32)
         last = tf.gather(first_byte, row) + tf.cast(ends.flat_values, tf.int32) - 1
         # A word is the pieces from one that begins it to the next such; too long, it is one unknown.
         starts = tf.logical_not(tf.gather(tf.constant(self._continues), ids.flat_values))
         word = tf.cumsum(tf.cast(starts, tf.int32)) - 1
         word_last = tf.gather(tf.math.segment_max(last, word), word)
-        too_long = tf.gather(characters, word_last) - tf.gather(characters, first) >= MAX_CHARACTERS
+        too_long = tf.gather(character, word_last) - tf.gather(character, first) >= MAX_CHARACTERS
         too_long = tf.gather(tf.math.segment_max(tf.cast(too_long & starts, tf.int32), word), word) > 0
         kept = starts | tf.logical_not(too_long)
         pieces = tf.where(too_long, self._unknown_id, ids.flat_values)
         last = tf.where(too_long, word_last, last)
 
         # `origins` has one entry more than the normalized text has bytes.
-        first_byte, characters = _characters(texts)
+        first_byte, character = characters(texts)
         origin_of, base = tf.cast(origins.flat_values, tf.int32), tf.gather(first_byte, row)
-        zero = tf.gather(characters, base)
-        begin = tf.gather(characters, base + tf.gather(origin_of, first + row)) - zero
-        end = tf.gather(characters, base + tf.gather(origin_of, last + row)) - zero + 1
+        zero = tf.gather(character, base)
+        begin = tf.gather(character, base + tf.gather(origin_of, first + row)) - zero
+        end = tf.gather(character, base + tf.gather(origin_of, last + row)) - zero + 1
         return tuple(tf.RaggedTensor.from_value_rowids(tf.boolean_mask(values, kept),
                                                        tf.boolean_mask(ids.value_rowids(), kept), ids.nrows(), False)
                      for values in (pieces, begin, end))
@@ -102,7 +102,7 @@ def _replace_long_words(texts: tf.Tensor) -> tf.Tensor:
     return tf.tensor_scatter_nd_update(texts, suspects, cut)
 
 
-def _characters(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def characters(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Of texts one after another: each one's first byte int32 [batch], and each byte's character int32 [bytes].
 
     Characters are counted from 0 through all texts.
