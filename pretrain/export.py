@@ -1,4 +1,4 @@
-"""Writes a model for others to load: `transformers`, or TensorFlow alone.
+"""Writes a model for others to load: `transformers`, TensorFlow alone, or TFLite.
 
     python pretrain/export.py --model_dir model1 --output_dir exported
     python pretrain/export.py --model_dir nsmc-model1 --output_dir exported
@@ -9,7 +9,8 @@ directories, `discriminator` and `generator`, a BERT one with its heads, a fine-
 Each holds config.json, model.safetensors, vocab.txt, tokenizer.json, tokenizer_config.json and a model card.
 
 A SavedModel takes strings and gives answers, tokenization included; of a pretrained model it gives embeddings.
-Whoever loads it needs tensorflow and tensorflow_text.
+Whoever loads it needs tensorflow and tensorflow_text. TFLite models, of fine-tuned models that give labels or
+scores, take token ids.
 """
 
 import os
@@ -172,6 +173,22 @@ def _finetuned_saved(model_dir, values, out):
     return [""]
 
 
+def _pretrained_lite(model_dir, values, out):
+    raise InputError(f"{model_dir}: a pretrained model has no answers to give; TFLite is for fine-tuned ones, "
+                     "--format savedmodel gives embeddings")
+
+
+def _finetuned_lite(model_dir, values, out):
+    from finetune.model import finetuned
+    from finetune.serving import lite
+
+    task, tokenizer, model, _ = finetuned(model_dir)
+    lines = lite.save(out, task, tokenizer, model.encoder, model.head)
+    _card(out, f"fine-tuned on {task.name}", values, [*lines, *_scores(model_dir)],
+          "TFLite models: token ids in, answers out")
+    return [""]
+
+
 def _scores(model_dir):
     """Lines of the card on the fine-tuned model's scores."""
     path = os.path.join(model_dir, "results.json")
@@ -208,13 +225,13 @@ def _card(directory, about, values, lines, loads="loads with `transformers`' `Au
         file.write("\n".join(content))
 
 
-_PRETRAINED = {"huggingface": _pretrained, "savedmodel": _pretrained_saved}
-_FINETUNED = {"huggingface": _finetuned, "savedmodel": _finetuned_saved}
+_PRETRAINED = {"huggingface": _pretrained, "savedmodel": _pretrained_saved, "tflite": _pretrained_lite}
+_FINETUNED = {"huggingface": _finetuned, "savedmodel": _finetuned_saved, "tflite": _finetuned_lite}
 FORMATS = tuple(_FINETUNED)
 
 
 if __name__ == "__main__":
     flags.DEFINE_string("model_dir", None, "What pretrain/run.py or finetune/run.py wrote.", required=True)
     flags.DEFINE_string("output_dir", None, "Where the exported model goes; must not be there yet.", required=True)
-    flags.DEFINE_enum("format", "huggingface", FORMATS, "For `transformers`, or a SavedModel for TensorFlow alone.")
+    flags.DEFINE_enum("format", "huggingface", FORMATS, "For `transformers`, TensorFlow alone, or phones.")
     cli.run(main)
