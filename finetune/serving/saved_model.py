@@ -1,6 +1,5 @@
 """Writing SavedModels that a server, or a process with TensorFlow and TF-Text alone, loads and asks."""
 
-import os
 
 import tensorflow as tf
 
