@@ -12,8 +12,9 @@ from benchmarks.contender import serve
 from benchmarks.serving import requests
 
 
-def prepare(model: str, reviews: str, count: int, batch: int):
+def prepare(model: str, reviews: str, count: int, batch: int, threads: int):
     """A turn is all requests, one after another; returns its seconds and the labels."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
     answer = tf.saved_model.load(model).signatures["classification"]
     texts = requests(reviews, count, batch)
 

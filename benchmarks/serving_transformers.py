@@ -5,14 +5,13 @@ import time
 import torch
 import transformers
 
-from benchmarks import machine
 from benchmarks.contender import serve
 from benchmarks.serving import requests
 
 
-def prepare(model: str, reviews: str, count: int, batch: int):
+def prepare(model: str, reviews: str, count: int, batch: int, threads: int):
     """A turn is all requests, one after another; returns its seconds and the labels."""
-    torch.set_num_threads(machine.cores())
+    torch.set_num_threads(threads)
     transformers.logging.set_verbosity_error()
     loaded = transformers.AutoModelForSequenceClassification.from_pretrained(model, attn_implementation="sdpa")
     answer = transformers.pipeline(
