@@ -50,8 +50,8 @@ def run(rounds: int, data: str, work: str) -> list[Table]:
                      value=ratio(seconds[best[_PIPELINE]], seconds[best[_OURS]]))
         table.raw[str(batch)] = {f"{side}, {threads} threads": values for (side, threads), values in seconds.items()}
     table.notes = [f"Medians of {rounds} turns, contenders in turn; from strings to labels and probabilities. The "
-                   "pipeline pads to the longest of a request, in inference mode, with the fast tokenizer. Ratios are to "
-                   "kolm's better number of threads; the targets hold the better of each side against each other."]
+                   "pipeline pads to the longest of a request, in inference mode, with the fast tokenizer. Ratios are "
+                   "to kolm's better number of threads; the targets hold the better of each side against each other."]
     shutil.rmtree(directory, ignore_errors=True)
     return [table]
 
