@@ -26,6 +26,7 @@ from benchmarks import (
     machine,
     question_windows,
     real_data,
+    serving,
     step,
     table,
     text_to_records,
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "finetune_nsmc": finetune_nsmc,
     "first_step": first_step,
     "question_windows": question_windows,
+    "serving": serving,
 }
 
 

@@ -1,11 +1,16 @@
-"""Writes a model in Hugging Face's layout, for `transformers` to load.
+"""Writes a model for others to load: `transformers`, TensorFlow alone, or TFLite.
 
     python pretrain/export.py --model_dir model1 --output_dir exported
     python pretrain/export.py --model_dir nsmc-model1 --output_dir exported
+    python pretrain/export.py --model_dir nsmc-model1 --output_dir served --format savedmodel
 
---model_dir is what pretrain/run.py or finetune/run.py wrote. An ELECTRA becomes two directories,
-`discriminator` and `generator`, a BERT one with its heads, a fine-tuned model one with its head. Each holds
-config.json, model.safetensors, vocab.txt, tokenizer.json, tokenizer_config.json and a model card.
+--model_dir is what pretrain/run.py or finetune/run.py wrote. In Hugging Face's layout an ELECTRA becomes two
+directories, `discriminator` and `generator`, a BERT one with its heads, a fine-tuned model one with its head.
+Each holds config.json, model.safetensors, vocab.txt, tokenizer.json, tokenizer_config.json and a model card.
+
+A SavedModel takes strings and gives answers, tokenization included; of a pretrained model it gives embeddings.
+Whoever loads it needs tensorflow and tensorflow_text. TFLite models, of fine-tuned models that give labels or
+scores, take token ids.
 """
 
 import os
@@ -25,16 +30,20 @@ from cli import InputError
 
 def main(_):
     FLAGS = flags.FLAGS
-    for path in export(FLAGS.model_dir, FLAGS.output_dir):
+    for path in export(FLAGS.model_dir, FLAGS.output_dir, FLAGS.format):
         print(path)
 
 
-def export(model_dir: str, output_dir: str) -> list[str]:
+def export(model_dir: str, output_dir: str, format: str = "huggingface") -> list[str]:
     """Exports whatever `model_dir` is; returns the directories written.
 
+    Args:
+        model_dir: what pretrain/run.py or finetune/run.py wrote.
+        output_dir: must not be there yet.
+        format: one of FORMATS.
+
     Raises:
-        InputError: it is no model directory, or one of a shape that Hugging Face's classes can't have; or
-            output_dir is there already.
+        InputError: it is no model directory, or one that the format can't have; or output_dir is there already.
     """
     from modeling.checkpoint import read_config
 
@@ -45,9 +54,9 @@ def export(model_dir: str, output_dir: str) -> list[str]:
     shutil.rmtree(partial, ignore_errors=True)
     try:
         if "objective" in values:
-            names = _pretrained(model_dir, values, partial)
+            names = _PRETRAINED[format](model_dir, values, partial)
         elif "task" in values:
-            names = _finetuned(model_dir, values, partial)
+            names = _FINETUNED[format](model_dir, values, partial)
         else:
             raise InputError(f"{model_dir}/config.json: neither of pretrain/run.py nor of finetune/run.py")
         os.replace(partial, output_dir)
@@ -56,12 +65,11 @@ def export(model_dir: str, output_dir: str) -> list[str]:
     return [os.path.normpath(os.path.join(output_dir, name)) for name in names]
 
 
-def _pretrained(model_dir, values, out):
+def _load_pretrained(model_dir, values):
     import dataclasses
 
     import tensorflow as tf
 
-    from modeling import hugging_face
     from modeling.checkpoint import latest_checkpoint, restore
     from pretrain.config import PretrainConfig
     from pretrain.objectives import OBJECTIVES
@@ -69,9 +77,15 @@ def _pretrained(model_dir, values, out):
 
     known = {field.name for field in dataclasses.fields(PretrainConfig)}
     config = PretrainConfig(**{key: value for key, value in values.items() if key in known})
-    tokenizer = Tokenizer.load(model_dir)
     model = OBJECTIVES[config.objective](config)
     restore(tf.train.Checkpoint(model=model), latest_checkpoint(model_dir)).assert_existing_objects_matched()
+    return config, Tokenizer.load(model_dir), model
+
+
+def _pretrained(model_dir, values, out):
+    from modeling import hugging_face
+
+    config, tokenizer, model = _load_pretrained(model_dir, values)
     special = {"pad_token_id": tokenizer.pad_id}
 
     def write(name, architecture, shape, tensors, about):
@@ -121,11 +135,59 @@ def _finetuned(model_dir, values, out):
     os.makedirs(out)
     hugging_face.write(out, family, architecture, shape, tensors, special)
     tokenizer.save_hugging_face(out, shape.max_position_embeddings)
-    with open(os.path.join(model_dir, "results.json"), encoding="utf-8") as file:
-        scores = json.load(file)["metrics"]
-    _card(out, f"fine-tuned on {task.name}", values, [
-        "## Scores on the test file", "", *(f"- {name}: {value:.2f}" for name, value in scores.items()), ""])
+    _card(out, f"fine-tuned on {task.name}", values, _scores(model_dir))
     return [""]
+
+
+def _pretrained_saved(model_dir, values, out):
+    from finetune.serving import saved_model
+
+    config, tokenizer, model = _load_pretrained(model_dir, values)
+    encoder = model.discriminator if config.objective == "electra" else model.encoder
+    signatures = saved_model.save(out, tokenizer, encoder, config.max_seq_length)
+    _card(out, f"the encoder of a pretrained {config.objective.upper()}", values, [
+        *saved_model.card(signatures, []), *_curve(model_dir, out)], "a SavedModel: text in, embeddings out")
+    return [""]
+
+
+def _finetuned_saved(model_dir, values, out):
+    from finetune.model import finetuned
+    from finetune.serving import saved_model
+
+    task, tokenizer, model, config = finetuned(model_dir)
+    signatures = saved_model.save(out, tokenizer, model.encoder, config.max_seq_length, task, model.head)
+    left_out = saved_model.left_out(task)
+    for sentence in left_out:
+        print(sentence, file=sys.stderr)
+    _card(out, f"fine-tuned on {task.name}", values, [
+        *saved_model.card(signatures, left_out), *_scores(model_dir)], "a SavedModel: text in, answers out")
+    return [""]
+
+
+def _pretrained_lite(model_dir, values, out):
+    raise InputError(f"{model_dir}: a pretrained model has no answers to give; TFLite is for fine-tuned ones, "
+                     "--format savedmodel gives embeddings")
+
+
+def _finetuned_lite(model_dir, values, out):
+    from finetune.model import finetuned
+    from finetune.serving import lite
+
+    task, tokenizer, model, _ = finetuned(model_dir)
+    lines = lite.save(out, task, tokenizer, model.encoder, model.head)
+    _card(out, f"fine-tuned on {task.name}", values, [*lines, *_scores(model_dir)],
+          "TFLite models: token ids in, answers out")
+    return [""]
+
+
+def _scores(model_dir):
+    """Lines of the card on the fine-tuned model's scores."""
+    path = os.path.join(model_dir, "results.json")
+    if not os.path.exists(path):  # the folder of a seed was given
+        path = os.path.join(os.path.dirname(model_dir.rstrip("/")), "results.json")
+    with open(path, encoding="utf-8") as file:
+        scores = json.load(file)["metrics"]
+    return ["## Scores on the test file", "", *(f"- {name}: {value:.2f}" for name, value in scores.items()), ""]
 
 
 def _curve(model_dir, directory):
@@ -144,17 +206,23 @@ def _curve(model_dir, directory):
     return ["## Training, on held-out text", "", *lines] if lines else []
 
 
-def _card(directory, about, values, lines):
+def _card(directory, about, values, lines, loads="loads with `transformers`' `Auto` classes"):
     settings = [f"| {name} | {value} |" for name, value in values.items()
                 if value is not None and not isinstance(value, dict) and name != "notes"]
     content = ["---", "language: ko", "---", "", f"# {about[0].upper()}{about[1:]}", "",
-               "Made with kolm; loads with `transformers`' `Auto` classes.", "", *lines,
+               f"Made with kolm; {loads}.", "", *lines,
                "## Settings", "", "| | |", "|---|---|", *settings, ""]
     with open(os.path.join(directory, "README.md"), "w", encoding="utf-8") as file:
         file.write("\n".join(content))
 
 
+_PRETRAINED = {"huggingface": _pretrained, "savedmodel": _pretrained_saved, "tflite": _pretrained_lite}
+_FINETUNED = {"huggingface": _finetuned, "savedmodel": _finetuned_saved, "tflite": _finetuned_lite}
+FORMATS = tuple(_FINETUNED)
+
+
 if __name__ == "__main__":
     flags.DEFINE_string("model_dir", None, "What pretrain/run.py or finetune/run.py wrote.", required=True)
     flags.DEFINE_string("output_dir", None, "Where the exported model goes; must not be there yet.", required=True)
+    flags.DEFINE_enum("format", "huggingface", FORMATS, "For `transformers`, TensorFlow alone, or phones.")
     cli.run(main)

@@ -180,6 +180,14 @@ class Tokenizer:
         """
         return self._wordpiece.tokenize(texts)
 
+    def tokenize_with_offsets(self, texts):
+        """`tokenize`, and the place of each piece: three tf.RaggedTensors int32 [batch, (pieces)].
+
+        Ids, and begin and end in characters of the text, as `encode_with_offsets` has them. Pure
+        TensorFlow ops too.
+        """
+        return self._wordpiece.tokenize_with_offsets(texts)
+
     def encode(self, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Tokenizes many lines at once; thousands of lines a call are fastest.
 

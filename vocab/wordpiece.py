@@ -3,6 +3,9 @@
 TF-Text's FastWordpieceTokenizer (Song et al. 2021, "Fast WordPiece Tokenization") splits text into
 words and words into pieces in one pass. It limits words by bytes, Hugging Face by characters: the
 limit in characters is kept here, the one in bytes is set so high that it never decides.
+
+TF-Text counts offsets in bytes of the normalized text. They are taken back to bytes of the text that
+came in, and from there to characters, over all texts of a batch at once.
 """
 
 from collections.abc import Sequence
@@ -42,12 +45,45 @@ class WordPiece:
             self._normalizer = tf_text.FastBertNormalizer(model_buffer=_constant(normalizer))
             self._pieces = tf_text.FastWordpieceTokenizer(
                 model_buffer=_constant(pieces), token_out_type=tf.int32)
+        self._unknown_id = vocab.index(unknown)
+        self._continues = np.array([piece.startswith("##") and len(piece) > 2 for piece in vocab])
         self._encode = tf.function(
             self.tokenize, input_signature=[tf.TensorSpec([None], tf.string)])
 
     def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """tf.string [batch] to int32 [batch, (pieces)]."""
         return self._pieces.tokenize(_replace_long_words(self._normalizer.normalize(texts)))
+
+    def tokenize_with_offsets(self, texts: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+        """tf.string [batch] to three int32 [batch, (pieces)]: ids, and where each begins and ends in its text.
+
+        Places are characters of the text as it came in, as Hugging Face gives them.
+        """
+        normal, origins = self._normalizer.normalize_with_offsets(texts)
+        ids, begins, ends = self._pieces.tokenize_with_offsets(normal)
+        row = tf.cast(ids.value_rowids(), tf.int32)
+        first_byte, character = characters(normal)
+        first = tf.gather(first_byte, row) + tf.cast(begins.flat_values, tf.int32)
+        last = tf.gather(first_byte, row) + tf.cast(ends.flat_values, tf.int32) - 1
+        # A word is the pieces from one that begins it to the next such; too long, it is one unknown.
+        starts = tf.logical_not(tf.gather(tf.constant(self._continues), ids.flat_values))
+        word = tf.cumsum(tf.cast(starts, tf.int32)) - 1
+        word_last = tf.gather(tf.math.segment_max(last, word), word)
+        too_long = tf.gather(character, word_last) - tf.gather(character, first) >= MAX_CHARACTERS
+        too_long = tf.gather(tf.math.segment_max(tf.cast(too_long & starts, tf.int32), word), word) > 0
+        kept = starts | tf.logical_not(too_long)
+        pieces = tf.where(too_long, self._unknown_id, ids.flat_values)
+        last = tf.where(too_long, word_last, last)
+
+        # `origins` has one entry more than the normalized text has bytes.
+        first_byte, character = characters(texts)
+        origin_of, base = tf.cast(origins.flat_values, tf.int32), tf.gather(first_byte, row)
+        zero = tf.gather(character, base)
+        begin = tf.gather(character, base + tf.gather(origin_of, first + row)) - zero
+        end = tf.gather(character, base + tf.gather(origin_of, last + row)) - zero + 1
+        return tuple(tf.RaggedTensor.from_value_rowids(tf.boolean_mask(values, kept),
+                                                       tf.boolean_mask(ids.value_rowids(), kept), ids.nrows(), False)
+                     for values in (pieces, begin, end))
 
     def encode(self, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Lines to ids np.int32 [total] and row_splits np.int64 [len(lines) + 1]."""
@@ -64,6 +100,17 @@ def _replace_long_words(texts: tf.Tensor) -> tf.Tensor:
     spaced = tf.strings.regex_replace(tf.gather_nd(texts, suspects), f"({_DELIMITER})", r" \1 ")
     cut = tf.strings.regex_replace(spaced, rf"[^ ]{{{MAX_CHARACTERS + 1},}}", _TOO_LONG)
     return tf.tensor_scatter_nd_update(texts, suspects, cut)
+
+
+def characters(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Of texts one after another: each one's first byte int32 [batch], and each byte's character int32 [bytes].
+
+    Characters are counted from 0 through all texts.
+    """
+    first = tf.cumsum(tf.strings.length(texts), exclusive=True)
+    content = tf.io.decode_raw(tf.strings.reduce_join(texts), tf.uint8)
+    begins = tf.not_equal(tf.bitwise.bitwise_and(content, 0xC0), 0x80)
+    return first, tf.cumsum(tf.cast(begins, tf.int32)) - 1
 
 
 def _reachable(vocab: Sequence[str]) -> list[str]:

@@ -276,3 +276,63 @@ def test_bad_settings_are_named(content, message, tmp_path):
 def test_missing_vocabulary_is_named(tmp_path):
     with pytest.raises(InputError, match="nowhere.txt: no such file"):
         Tokenizer.load(str(tmp_path / "nowhere.txt"))
+
+
+@cache
+def graph(tokenizer):
+    return tf.function(tokenizer.tokenize_with_offsets, input_signature=[tf.TensorSpec([None], tf.string)])
+
+
+def offsets_in_graph(tokenizer, lines):
+    ids, begins, ends = graph(tokenizer)(tf.constant(lines, tf.string))
+    return [list(zip(*row, strict=True)) for row in
+            zip(ids.to_list(), begins.to_list(), ends.to_list(), strict=True)]
+
+
+def offsets_of_tokenizers(tokenizer, lines):
+    ids, splits, places = tokenizer.encode_with_offsets(lines)
+    rows = [(int(number), int(begin), int(end)) for number, (begin, end) in zip(ids, places, strict=True)]
+    return [rows[a:b] for a, b in itertools.pairwise(splits)]
+
+
+def test_offsets_in_the_graph_count_characters():
+    tokenizer = small()
+    index = tokenizer.vocab.index
+    assert offsets_in_graph(tokenizer, ["\x07가 영화\u200b는", "", "漢😀나"]) == [
+        [(index("가"), 1, 2), (index("영화"), 3, 5), (index("##는"), 6, 7)], [],
+        [(index("漢"), 0, 1), (index("[UNK]"), 1, 3)]]
+    assert offsets_in_graph(tokenizer, []) == []
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_offsets_in_the_graph_are_those_of_tokenizers_on_odd_lines(setting):
+    tokenizer = small(*setting)
+    expected = offsets_of_tokenizers(tokenizer, ODD_LINES)
+    got = offsets_in_graph(tokenizer, ODD_LINES)
+    assert [(line, a, b) for line, a, b in zip(ODD_LINES, got, expected, strict=True) if a != b] == []
+    assert offsets_in_graph(tokenizer, ODD_LINES[-3:]) == expected[-3:]  # whatever stands before
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_offsets_in_the_graph_are_those_of_tokenizers_on_any_text(setting):
+    tokenizer = small(*setting)
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.lists(st.tuples(_TEXT, st.sampled_from([1, 1, 1, 3, 40])).map(lambda x: x[0] * x[1]),
+                    min_size=1, max_size=20))
+    def check(lines):
+        assert offsets_in_graph(tokenizer, lines) == offsets_of_tokenizers(tokenizer, lines)
+
+    check()
+
+
+@pytest.mark.parametrize("setting", SETTINGS[:3])
+def test_offsets_in_the_graph_are_those_of_tokenizers_on_real_lines(setting):
+    path = DATA / "vocab" / "koelectra.txt"
+    if not path.exists() or not (DATA / "corpus").is_dir():
+        pytest.skip(f"no {path} or no {DATA}/corpus (KOLM_DATA)")
+    tokenizer = Tokenizer(Tokenizer.load(str(path)).vocab, *setting)
+    [lines] = batches(sampled_lines())
+    expected, got = offsets_of_tokenizers(tokenizer, lines), offsets_in_graph(tokenizer, lines)
+    assert [line for line, a, b in zip(lines, got, expected, strict=True) if a != b] == []
+    assert len(lines) > 1000

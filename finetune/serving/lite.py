@@ -1,0 +1,63 @@
+"""Writing TFLite models for phones: the token ids of one text in, probabilities or a score out.
+
+Strings can't go in: TF-Text has kernels of its own for its normalizer and WordPiece, but the rule that a word of
+more than 100 characters is unknown takes StaticRegexFullMatch and StaticRegexReplace, which have none. Everything
+behind the tokenizer are TFLite's built-in operations.
+"""
+
+import os
+
+import tensorflow as tf
+
+from cli import InputError
+from finetune.classification import Classification
+from finetune.sentences import SentenceTask
+from modeling.checkpoint import write_file
+from modeling.packed import PackedEncoder
+
+_FLOAT, _DYNAMIC = "model.tflite", "model-dynamic-range.tflite"
+
+
+def save(directory: str, task, tokenizer, encoder, head) -> list[str]:
+    """Writes the model in float32 and with its kernels in 8 bits, the tokenizer's files, and labels.txt.
+
+    Returns:
+        Lines of a model card.
+
+    Raises:
+        InputError: the task is not one of sentences.
+    """
+    if not isinstance(task, SentenceTask):
+        raise InputError(f"{task.name}: only labels and scores of sentences are exported to TFLite; "
+                         "use --format savedmodel")
+    packed = PackedEncoder(encoder)
+    output = "probabilities" if isinstance(task.kind, Classification) else "score"
+
+    def answer(input_ids, token_type_ids):
+        hidden = packed(input_ids, token_type_ids, tf.stack([0, tf.size(input_ids)]))
+        logits = head(hidden[None])[0]
+        return {output: tf.nn.softmax(logits) if output == "probabilities" else logits[0]}
+
+    module = tf.Module()
+    module.weights = [packed, *head.variables]
+    function = tf.function(answer, autograph=False).get_concrete_function(
+        *(tf.TensorSpec([None], tf.int32, name=name) for name in ("input_ids", "token_type_ids")))
+    tokenizer.save(directory)
+    sizes = {}
+    for name, optimizations in ((_FLOAT, []), (_DYNAMIC, [tf.lite.Optimize.DEFAULT])):
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
+        converter.optimizations = optimizations
+        content = converter.convert()
+        write_file(os.path.join(directory, name), content)
+        sizes[name] = len(content)
+    if output == "probabilities":
+        write_file(os.path.join(directory, "labels.txt"), "".join(label + "\n" for label in task.kind.labels))
+    second = " second [SEP]" if task.pair else ""
+    return ["```python", "import tensorflow as tf", "",
+            f'runner = tf.lite.Interpreter("{_FLOAT}").get_signature_runner()',
+            f'print(runner(input_ids=ids, token_type_ids=types)["{output}"])  # int32 arrays of one text', "```", "",
+            f"The ids are those of `[CLS] text [SEP]{second}` in vocab.txt, at most {task.config.max_seq_length}; the "
+            f"types are 1 in the second text, else 0. [CLS] is {tokenizer.cls_id}, [SEP] {tokenizer.sep_id}. "
+            "Tokenize as BERT does, with the settings in tokenizer_config.json.", "",
+            "| file | bytes | |", "|---|---|---|", f"| `{_FLOAT}` | {sizes[_FLOAT]:,} | float32 |",
+            f"| `{_DYNAMIC}` | {sizes[_DYNAMIC]:,} | kernels in 8 bits |", ""]

@@ -1,0 +1,91 @@
+"""Writing SavedModels that a server, or a process with TensorFlow and TF-Text alone, loads and asks."""
+
+
+import tensorflow as tf
+
+from cli import InputError
+from finetune.questions import QuestionTask
+from finetune.serving import questions, sentences, words
+from finetune.words import WordTask
+from modeling.packed import PackedEncoder
+
+
+class _Served(tf.Module):
+    """What the functions of the signatures need to outlive them."""
+
+    def __init__(self, encoder, head=None):
+        super().__init__()
+        self.encoder = encoder
+        self.head = list(head.variables) if head else []
+
+
+def save(directory: str, tokenizer, encoder, max_seq_length: int, task=None, head=None) -> dict[str, list[str]]:
+    """Writes a SavedModel with the signature `embedding` and, of a fine-tuned model, the task's.
+
+    Args:
+        directory: is made.
+        tokenizer: of the model.
+        encoder: a `modeling.encoder.Encoder`.
+        max_seq_length: tokens; longer text is cut for the embedding.
+        task: from `finetune.tasks`, or None.
+        head: of the task's model.
+
+    Returns:
+        signature -> its inputs; the first one is also `serving_default`.
+
+    Raises:
+        InputError: the tokenizer has no TensorFlow operations.
+    """
+    needed = "tokenize_with_offsets" if isinstance(task, QuestionTask) else "tokenize"
+    if not hasattr(tokenizer, needed):
+        raise InputError("the model's tokenizer does not work inside a TensorFlow graph; only a WordPiece vocabulary "
+                         "(vocab.txt) does, use --format huggingface for others")
+    packed = PackedEncoder(encoder)
+    asked = {}
+    if task is not None:
+        name, make = _of_task(task)
+        asked[name] = list(task.inputs), make(task, tokenizer, packed, head)
+    asked["embedding"] = ["text"], sentences.embedding(tokenizer, packed, max_seq_length)
+    module = _Served(packed, head)
+    functions = {}
+    for name, (inputs, function) in asked.items():
+        signature = [tf.TensorSpec([None], tf.string, name=argument) for argument in inputs]
+        functions[name] = tf.function(function, autograph=False).get_concrete_function(*signature)
+    functions["serving_default"] = functions[next(iter(asked))]
+    tf.saved_model.save(module, directory, signatures=functions)
+    return {name: inputs for name, (inputs, _) in asked.items()}
+
+
+def card(signatures: dict[str, list[str]], left_out: list[str]) -> list[str]:
+    """Lines of a model card: what to ask, and how.
+
+    Args:
+        signatures: as `save` returns them.
+        left_out: what the graph does not do, a sentence each.
+    """
+    name, inputs = next(iter(signatures.items()))
+    arguments = ", ".join(f'{argument}=tf.constant(["…"])' for argument in inputs)
+    return ["```python", "import tensorflow as tf", "import tensorflow_text  # its operations; TF Serving has them", "",
+            f'model = tf.saved_model.load("…").signatures["{name}"]', f"print(model({arguments}))", "```", "",
+            "Strings in UTF-8, `[batch]`, as many as you like; places are counted in characters.", "",
+            "| signature | inputs |", "|---|---|",
+            *(f"| `{name}` | {', '.join(f'`{argument}`' for argument in inputs)} |"
+              for name, inputs in signatures.items()), "",
+            *(line for sentence in left_out for line in (sentence, ""))]
+
+
+def left_out(task) -> list[str]:
+    """What `finetune/predict.py` does and the SavedModel does not."""
+    tagger = getattr(task.config, "trim_particles", "none")
+    if isinstance(task, QuestionTask) and tagger != "none":
+        return [f"Particles at the end of answers are not taken off: trim_particles {tagger} needs a morpheme "
+                "analyser, which no TensorFlow graph has."]
+    return []
+
+
+def _of_task(task):
+    if isinstance(task, WordTask):
+        return "tagging", words.signature
+    if isinstance(task, QuestionTask):
+        return "question_answering", questions.signature
+    return type(task.kind).__name__.lower(), sentences.signature
