@@ -38,7 +38,9 @@ class PackedEncoder(tf.Module):
         """
         places = _Places(row_splits, self.config.num_attention_heads)
         x = tf.gather(self._words, input_ids) + tf.gather(self._positions, places.column)
-        if self._types is not None:
+        if self.config.type_vocab_size == 1:
+            x += self._types  # RoBERTa: one type, in the second segment too
+        elif self._types is not None:
             x += tf.matmul(tf.one_hot(token_type_ids, self.config.type_vocab_size), self._types)
         x = self._norm(x)
         if self._project:

@@ -251,6 +251,11 @@ class SentencePieceTokenizer:
 
         return np.frombuffer(table_model(self._map), np.uint8)
 
+    @property
+    def resources(self):
+        """What a SavedModel must hold for `tokenize` to work in it."""
+        return self._in_graph
+
     @cached_property
     def _in_graph(self):
         import tensorflow as tf

@@ -7,7 +7,7 @@ def joined(tokenizer, *segments):
     """`[CLS] segment [SEP]`, or `[CLS] segment [SEP] segment [SEP]`, of every row.
 
     Args:
-        tokenizer: whose special tokens are set in.
+        tokenizer: whose special tokens are set in, between segments as many as its `pair_separators`.
         segments: (ids int32 [n], begins int32 [rows], sizes int32 [rows]): row i has
             `ids[begins[i]:begins[i] + sizes[i]]`.
 
@@ -15,7 +15,8 @@ def joined(tokenizer, *segments):
         ids int32 [tokens] of all rows one after another, their token types int32 [tokens], and row_splits
         int32 [rows + 1].
     """
-    totals = 1 + sum(sizes + 1 for _, _, sizes in segments)
+    between = tokenizer.pair_separators
+    totals = 2 + between * (len(segments) - 1) + sum(sizes for _, _, sizes in segments)
     row_splits = tf.concat([[0], tf.cumsum(totals)], 0)
     row = tf.repeat(tf.range(tf.size(totals)), totals)
     place = tf.range(tf.size(row)) - tf.gather(row_splits, row)
@@ -27,7 +28,7 @@ def joined(tokenizer, *segments):
         source = tf.where(inside, tf.gather(begins, row) + within, 0)
         out = tf.where(inside, tf.gather(tf.concat([ids, [0]], 0), source), out)
         types = tf.where(within >= 0, number, types)
-        first += sizes + 1
+        first += sizes + between
     return out, types, row_splits
 
 

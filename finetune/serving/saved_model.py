@@ -1,6 +1,5 @@
 """Writing SavedModels that a server, or a process with TensorFlow and TF-Text alone, loads and asks."""
 
-
 import tensorflow as tf
 
 from cli import InputError
@@ -13,9 +12,9 @@ from modeling.packed import PackedEncoder
 class _Served(tf.Module):
     """What the functions of the signatures need to outlive them."""
 
-    def __init__(self, encoder, head=None):
+    def __init__(self, encoder, tokenizer, head=None):
         super().__init__()
-        self.encoder = encoder
+        self.encoder, self.tokenizer = encoder, getattr(tokenizer, "resources", None)
         self.head = list(head.variables) if head else []
 
 
@@ -38,15 +37,15 @@ def save(directory: str, tokenizer, encoder, max_seq_length: int, task=None, hea
     """
     needed = "tokenize_with_offsets" if isinstance(task, QuestionTask) else "tokenize"
     if not hasattr(tokenizer, needed):
-        raise InputError("the model's tokenizer does not work inside a TensorFlow graph; only a WordPiece vocabulary "
-                         "(vocab.txt) does, use --format huggingface for others")
+        raise InputError("the model's tokenizer does not work inside a TensorFlow graph: WordPiece does, SentencePiece "
+                         "except for answers; use --format huggingface")
     packed = PackedEncoder(encoder)
     asked = {}
     if task is not None:
         name, make = _of_task(task)
         asked[name] = list(task.inputs), make(task, tokenizer, packed, head)
     asked["embedding"] = ["text"], sentences.embedding(tokenizer, packed, max_seq_length)
-    module = _Served(packed, head)
+    module = _Served(packed, tokenizer, head)
     functions = {}
     for name, (inputs, function) in asked.items():
         signature = [tf.TensorSpec([None], tf.string, name=argument) for argument in inputs]

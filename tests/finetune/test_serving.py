@@ -17,8 +17,8 @@ from finetune.tasks import TASKS
 from modeling.checkpoint import Checkpoints, write_config, write_json
 from modeling.encoder import Encoder
 from modeling.packed import PackedEncoder
-from pretrain import train
 from pretrain.export import export
+from pretrain.objectives import OBJECTIVES
 from tests.modeling import hugging_face
 from tests.pretrain.test_export import SEQ_LEN
 from vocab.tokenizer import Tokenizer
@@ -141,7 +141,7 @@ def texts(tokenizer, count, words, seed=0):
 def pretrained_dir(tiny, tokenizer, tmp_path_factory):
     directory = tmp_path_factory.mktemp("pretrained")
     config = tiny()
-    model = train.OBJECTIVES["electra"](config)
+    model = OBJECTIVES["electra"](config)
     hugging_face.randomize(model, scale=0.1)
     Checkpoints(str(directory), 1, model=model).save(7)
     write_config(str(directory), dict(config.__dict__))
