@@ -131,17 +131,26 @@ class Start:
         """
         released = open_checkpoint(path, generator)
         tokenizer = load_tokenizer(vocabulary_of(path))
-        most = released.shape.max_position_embeddings
+        most, notes = released.shape.max_position_embeddings, []
         if config.max_seq_length > most:
             if grow is None:
                 raise InputError(f"max_seq_length {config.max_seq_length} is more than the {most} positions of {path}; "
                                  f"use --set max_seq_length={most}, or --grow_positions copy")
             released = resize.to_positions(released, config.max_seq_length, grow)
+            notes.append(f"  positions: {most} to {config.max_seq_length}, "
+                         + ("repeated" if grow == "copy" else "new ones random"))
         # Released models may have more rows than pieces, for a round number.
         rows, here = released.shape.vocab_size, "objective" in released.values
         if tokenizer.vocab_size > rows or here and tokenizer.vocab_size != rows:
             raise InputError(f"{vocabulary_of(path)}: its vocabulary has {tokenizer.vocab_size} pieces, the checkpoint "
                              f"{rows}")
+        if tokenizer.vocab_size < rows:
+            notes.append(f"  vocabulary: {tokenizer.vocab_size} pieces; the embeddings' other "
+                         f"{rows - tokenizer.vocab_size} rows are never used")
+        with tf.Graph().as_default():  # the variables' shapes, without memory for them
+            tensors = hugging_face.encoder_tensors(Encoder(released.shape, name="encoder"), released.family)
+            _, said = hugging_face.matched(tensors, released, allow_partial)
+        print("\n".join([said, *notes]), file=sys.stderr)
         shape = dataclasses.replace(released.shape, hidden_dropout_prob=config.hidden_dropout_prob,
                                     attention_probs_dropout_prob=config.attention_probs_dropout_prob)
         return cls(shape, tokenizer, released.family, released, allow_partial)
@@ -164,5 +173,5 @@ class Start:
             pooler = FAMILIES[self.family].classifier[0]
             if isinstance(model.head, ClassificationHead) and f"{pooler}.weight" in self.released.tensors:
                 tensors += hugging_face.dense(model.head.dense, pooler)
-            print(hugging_face.load(tensors, self.released, self.allow_partial), file=sys.stderr)
+            hugging_face.load(tensors, self.released, self.allow_partial)
         return model

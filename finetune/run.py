@@ -141,7 +141,7 @@ def report(task, runs: list[dict], output_dir: str) -> str:
         "deviation": {name: float(values.std(ddof=1)) if len(runs) > 1 else 0.0 for name, values in scores.items()},
         "seeds": {str(run["seed"]): {"metrics": run["metrics"], "chosen": run["chosen"]} for run in runs},
         "seconds": sum(run["seconds"] for run in runs),
-        "config": runs[0]["config"], "init_checkpoint": runs[0]["init_checkpoint"],
+        "examples": runs[0]["examples"], "config": runs[0]["config"], "init_checkpoint": runs[0]["init_checkpoint"],
     }
     chosen = [run for run in runs if f"dev_{task.main_metric}" in run["chosen"]]
     if chosen:

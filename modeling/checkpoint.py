@@ -2,6 +2,7 @@
 
     config.json      every resolved key, and the versions of the packages
     vocab.txt, tokenizer_config.json
+    data.json        counts of the records that it is trained on
     checkpoints/     TensorFlow checkpoints, `step-N`
     metrics.jsonl, curves.png, tensorboard/
 """

@@ -211,6 +211,18 @@ def load(tensors: Iterable[Tensor], released: Released, allow_partial: bool = Fa
         a table for people: how many tensors were loaded, which are new, which were not used.
 
     Raises:
+        InputError: as `matched`.
+    """
+    found, said = matched(tensors, released, allow_partial)
+    for variable, value in found:
+        variable.assign(value.astype(np.float32))
+    return said
+
+
+def matched(tensors: Iterable[Tensor], released: Released, allow_partial: bool = False) -> tuple[list, str]:
+    """What `load` does, short of the assigning: pairs of a variable and its value, and the table.
+
+    Raises:
         InputError: a tensor is missing or of another shape than config.json says, or one is not known.
     """
     path = released.path
@@ -236,12 +248,10 @@ def load(tensors: Iterable[Tensor], released: Released, allow_partial: bool = Fa
     if unknown and not allow_partial:
         raise InputError(f"{path}: {unknown[0]} is not of a {released.family} model as known here "
                          f"({len(unknown)} such tensors); --allow_partial ignores them")
-    for variable, value in found:
-        variable.assign(value.astype(np.float32))
     lines = [f"{path}: {released.family}, {len(found)} tensors loaded"]
     lines += [f"  new, random: {', '.join(new)}"] if new else []
     lines += [f"  not used: {', '.join(unused)}"] if unused else []
-    return "\n".join(lines)
+    return found, "\n".join(lines)
 
 
 def write(directory: str, family: str, architecture: str, shape: EncoderConfig, tensors: Iterable[Tensor],

@@ -181,18 +181,31 @@ def _finetuned_lite(model_dir, values, out):
 
 
 def _scores(model_dir):
-    """Lines of the card on the fine-tuned model's scores."""
+    """Lines of the card on the fine-tuned model's data and scores."""
     path = os.path.join(model_dir, "results.json")
     if not os.path.exists(path):  # the folder of a seed was given
         path = os.path.join(os.path.dirname(model_dir.rstrip("/")), "results.json")
     with open(path, encoding="utf-8") as file:
-        scores = json.load(file)["metrics"]
-    return ["## Scores on the test file", "", *(f"- {name}: {value:.2f}" for name, value in scores.items()), ""]
+        results = json.load(file)
+    return [*_data(results.get("examples")),
+            "## Scores on the test file", "", *(f"- {name}: {value:.2f}" for name, value in results["metrics"].items()),
+            ""]
+
+
+def _data(counts):
+    """Lines of the card on the data; none where nothing is known."""
+    if not counts:
+        return []
+    return ["## Data", "", *(f"- {name.replace('_', ' ')}: {value:,.6g}" if isinstance(value, float) else
+                             f"- {name.replace('_', ' ')}: {value:,}" for name, value in counts.items()), ""]
 
 
 def _curve(model_dir, directory):
-    """Lines of the card on how training went; copies the picture."""
-    lines = []
+    """Lines of the card on the data and on how training went; copies the picture."""
+    lines, counts = [], None
+    if os.path.exists(os.path.join(model_dir, "data.json")):
+        with open(os.path.join(model_dir, "data.json"), encoding="utf-8") as file:
+            counts = json.load(file)
     picture = os.path.join(model_dir, "curves.png")
     if os.path.exists(picture):
         shutil.copy(picture, os.path.join(directory, "curves.png"))
@@ -203,7 +216,7 @@ def _curve(model_dir, directory):
             held_out = [line for line in map(json.loads, file) if line["split"] == "eval"]
         if held_out:
             lines += [f"- {name}: {value:.4g}" for name, value in held_out[-1].items() if name != "split"] + [""]
-    return ["## Training, on held-out text", "", *lines] if lines else []
+    return _data(counts) + (["## Training, on held-out text", "", *lines] if lines else [])
 
 
 def _card(directory, about, values, lines, loads="loads with `transformers`' `Auto` classes"):

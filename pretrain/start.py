@@ -71,23 +71,6 @@ def best_seed(directory: str) -> str:
     return f"seed-{best}"
 
 
-def load_present(tensors: list[hugging_face.Tensor], released: Released, allow_partial: bool = False) -> str:
-    """`hugging_face.load`, where heads may be missing as a whole; they stay as they are.
-
-    Returns:
-        what was loaded, and which heads were not.
-
-    Raises:
-        InputError: as `hugging_face.load`.
-    """
-    absent = tuple(head for head in FAMILIES[released.family].heads
-                   if not any(name.startswith(head) for name in released.tensors))
-    lacking = sorted({head.rstrip(".") for head in absent for tensor in tensors if tensor.name.startswith(head)})
-    said = hugging_face.load([tensor for tensor in tensors if not tensor.name.startswith(absent)], released,
-                             allow_partial)
-    return said + (f"\n  not in it, random: {', '.join(lacking)}" if lacking else "")
-
-
 @dataclasses.dataclass(frozen=True)
 class Continuation:
     """Pretraining that goes on from a checkpoint, perhaps with other words and longer texts.
@@ -172,11 +155,15 @@ class Continuation:
             networks = [network and resize.to_vocabulary(network, rows, pieces) for network in networks]
             said.append(f"vocabulary: {len(rows) - len(pieces):,} pieces carried over, {len(pieces):,} new, each the "
                         "mean of the pieces that it was split into")
-        return dataclasses.replace(self, encoder=networks[0], generator=networks[1], tokenizer=tokenizer,
-                                   said=(*self.said, *said))
+        fitted = dataclasses.replace(self, encoder=networks[0], generator=networks[1], tokenizer=tokenizer,
+                                     said=(*self.said, *said))
+        with tf.Graph().as_default():  # the variables' shapes, without memory for them
+            for tensors, _, released in fitted._parts(OBJECTIVES[config.objective](config)):
+                hugging_face.matched(tensors, released, allow_partial)
+        return fitted
 
     def load(self, model, allow_partial: bool = False) -> str:
-        """Gives the weights to an objective's model; what the checkpoint lacks stays random.
+        """Gives the weights to an objective's model; heads that the checkpoint lacks stay random.
 
         Returns:
             what there is to say: the tensors loaded, new and unused, and where a missing generator is from.
@@ -184,31 +171,47 @@ class Continuation:
         Raises:
             InputError: a tensor is missing or has another shape.
         """
-        said = [load_present(model.tensors(), self.encoder, allow_partial)]
-        if self.encoder.family == "electra":
-            said.append(self._load_generator(model, allow_partial))
+        said = []
+        for tensors, absent, released in self._parts(model):
+            said.append(hugging_face.load(tensors, released, allow_partial))
+            said += [f"  not in it, random: {', '.join(absent)}"] if absent else []
+        if self.encoder.family == "electra" and self.generator is None:
+            said.append(_generator_of_discriminator(model))
         return "\n".join([*said, *self.said])
 
-    def _load_generator(self, model, allow_partial):
-        generator, discriminator = model.generator, model.discriminator
+    def _parts(self, model):
+        """Of each network: those variables that are in the checkpoint, the heads that are not, and the checkpoint."""
+        yield *_present(model.tensors(), self.encoder), self.encoder
         if self.generator is not None:
-            # The embeddings are the discriminator's, which are loaded.
+            # The embeddings are the discriminator's.
             own = [tensor for tensor in model.tensors(generator=True) if not tensor.name.startswith("embeddings.")]
             alone = {name: value for name, value in self.generator.tensors.items()
                      if not name.startswith("embeddings.")}
-            return load_present(own, dataclasses.replace(self.generator, tensors=alone), allow_partial)
-        if generator is discriminator:
-            return "generator: none in the checkpoint; it is the discriminator with a head of its own, which is random"
-        if generator.config.hidden_size != discriminator.config.hidden_size:
-            return (f"generator: none in the checkpoint; random, as it is {generator.config.hidden_size} wide and the "
-                    f"discriminator {discriminator.config.hidden_size}")
-        layers = list(zip(generator.transformer_layers, discriminator.transformer_layers, strict=False))
-        pairs = [*layers, (generator.embeddings_project, discriminator.embeddings_project)]
-        for ours, theirs in pairs:
-            if ours is not None:
-                ours.set_weights(theirs.get_weights())
-        return (f"generator: none in the checkpoint; the discriminator's first {len(layers)} layers, as both are "
-                f"{generator.config.hidden_size} wide; its head is random")
+            alone = dataclasses.replace(self.generator, tensors=alone)
+            yield *_present(own, alone), alone
+
+
+def _present(tensors, released):
+    absent = tuple(head for head in FAMILIES[released.family].heads
+                   if not any(name.startswith(head) for name in released.tensors))
+    lacking = sorted({head.rstrip(".") for head in absent for tensor in tensors if tensor.name.startswith(head)})
+    return [tensor for tensor in tensors if not tensor.name.startswith(absent)], lacking
+
+
+def _generator_of_discriminator(model):
+    """Begins a generator that there is no checkpoint of; says how and why."""
+    generator, discriminator = model.generator, model.discriminator
+    if generator is discriminator:
+        return "generator: none in the checkpoint; it is the discriminator with a head of its own, which is random"
+    if generator.config.hidden_size != discriminator.config.hidden_size:
+        return (f"generator: none in the checkpoint; random, as it is {generator.config.hidden_size} wide and the "
+                f"discriminator {discriminator.config.hidden_size}")
+    layers = list(zip(generator.transformer_layers, discriminator.transformer_layers, strict=False))
+    for ours, theirs in [*layers, (generator.embeddings_project, discriminator.embeddings_project)]:
+        if ours is not None:
+            ours.set_weights(theirs.get_weights())
+    return (f"generator: none in the checkpoint; the discriminator's first {len(layers)} layers, as both are "
+            f"{generator.config.hidden_size} wide; its head is random")
 
 
 def _pretrained(path, values, generator):

@@ -11,7 +11,7 @@ import tf_keras
 
 import cli
 from cli import InputError
-from modeling.checkpoint import Checkpoints, read_config, write_config
+from modeling.checkpoint import Checkpoints, read_config, write_config, write_json
 from modeling.noise import Noise
 from pretrain import batches, estimate
 from pretrain.config import PretrainConfig
@@ -25,6 +25,9 @@ from vocab.tokenizer import Tokenizer
 
 # Noise streams: what random bits are drawn for.
 _DROPOUT, _SAMPLING, _EVALUATION = range(3)
+
+# What data.json in the model directory says of the records.
+_COUNTS = ("examples", "tokens", "documents", "unk_rate", "padding_share")
 
 # Keys that may change between a run and its continuation: they do not touch the weights.
 _FREE = {"notes", "save_checkpoints_steps", "keep_checkpoint_max", "eval_steps", "log_steps", "use_tpu",
@@ -59,6 +62,8 @@ def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy
         raise InputError(f"{data}: {corpus.training_examples} examples are fewer than one batch of "
                          f"{config.train_batch_size}; add text or use --set train_batch_size=…")
     claim_directory(model_dir, config, tokenizer)
+    index = read_index(data)
+    write_json(f"{model_dir}/data.json", {key: index[key] for key in _COUNTS if key in index})
 
     tf_keras.utils.set_random_seed(config.seed)
     with strategy.scope():
@@ -83,7 +88,7 @@ def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy
     peak = estimate.peak_flops(config.precision) * max(1, strategy.num_replicas_in_sync)
     held_out = {}
 
-    with damage_named(data, read_index(data)), _Interruption() as interruption, \
+    with damage_named(data, index), _Interruption() as interruption, \
             cli.progress(config.num_train_steps, "pretraining", "step", initial=step) as bar:
         window = _Window()
         for batch in stream if step < config.num_train_steps else ():

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import tensorflow as tf
 import torch
 import transformers
@@ -156,6 +157,20 @@ BROKEN = {
     "more layers": (lambda d: spoil(d, num_hidden_layers=3), "the encoder's weights are not all in it"),
     "another objective": (lambda d: spoil(d, objective="bert"), "the encoder's weights are not all in it"),
 }
+
+
+def test_a_released_model_that_lacks_a_tensor_is_refused_before_a_run_begins(settings, tokenizer, tmp_path):
+    shape = hugging_face.config(dataclasses.replace(SHAPE, vocab_size=208), transformers.ElectraConfig)
+    transformers.ElectraModel(shape).save_pretrained(str(tmp_path))
+    tokenizer.save(str(tmp_path))
+    assert Start.pretrained(str(tmp_path), settings()).shape.vocab_size == 208
+    path = str(tmp_path / "model.safetensors")
+    tensors = safetensors.numpy.load_file(path)
+    del tensors["encoder.layer.0.output.dense.bias"]
+    safetensors.numpy.save_file(tensors, path)
+    with pytest.raises(InputError, match="no tensor encoder.layer.0.output.dense.bias"):
+        Start.pretrained(str(tmp_path), settings())
+    Start.pretrained(str(tmp_path), settings(), allow_partial=True)
 
 
 def test_longer_texts_need_a_longer_position_table(electra_dir, settings):

@@ -51,7 +51,8 @@ def test_a_folder_belongs_to_the_settings_it_began_with(tmp_path):
 def result(seed, accuracy, dev, seconds=2.0):
     chosen = {"epoch": 2, "step": 20, "loss": 0.5} | ({} if dev is None else {"dev_accuracy": dev})
     return {"metrics": {"accuracy": accuracy, "macro_f1": accuracy / 2}, "seed": seed, "chosen": chosen,
-            "seconds": seconds, "config": {"a": 1}, "init_checkpoint": None}
+            "seconds": seconds, "examples": {"train": 9, "dev": 1, "test": 2}, "config": {"a": 1},
+            "init_checkpoint": None}
 
 
 def test_mean_deviation_and_the_best_on_dev(tmp_path):

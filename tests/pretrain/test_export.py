@@ -27,6 +27,7 @@ def pretrained(config, tokenizer, directory):
     Checkpoints(str(directory), 1, model=model).save(7)
     write_config(str(directory), dict(config.__dict__))
     tokenizer.save(str(directory))
+    (directory / "data.json").write_text(json.dumps({"examples": 12345, "unk_rate": 0.0125}))
     (directory / "metrics.jsonl").write_text(json.dumps({"step": 7, "split": "eval", "mlm_loss": 4.25}) + "\n")
     return model
 
@@ -76,6 +77,7 @@ def test_an_electra_is_a_discriminator_and_a_generator(tied, tiny, tokenizer, tm
         assert_same_tokenizer(directory, tokenizer)
         with open(f"{directory}/README.md", encoding="utf-8") as file:
             card = file.read()
+        assert "- examples: 12,345" in card and "- unk rate: 0.0125" in card
         assert "mlm_loss: 4.25" in card and "| objective | electra |" in card
 
 

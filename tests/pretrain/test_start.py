@@ -233,6 +233,16 @@ def test_what_cannot_be_gone_on_from_is_one_line(electra, tokenizer, tmp_path):
     assert "195 new" in begun(Continuation.open(discriminator), far, allow_partial=True)[1]
 
 
+def test_a_lacking_tensor_is_said_before_a_run_begins(electra, tokenizer):
+    start = Continuation.open(electra[2])
+    tensors = {name: value for name, value in start.encoder.tensors.items() if name != "embeddings_project.bias"}
+    start = dataclasses.replace(start, encoder=dataclasses.replace(start.encoder, tensors=tensors))
+    config = PretrainConfig.load(None, ["max_seq_length=16"], {**start.settings, "vocab_size": 200})
+    with pytest.raises(InputError, match="no tensor embeddings_project.bias"):
+        start.fitted(config, tokenizer, None)
+    start.fitted(config, tokenizer, None, allow_partial=True)
+
+
 def test_the_loop_begins_with_the_weights_and_resumes_without_them(data, tiny, tokenizer, tmp_path):
     """At a learning rate of nothing the weights after a step are those given; a resumed run has its own."""
     model = model_directory(tiny(), tokenizer, tmp_path / "first")
