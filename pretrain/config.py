@@ -28,6 +28,8 @@ class PretrainConfig:
     Attributes, in groups:
         objective: `electra` (replaced-token detection) or `bert` (masked LM).
         model_size: `small`, `base` or `large`; the shape keys after it override single numbers.
+        initializer_range: standard deviation of the first weights; BERT's 0.02 is right for 768 wide, and narrow
+            models learn sooner with about 1 / sqrt(hidden_size).
         generator_hidden_size, generator_layers: fractions of the discriminator's width and depth.
         untied_generator: false makes generator and discriminator one encoder with two heads (Clark et al. 2020,
             3.2); both fractions must then be 1. Slower a step, but short runs learn: the masked-LM loss trains the
@@ -62,6 +64,7 @@ class PretrainConfig:
     num_attention_heads: int | None = None
     intermediate_size: int | None = None
     max_position_embeddings: int | None = None
+    initializer_range: float = 0.02
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
     generator_hidden_size: float | None = None
@@ -180,13 +183,20 @@ class PretrainConfig:
                 "sentence_order goes with objective \"bert\": ELECTRA has no such head")
         require(self.attention == "full", "attention \"block_sparse\" is not available yet; use \"full\"")
 
+    def check_vocabulary(self, tokenizer) -> None:
+        """Raises InputError where the tokenizer has another number of pieces."""
+        if tokenizer.vocab_size != self.vocab_size:
+            raise InputError(f"the vocabulary has {tokenizer.vocab_size} pieces, the config says vocab_size "
+                             f"{self.vocab_size}; use --set vocab_size={tokenizer.vocab_size} or the other vocabulary")
+
     def encoder(self) -> EncoderConfig:
         """The shape of the encoder that fine-tuning gets: ELECTRA's discriminator, or BERT."""
         return EncoderConfig(
             vocab_size=self.vocab_size, embedding_size=self.embedding_size, hidden_size=self.hidden_size,
             num_hidden_layers=self.num_hidden_layers, num_attention_heads=self.num_attention_heads,
             intermediate_size=self.intermediate_size, max_position_embeddings=self.max_position_embeddings,
-            pooler_act="tanh" if self.objective == "bert" else "gelu", hidden_dropout_prob=self.hidden_dropout_prob,
+            pooler_act="tanh" if self.objective == "bert" else "gelu", initializer_range=self.initializer_range,
+            hidden_dropout_prob=self.hidden_dropout_prob,
             attention_probs_dropout_prob=self.attention_probs_dropout_prob)
 
     def generator(self) -> EncoderConfig:

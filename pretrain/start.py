@@ -131,6 +131,7 @@ class Continuation:
             InputError: the config has other sizes; the texts are longer and `grow` is None; less than half of
                 the vocabulary is known.
         """
+        config.check_vocabulary(tokenizer)
         _check_sizes(self.encoder, config.encoder())
         if self.generator is not None:
             _check_sizes(self.generator, config.generator(), "the generator's ")

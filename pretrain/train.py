@@ -54,9 +54,7 @@ def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy
         InputError: data or checkpoint do not fit the config; the loss is NaN or diverges.
     """
     _check_batch(config, strategy)
-    if tokenizer.vocab_size != config.vocab_size:
-        raise InputError(f"the vocabulary has {tokenizer.vocab_size} pieces, the config says vocab_size "
-                         f"{config.vocab_size}; use --set vocab_size={tokenizer.vocab_size} or the other vocabulary")
+    config.check_vocabulary(tokenizer)
     corpus = batches.Corpus.open(data, config.eval_examples, tokenizer.fingerprint, config.max_seq_length)
     if corpus.training_examples < config.train_batch_size:
         raise InputError(f"{data}: {corpus.training_examples} examples are fewer than one batch of "

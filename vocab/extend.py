@@ -28,6 +28,7 @@ from vocab.tokenizer import Tokenizer
 from vocab.train import count_words
 from vocab.words import split_words
 
+_FEWEST, _LONGEST = 3, 10  # times and characters: text without spaces between its words makes words of any length
 _UNUSED = re.compile(r"\[unused\d+\]")
 
 
@@ -52,7 +53,7 @@ def extend(tokenizer: Tokenizer, words: Sequence[str]) -> tuple[Tokenizer, list[
     pieces = list(tokenizer.vocab)
     for place, word in zip(places, added, strict=False):
         pieces[place] = word
-    return Tokenizer(pieces, tokenizer.do_lower_case, tokenizer.strip_accents), added
+    return tokenizer.with_vocab(pieces), added
 
 
 def words_of(paths: Sequence[str], tokenizer: Tokenizer, count: int) -> list[str]:
@@ -64,7 +65,7 @@ def words_of(paths: Sequence[str], tokenizer: Tokenizer, count: int) -> list[str
         count: how many words at most.
     """
     counts, _ = count_words(paths, tokenizer.do_lower_case, os.cpu_count() or 1)
-    words = sorted(word for word, times in counts.items() if times > 1 and len(word) > 1)
+    words = sorted(word for word, times in counts.items() if times >= _FEWEST and 2 <= len(word) <= _LONGEST)
     pieces = np.diff(tokenizer.encode(words)[1])
     saved = {word: counts[word] * (int(size) - 1) for word, size in zip(words, pieces, strict=True) if size > 1}
     return sorted(saved, key=lambda word: (-saved[word], word))[:count]

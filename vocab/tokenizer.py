@@ -125,6 +125,10 @@ class Tokenizer:
                              "fine-tuned, but here vocab.txt must have WordPiece's pieces")
         return found
 
+    def with_vocab(self, vocab: Sequence[str]) -> "Tokenizer":
+        """Other pieces with the same settings and special tokens."""
+        return Tokenizer(vocab, self.do_lower_case, self.strip_accents, given=self._special)
+
     @classmethod
     def from_json(cls, path: str) -> "Tokenizer":
         """From a tokenizer.json that holds BERT's tokenizer.
