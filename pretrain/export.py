@@ -66,20 +66,11 @@ def export(model_dir: str, output_dir: str, format: str = "huggingface") -> list
 
 
 def _load_pretrained(model_dir, values):
-    import dataclasses
-
-    import tensorflow as tf
-
-    from modeling.checkpoint import latest_checkpoint, restore
-    from pretrain.config import PretrainConfig
-    from pretrain.objectives import OBJECTIVES
+    from pretrain.start import pretrained
     from vocab.tokenizer import Tokenizer
 
-    known = {field.name for field in dataclasses.fields(PretrainConfig)}
-    config = PretrainConfig(**{key: value for key, value in values.items() if key in known})
-    model = OBJECTIVES[config.objective](config)
-    restore(tf.train.Checkpoint(model=model), latest_checkpoint(model_dir)).assert_existing_objects_matched()
-    return config, Tokenizer.load(model_dir), model
+    _, model = pretrained(model_dir, values)
+    return model.config, Tokenizer.load(model_dir), model
 
 
 def _pretrained(model_dir, values, out):

@@ -215,14 +215,32 @@ def _generator_of_discriminator(model):
             f"{generator.config.hidden_size} wide; its head is random")
 
 
-def _pretrained(path, values, generator):
+def pretrained(path: str, values: dict):
+    """The model of a directory that pretrain/run.py wrote.
+
+    Args:
+        path: the directory.
+        values: its config.json.
+
+    Returns:
+        (checkpoint, the objective's model with its weights; its `config` is the `PretrainConfig`).
+
+    Raises:
+        InputError: there is no checkpoint yet, or it is damaged or of another shape.
+    """
     known = {field.name for field in dataclasses.fields(PretrainConfig)}
     config = PretrainConfig(**{key: value for key, value in values.items() if key in known})
-    if generator and config.objective != "electra":
-        raise InputError(f"{path}: a {config.objective} model has no generator")
     checkpoint = latest_checkpoint(path)
     model = OBJECTIVES[config.objective](config)
     _restored(checkpoint, model=model)
+    return checkpoint, model
+
+
+def _pretrained(path, values, generator):
+    if generator and values["objective"] != "electra":
+        raise InputError(f"{path}: a {values['objective']} model has no generator")
+    checkpoint, model = pretrained(path, values)
+    config = model.config
     tensors = model.tensors(generator=True) if generator else model.tensors()
     return _named(checkpoint, config.objective, config.generator() if generator else config.encoder(), values, tensors)
 

@@ -1,7 +1,7 @@
 """Writing TFLite models for phones: the token ids of one text in, probabilities or a score out.
 
 Strings can't go in: TF-Text has kernels of its own for its normalizer and WordPiece, but the rule that a word of
-more than 100 characters is unknown takes StaticRegexFullMatch and StaticRegexReplace, which have none. Everything
+more than 100 characters is unknown takes StaticRegexFullMatch, which has none. Everything
 behind the tokenizer are TFLite's built-in operations.
 """
 
