@@ -7,7 +7,7 @@ from benchmarks.contender import Contender, ratio, take_turns
 from benchmarks.table import Table
 
 ROUNDS = 3
-EXAMPLES = 6400
+EXAMPLES = 1600
 SETTINGS = dict(max_seq_length=128, train_batch_size=32, learning_rate=5e-5)
 _OURS, _PADDED = "kolm, batches by length", "kolm, every example padded to 128"
 _TRAINER = "transformers Trainer, dynamic padding, group_by_length"

@@ -6,7 +6,8 @@
 
 The labelled training set draws most of its words from the everyday part of the lexicon, the test
 set from all of it. So does the unlabelled text, whose long reviews hold several words of one
-polarity each: what the training set alone cannot teach can be learned from unlabelled text.
+polarity each and the writer's mood beside them (♥, ㅉㅉ), which labelled reviews do not: what the
+training set alone cannot teach can be learned from unlabelled text.
 """
 
 import os

@@ -43,7 +43,6 @@ _OPENINGS = (
 )
 _SEEN = ("봤는데", "보고 왔는데", "기다렸다가 봤는데")
 _BECAUSE_OF = ("나온다길래 봤는데", "감독 작품인데", "때문에 봤는데", "팬이라서 봤는데")
-# Short verdicts, the company in which unlabelled text shows what less common words mean.
 _VERDICTS = {
     True: (
         "최고의 영화",
@@ -64,6 +63,9 @@ _VERDICTS = {
         "보지 마세요",
     ),
 }
+# What people type after a sentence when nobody asks them for a label: in unlabelled text it stands
+# beside the words, common and less common, and so shows what they mean.
+_MOODS = {True: ("굿", "♥", "짱"), False: ("ㅉㅉ", "ㅡㅡ", "헐")}
 _CONTRASTS = ("하지만", "그런데", "그러나", "그래도", "근데", "다만", "그렇지만")
 _ADDITIONS = ("그리고", "게다가", "무엇보다", "특히", "또", "더구나")
 
@@ -181,9 +183,9 @@ class Reviewer:
         rng = self.rng
         style = rng.choices(STYLES, STYLE_WEIGHTS)[0]
         sentences = self._opinions(positive, rng.randint(2, 4), style)
-        if rng.random() < 0.7:
-            sentences.insert(rng.choice((0, len(sentences))), rng.choice(_VERDICTS[positive]))
-        return finish(rng, self._opened(". ".join(sentences)), style)
+        moods = [f" {rng.choice(_MOODS[positive])}" if rng.random() < 0.7 else "." for _ in sentences]
+        text = " ".join(map("".join, zip(sentences, moods, strict=True))).removesuffix(".")
+        return finish(rng, self._opened(text), style)
 
     def opinions(self, positive: bool, count: int) -> list[str]:
         """Finished sentences that all point the same way, in the style of an article."""
@@ -195,6 +197,10 @@ class Reviewer:
         for index in range(count):
             if rng.random() < 0.2:
                 sentence = self.attributive(positive, 0.06, 0, style)
+            elif rng.random() < 0.5:
+                claim = self.claims.draw(positive, 0.06, spoken=spoken)
+                spoken = (*spoken, claim.subject)
+                sentence = self.end(claim, style, "은는")
             else:
                 first = self.claims.draw(positive, 0.06, spoken=spoken)
                 second = self.claims.draw(positive, 0.06, spoken=(*spoken, first.subject))

@@ -40,7 +40,8 @@ class FinetuneConfig:
         num_warmup_steps, num_train_steps: follow from `warmup_proportion`, `num_train_epochs`, the data.
         layerwise_lr_decay: factor on the learning rate from one layer to the layer below (1: none).
         hidden_dropout_prob, attention_probs_dropout_prob: while fine-tuning.
-        model_size and the shape keys: of a model from random weights; not used with --init_checkpoint.
+        model_size, initializer_range and the shape keys: of a model from random weights; not used with
+            --init_checkpoint.
     """
 
     notes: str = ""
@@ -81,6 +82,7 @@ class FinetuneConfig:
     num_hidden_layers: int | None = None
     num_attention_heads: int | None = None
     intermediate_size: int | None = None
+    initializer_range: float = 0.02
 
     @classmethod
     def load(cls, source: str, overrides: Sequence[str] = ()) -> "FinetuneConfig":
@@ -93,7 +95,8 @@ class FinetuneConfig:
         config = dataclasses.replace(cls(), **checked(cls, read_config(path), path, _CHOICES))
         config = dataclasses.replace(config, **parse_overrides(cls, overrides, _CHOICES))
         for name in ("max_seq_length", "train_batch_size", "eval_batch_size", "num_train_epochs", "learning_rate",
-                     "doc_stride", "eval_doc_stride", "max_query_length", "max_answer_length", "n_best_size"):
+                     "doc_stride", "eval_doc_stride", "max_query_length", "max_answer_length", "n_best_size",
+                     "initializer_range"):
             if getattr(config, name) is not None and not 0 < getattr(config, name) < float("inf"):
                 raise InputError(f"{path}: {name} must be greater than 0, not {getattr(config, name)}")
         for name, low, high in (("dev_share", 0, 1), ("warmup_proportion", 0, 1), ("hidden_dropout_prob", 0, 1),
@@ -118,4 +121,5 @@ class FinetuneConfig:
         sizes = {name: getattr(self, name) or number for name, number in MODEL_SIZES[self.model_size].items()}
         return EncoderConfig(vocab_size=vocab_size, max_position_embeddings=max(512, self.max_seq_length),
                              hidden_dropout_prob=self.hidden_dropout_prob,
-                             attention_probs_dropout_prob=self.attention_probs_dropout_prob, **sizes)
+                             attention_probs_dropout_prob=self.attention_probs_dropout_prob,
+                             initializer_range=self.initializer_range, **sizes)

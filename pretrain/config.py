@@ -168,8 +168,8 @@ class PretrainConfig:
         require(0 <= self.num_warmup_steps < self.num_train_steps,
                 f"num_warmup_steps {self.num_warmup_steps} must be less than num_train_steps "
                 f"{self.num_train_steps}; set both, or num_warmup_steps=null for a tenth")
-        require(0 < self.learning_rate < float("inf"),
-                f"learning_rate must be greater than 0, not {self.learning_rate}")
+        for name in ("learning_rate", "initializer_range"):
+            require(0 < getattr(self, name) < float("inf"), f"{name} must be greater than 0, not {getattr(self, name)}")
         require(0 < self.generator_hidden_size <= 1 and 0 < self.generator_layers <= 1,
                 "generator_hidden_size and generator_layers are fractions in (0, 1]")
         require(self.untied_generator or self.generator_hidden_size == self.generator_layers == 1,

@@ -24,7 +24,7 @@ from demo.conjugation import (
 from demo.documents import document
 from demo.keyboard import finish
 from demo.lexicon import predicate
-from demo.reviews import Reviewer
+from demo.reviews import _MOODS, Reviewer
 
 FILES = ("reviews.txt", "documents.txt", "nsmc/ratings_train.txt", "nsmc/ratings_test.txt")
 
@@ -224,6 +224,20 @@ def test_rare_words_are_rare_in_training_and_frequent_in_unlabelled_text(generat
     scarce = [stem for stem in rare if train.count(stem) <= 2]
     assert len(scarce) > 0.6 * len(rare) > 60
     assert sum(reviews.count(stem) for stem in scarce) / len(scarce) > 8
+
+
+def test_moods_stand_in_unlabelled_text_alone_and_agree_with_it(generated):
+    moods = {mood: positive for positive, marks in _MOODS.items() for mood in marks}
+    reviewer, agreeing = Reviewer(Random(7), 0.3), 0
+    for index in range(1000):
+        words = reviewer.long_review(index % 2 == 1).replace(".", " ").split()
+        found = {moods[word] for word in words if word in moods}
+        assert found <= {index % 2 == 1}
+        agreeing += len(found)
+    assert agreeing > 600
+    for name in ("train", "test"):
+        words = {word for row in _rows(generated, f"nsmc/ratings_{name}.txt") for word in row[1].split()}
+        assert words.isdisjoint(moods)
 
 
 def test_slips_leave_the_words_in_place():

@@ -51,9 +51,10 @@ def test_values_that_cannot_be_are_one_line(override, reason):
 
 
 def test_a_shape_is_a_named_size_with_changes():
-    config = FinetuneConfig.load("nsmc", ["model_size=base", "num_hidden_layers=3", "hidden_dropout_prob=0.2"])
+    config = FinetuneConfig.load("nsmc", ["model_size=base", "num_hidden_layers=3", "hidden_dropout_prob=0.2",
+                                          "initializer_range=0.1"])
     shape = config.encoder(77)
-    expected = {**MODEL_SIZES["base"], "num_hidden_layers": 3}
+    expected = {**MODEL_SIZES["base"], "num_hidden_layers": 3, "initializer_range": 0.1}
     assert {key: getattr(shape, key) for key in expected} == expected
     assert shape.vocab_size == 77 and shape.hidden_dropout_prob == 0.2 and shape.attention_probs_dropout_prob == 0.1
     assert shape.max_position_embeddings == 512
@@ -61,7 +62,7 @@ def test_a_shape_is_a_named_size_with_changes():
 
 
 @pytest.mark.parametrize("override", ["hidden_size=30", "max_seq_length=1", "learning_rate=NaN", "warmup_proportion=7",
-                                      "layerwise_lr_decay=0", "hidden_dropout_prob=1"])
+                                      "layerwise_lr_decay=0", "hidden_dropout_prob=1", "initializer_range=0"])
 def test_a_value_that_cannot_be_is_refused(override):
     with pytest.raises(InputError, match=override.split("=")[0]):
         FinetuneConfig.load("nsmc", [override])
