@@ -11,6 +11,9 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 from absl import app, flags, logging  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
+# Where something else stands in the place of a file, or it may not be touched.
+_PATH_ERRORS = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
+
 
 class InputError(Exception):
     """Something the user gave is wrong; the message is one line: what, where, and what to do."""
@@ -27,10 +30,12 @@ def run(main, positional=False):
     except InputError as error:
         _fail(error)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        _fail(f"no space left on the disk while writing {error.filename or 'a file'}: "
-              "what was complete is kept; free space and run the same command again")
+        if error.errno == errno.ENOSPC:
+            _fail(f"no space left on the disk while writing {error.filename or 'a file'}: "
+                  "what was complete is kept; free space and run the same command again")
+        if error.filename and isinstance(error, _PATH_ERRORS):
+            _fail(f"{error.filename}: {error.strerror.lower()}; give another path, or change what stands there")
+        raise
 
 
 def progress(total, desc, unit, initial=0):

@@ -55,7 +55,10 @@ def squad_v2(predictions: Predictions, truths: Truths, no_answer: Mapping[str, f
 
 def tydiqa(predictions: Predictions, truths: Truths, no_answer: Mapping[str, float] | None = None,
            threshold: float = 1.0) -> dict[str, float]:
-    """TyDi QA as KoBigBird scores it: SQuAD 2.0's way with questions, KorQuAD 2's with text. See `squad_v2`."""
+    """TyDi QA: SQuAD 2.0's way with questions, KorQuAD 2's with text, as KoBigBird does. See `squad_v2`.
+
+    Unlike KoBigBird's script, saying nothing where there is no answer counts as right in `f1` too.
+    """
     return _with_no_answer(predictions, truths, no_answer, threshold, _korean_html, list)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from finetune.windows import Windows
 
 _GROUP = 256  # windows that are searched together
+NOTHING_TO_SAY = 1e30  # beyond any threshold, and a number that JSON has
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,11 +22,13 @@ class Answer:
     Attributes:
         candidates: (text, begin, end, score, probability), the best first; begin and end are characters of the
             context, and text is what stands there.
-        no_answer: how much better no answer scores than the best candidate.
+        no_answer: how much better no answer scores than the best candidate; NOTHING_TO_SAY without candidates.
+        whole_tokens: begin and end of the best candidate before particles were taken off.
     """
 
     candidates: tuple[tuple[str, int, int, float, float], ...]
     no_answer: float
+    whole_tokens: tuple[int, int] = (0, 0)
 
     def text(self, threshold: float = np.inf) -> str:
         """The best candidate; "" if no answer is better by more than `threshold`, or there is none."""
@@ -71,7 +74,11 @@ def answers(logits: np.ndarray, windows: Windows, contexts: Sequence[str], n_bes
         chances /= max(chances.sum(), 1e-300)
         candidates = tuple((text, *value, chance)
                            for (text, value), chance in zip(found.items(), chances.tolist(), strict=True))
-        result.append(Answer(candidates, float(null[number] - values[0]) if len(values) else np.inf))
+        if candidates:
+            best = borders[number]
+            result.append(Answer(candidates, float(null[number] - values[0]), (begins[best], ends[best])))
+        else:
+            result.append(Answer((), NOTHING_TO_SAY))
     return result
 
 

@@ -6,9 +6,9 @@
 
 OUTPUT_DIR is what finetune/run.py wrote; of several seeds the best on the development set answers. Input is
 recognised: JSON lines ({"text": …}, {"first": …, "second": …}, {"question": …, "context": …}, perhaps an
-"id"), a table with tabs and those names in its header, or, where a text is all that is needed, a text a line;
-of two inputs a line has both with a tab between them. Output is a JSON object a line: a label with
-probabilities, a score, entities or an answer with their places in characters.
+"id"), a JSON list of such objects, a file in SQuAD's format; a table with tabs and those names, or those of
+the task's own files, in its header; or a text a line, of two inputs both with a tab between them. Output is a
+JSON object a line: a label with probabilities, a score, entities or an answer with their places in characters.
 """
 
 import os
@@ -18,12 +18,14 @@ if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 
 from absl import flags
 
 import cli
 from cli import InputError
+from finetune import rows
 
 
 def main(_):
@@ -80,7 +82,7 @@ class Predictor:
 
 
 def read(lines: Iterable[str], task, source: str) -> Iterator:
-    """Examples from lines of JSON, of a table with a header, or of text.
+    """Examples of a file; its first line with text decides how it is read.
 
     Args:
         lines: without line ends.
@@ -88,34 +90,94 @@ def read(lines: Iterable[str], task, source: str) -> Iterator:
         source: the file's name, for errors.
 
     Raises:
-        InputError: a line without one of the inputs.
+        InputError: a place without one of the inputs, or what is neither JSON, a table nor text.
     """
-    columns = None
-    for number, line in enumerate(lines, 1):
-        if number == 1 and set(task.inputs) <= set(line.split("\t")) and not line.startswith("{"):
-            columns = line.split("\t")
-            continue
-        if not line.strip():
-            continue
-        if line.lstrip().startswith("{"):
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(f"{source}:{number}: not JSON ({error.msg})") from None
-        elif columns:
-            row = dict(zip(columns, line.split("\t"), strict=False))
-        else:
-            fields = [line] if len(task.inputs) == 1 else line.split("\t")
-            if len(fields) != len(task.inputs):
-                raise InputError(f"{source}:{number}: {len(fields)} columns; a line has {', '.join(task.inputs)}, "
-                                 "separated by tabs")
-            row = dict(zip(task.inputs, fields, strict=True))
+    lines = list(lines)
+    first = next((line for line in lines if line.strip()), "")
+    if _JSON.match(first):
+        found = _json(lines, source)
+    elif columns := _columns(first, task, source):
+        found = _table(lines, first.split("\t"), columns, source)
+    else:
+        found = _texts(lines, task, source)
+    for place, name, row in found:
         missing = [name for name in task.inputs if not isinstance(row.get(name), str)]
         if missing:
-            raise InputError(f"{source}:{number}: no {missing[0]!r}; a line has {', '.join(task.inputs)}")
+            raise InputError(f"{source}:{place}: no {missing[0]!r}; a line has {', '.join(task.inputs)}")
         if any("\ud800" <= letter <= "\udfff" for name in task.inputs for letter in row[name]):
-            raise InputError(f"{source}:{number}: half of a surrogate pair, which is no text")
-        yield task.example(str(row.get("id", number)), *(row[name] for name in task.inputs))
+            raise InputError(f"{source}:{place}: half of a surrogate pair, which is no text")
+        yield task.example(str(name), *(row[name] for name in task.inputs))
+
+
+# A JSON object or list of objects begins; not the brackets that a text may begin with.
+_JSON = re.compile(r'\s*(\{\s*("|\}|$)|\[\s*(\{|\]|$))')
+_HEADER = re.compile(r"[A-Za-z_][\w ]*(\t[A-Za-z_][\w ]*)+", re.ASCII)
+
+
+def _json(lines, source):
+    """(place, id, row) of JSON lines, of a list of objects, or of a file in SQuAD's format."""
+    number = next(number for number, line in enumerate(lines, 1) if line.strip())
+    try:
+        by_line = isinstance(json.loads(lines[number - 1]), dict) and "data" not in json.loads(lines[number - 1])
+    except json.JSONDecodeError:
+        by_line = False
+    if by_line:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                row, _ = rows.parse_json(source, line, number)
+                row = row if isinstance(row, dict) else {}
+                yield number, row.get("id", number), row
+        return
+    content, text = rows.parse_json(source, "\n".join(lines))
+    if isinstance(content, dict):
+        content = [{**question, "context": paragraph.get("context")}
+                   for article in rows.objects(content, "data", source)
+                   for paragraph in rows.objects(article, "paragraphs", source)
+                   for question in rows.objects(paragraph, "qas", source)]
+    for number, row in enumerate(content, 1):
+        row = row if isinstance(row, dict) else {}
+        yield rows.line_of(text, row), row.get("id", number), row
+
+
+def _columns(first, task, source):
+    """Input -> columns of a table with this header; None if it is none."""
+    header = set(first.split("\t"))
+    for columns in ({name: (name,) for name in task.inputs}, getattr(task, "columns", None)):
+        if columns and header.issuperset(column for names in columns.values() for column in names):
+            return columns
+    if _HEADER.fullmatch(first) and len(task.inputs) != len(first.split("\t")):
+        raise InputError(f"{source}:1: a table without {' and '.join(map(repr, task.inputs))} in its header: {first}")
+    return None
+
+
+def _table(lines, header, columns, source):
+    """(line, id, row) of a table with a header."""
+    started = False
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        cells = line.split("\t")
+        if not started:
+            started = True
+            continue
+        if len(cells) != len(header):
+            raise InputError(f"{source}:{number}: {len(cells)} columns where the header has {len(header)}")
+        row = dict(zip(header, cells, strict=True))
+        yield number, row.get("id", number), {
+            name: " ".join(row[column].strip() for column in names) if len(names) > 1 else row[names[0]]
+            for name, names in columns.items()}
+
+
+def _texts(lines, task, source):
+    """(line, id, row) of lines of text, or of as many texts as are needed with tabs between them."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        fields = [line] if len(task.inputs) == 1 else line.split("\t")
+        if len(fields) != len(task.inputs):
+            raise InputError(f"{source}:{number}: {len(fields)} columns; a line has {', '.join(task.inputs)}, "
+                             "separated by tabs")
+        yield number, number, dict(zip(task.inputs, fields, strict=True))
 
 
 def _standard_input():

@@ -26,6 +26,7 @@ class Question:
         question: its text.
         context: the text with the answer. Questions about the same one share the string.
         answers: (text, begin in characters of the context) of each; none if there is no answer.
+        place: begin and end in the context of what is learned, where that is not simply the first answer.
         origin: place in the original text of each character of the context, where that was cleaned; and
             the original text.
     """
@@ -34,7 +35,17 @@ class Question:
     question: str
     context: str = dataclasses.field(repr=False)
     answers: tuple[tuple[str, int], ...] = ()
+    place: tuple[int, int] | None = None
     origin: tuple[np.ndarray, str] | None = dataclasses.field(default=None, repr=False, compare=False)
+
+    @property
+    def learned(self) -> tuple[int, int]:
+        """Begin and end of what is to be marked; (-1, -1) if there is no answer. As in SQuAD's training set, the
+        first answer is the one to learn."""
+        if self.place or not self.answers:
+            return self.place or (-1, -1)
+        text, begin = self.answers[0]
+        return begin, begin + len(text)
 
     def original(self, begin: int, end: int) -> tuple[str, int, int]:
         """What stands between two characters of the context in the original text, and its place there."""
@@ -59,6 +70,8 @@ class QuestionTask:
         published: split -> how many questions the published files have.
         unanswerable: whether there are questions without an answer.
         training_questions: picks those that are learned from, or None for all.
+        clean: `clean(context) -> (what the model reads, origin of each character)`, or None where it reads the
+            context itself.
     """
 
     config: FinetuneConfig
@@ -69,13 +82,17 @@ class QuestionTask:
     published: dict[str, int] = dataclasses.field(default_factory=dict)
     unanswerable: bool = False
     training_questions: Callable | None = None
+    clean: Callable | None = None
     main_metric: str = "f1"
     kind: Span = Span()
     inputs: tuple[str, ...] = ("question", "context")
 
     def example(self, id: str, question: str, context: str) -> Question:
         """A new question."""
-        return Question(id, question, context)
+        if self.clean is None:
+            return Question(id, question, context)
+        cleaned, origin = self.clean(context)
+        return Question(id, question, cleaned, origin=(origin, context))
 
     def splits(self, data_dir: str, max_bad_rows: int) -> dict[str, list[Question]]:
         """Reads the files.
@@ -98,9 +115,7 @@ class QuestionTask:
         context_of = np.array([numbers.setdefault(example.context, len(numbers)) for example in examples], np.int64)
         places = None
         if training:
-            # As in SQuAD's training set, the first answer is the one to learn.
-            places = np.array([(begin, begin + len(text)) for text, begin in
-                               (example.answers[0] if example.answers else ("", -1) for example in examples)], np.int64)
+            places = np.array([example.learned for example in examples], np.int64)
         return windows([example.question for example in examples], list(numbers), context_of, places, tokenizer,
                        config.max_seq_length, config.doc_stride if training else
                        config.eval_doc_stride or config.doc_stride, config.max_query_length)
@@ -112,7 +127,10 @@ class QuestionTask:
                        config.max_answer_length, particles.trimmer(config.trim_particles))
 
     def score(self, decoded: list[Answer], examples: list[Question]) -> tuple[dict, dict]:
-        """The official scores, and the questions answered worst."""
+        """The official scores, and the questions answered worst.
+
+        Where particles are taken off, also exact match and F1 of the whole tokens, as `…_whole_tokens`.
+        """
         said = self._texts(decoded, examples)
         truths = {example.id: [text for text, _ in example.answers] for example in examples}
         if self.unanswerable:
@@ -122,6 +140,11 @@ class QuestionTask:
             scores = self.scorer(best, truths, no_answer, self.config.null_score_diff_threshold)
         else:
             scores = self.scorer(said, truths)
+        if self.config.trim_particles != "none":
+            whole = {example.id: said[example.id] and example.original(*answer.whole_tokens)[0]
+                     for example, answer in zip(examples, decoded, strict=True)}
+            untrimmed = self.scorer(whole, truths)
+            scores |= {f"{name}_whole_tokens": untrimmed[name] for name in ("exact_match", "f1")}
         worst = []
         for example, answer in zip(examples, decoded, strict=True):
             f1 = self.scorer({example.id: said[example.id]}, {example.id: truths[example.id]})["f1"]
@@ -144,7 +167,11 @@ class QuestionTask:
             yield {"id": example.id, **first, "candidates": best}
 
     def save(self, decoded: list[Answer], examples: list[Question], directory: str) -> None:
-        """Writes predictions.json as the official scorer reads it, nbest.json, and null_odds.json."""
+        """Writes predictions.json as the official scorer reads it, and nbest.json.
+
+        Where there may be no answer also null_odds.json and always_answered.json, which give the official script's
+        best thresholds and scores (`--na-prob-file null_odds.json`).
+        """
         nbest = {}
         for example, answer in zip(examples, decoded, strict=True):
             nbest[example.id] = [
@@ -153,6 +180,7 @@ class QuestionTask:
         _write(directory, "predictions.json", self._texts(decoded, examples))
         _write(directory, "nbest.json", nbest)
         if self.unanswerable:
+            _write(directory, "always_answered.json", self._texts(decoded, examples, always=True))
             _write(directory, "null_odds.json", {example.id: answer.no_answer
                                                  for example, answer in zip(examples, decoded, strict=True)})
 
@@ -194,7 +222,7 @@ def read_squad(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Ca
         for paragraph in rows.objects(article, "paragraphs", path):
             context = paragraph.get("context")
             for entry in rows.objects(paragraph, "qas", path):
-                line = functools.partial(rows.line_of, text, json.dumps(str(entry.get("id")), ensure_ascii=False))
+                line = functools.partial(rows.line_of, text, entry)
                 try:
                     given = () if entry.get("is_impossible") else entry["answers"]
                     found = tuple((answer["text"], answer["answer_start"]) for answer in given)

@@ -42,6 +42,7 @@ MAIN_METRICS = {
     "korsts": ("spearman",),
     "question-pair": ("accuracy",),
     "hate-speech": ("macro_f1",),
+    "hate-speech, bias": ("macro_f1",),
     "korquad": ("exact_match", "f1"),
     "squad-v1.1": ("exact_match", "f1"),
     "squad-v2.0": ("exact_match", "f1"),
@@ -54,6 +55,13 @@ _TITLES = {"exact_match": "exact match", "f1": "F1", "macro_f1": "macro F1", "sp
 _SETTINGS = ("max_seq_length", "train_batch_size", "learning_rate", "num_train_epochs")
 _MISSING = "–"
 _LEGEND = "Bold: the best of its column. ±: the deviation over several seeds, around their mean."
+# (task or None for all, key, value, what to say of it)
+_SETTINGS_THAT_MATTER = (
+    ("hate-speech", "with_title", True, "the article's title is read too, KoELECTRA reads the comment alone"),
+    ("korquad-v2", "all_samples", True, "trained on all questions of a page"),
+    (None, "trim_particles", "kiwi", "particles taken off answers with Kiwi"),
+    (None, "trim_particles", "mecab", "particles taken off answers with MeCab"),
+)
 _TEXT_LIMIT = 300  # characters of an example's text; documents have hundreds of thousands
 
 
@@ -75,7 +83,9 @@ class Result:
 
     @property
     def task(self) -> str:
-        return self.summary["task"]
+        """The column that it stands in."""
+        bias = self.summary["task"] == "hate-speech" and self.summary.get("config", {}).get("label") == "bias"
+        return "hate-speech, bias" if bias else self.summary["task"]
 
     @property
     def shown_seed(self) -> str | None:
@@ -291,8 +301,13 @@ def make_table(results: Sequence[Result], published: dict) -> Table:
 def _differences(result) -> list[str]:
     """What of a run is not as in the published ones, for footnotes."""
     notes = [one.get("split_note") for one in (result.summary, *result.seeds.values())]
-    share = result.summary.get("config", {}).get("train_share", 1)
+    config = result.summary.get("config", {})
+    share = config.get("train_share", 1)
     notes.append(f"trained on {100 * share:g} % of the training file" if share != 1 else None)
+    held_out = result.summary.get("dev_share", 0)
+    notes.append(f"{100 * held_out:g} % of the training file chooses the epoch" if held_out else None)
+    for task, key, value, note in _SETTINGS_THAT_MATTER:
+        notes.append(note if task in (result.summary["task"], None) and config.get(key) == value else None)
     return [f"{result.task}, ours: {note}" for note in dict.fromkeys(filter(None, notes))]
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 
 from cli import InputError
@@ -25,7 +26,7 @@ class BadRows:
         self.found.append(f"{self.path}:{line}: {reason}")
 
     def check(self, limit: int) -> None:
-        """Says how many rows are left out.
+        """Names the rows that are left out.
 
         Raises:
             InputError: there are more than `limit`; names the first.
@@ -34,7 +35,7 @@ class BadRows:
             raise InputError(f"{self.found[0]} ({len(self.found)} unusable rows in this file, more than "
                              f"--max_bad_rows {limit})")
         if self.found:
-            print(f"{self.path}: {len(self.found)} rows left out, the first: {self.found[0]}", file=sys.stderr)
+            print(f"{self.path}: {len(self.found)} rows left out:", *self.found, sep="\n  ", file=sys.stderr)
 
 
 def data_file(data_dir: str, name: str, download: str) -> str:
@@ -50,21 +51,47 @@ def data_file(data_dir: str, name: str, download: str) -> str:
 
 
 def data_files(data_dir: str, names: Sequence[str], download: str) -> list[str]:
-    """The paths of the files that the first of the names or patterns with any stands for, sorted.
+    """The paths of the files that the names or patterns stand for, sorted; zips last, without those that are unpacked.
 
     Raises:
         InputError: there is none; names the command that downloads it.
     """
-    for name in names:
-        paths = sorted(glob.glob(os.path.join(glob.escape(data_dir), name), recursive=True))
-        if paths:
-            return paths
-    return [data_file(data_dir, names[0], download)]
+    paths = {path for name in names for path in
+             glob.glob(os.path.join(glob.escape(data_dir), name), recursive=True)}
+    archives = sorted(path for path in paths if path.endswith(".zip"))
+    plain = sorted(paths.difference(archives))
+    there = {os.path.basename(path) for path in plain}
+    chosen = plain + [path for path in archives if not there.issuperset(_members(path) or [path])]
+    return chosen or [data_file(data_dir, names[0], download)]
 
 
-def line_of(content: str, fragment: str, again: bool = False) -> int:
-    """The line of a text where a fragment first occurs, or last; 1 if it does not."""
-    return content.count("\n", 0, max(content.rfind(fragment) if again else content.find(fragment), 0)) + 1
+def _members(path):
+    """The names of a zip's JSON files, without folders."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [os.path.basename(name) for name in archive.namelist() if name.endswith(".json")]
+            return [name for name in names if not name.startswith(".")]
+    except zipfile.BadZipFile:
+        return [path]  # to be read, and so named
+
+
+def line_of(content: str, entry, again: bool = False) -> int:
+    """The line of a JSON text where an object stands: its id, or its longest text; 1 if that is nowhere.
+
+    Args:
+        content: the text.
+        entry: the object, as parsed.
+        again: look for the last one with that id.
+    """
+    wanted = [entry]
+    if isinstance(entry, dict):
+        texts = sorted((value for value in entry.values() if isinstance(value, str)), key=len)
+        wanted = [*([str(entry["id"]), entry["id"]] if "id" in entry else []), *texts[-1:]]
+    for fragment in (json.dumps(value, ensure_ascii=escaped) for value in wanted for escaped in (False, True)):
+        place = content.rfind(fragment) if again else content.find(fragment)
+        if place >= 0:
+            return content.count("\n", 0, place) + 1
+    return 1
 
 
 def read_table(path: str, columns: Sequence[str], bad: BadRows, delimiter: str = "\t",
@@ -112,8 +139,8 @@ def read_json(path: str) -> tuple[object, str]:
     return parse_json(path, "\n".join(text.read_lines(path)))
 
 
-def parse_json(name: str, content: str) -> tuple[object, str]:
-    """The text of a JSON file, named for the sake of errors: what is in it, and the text.
+def parse_json(name: str, content: str, first_line: int = 1) -> tuple[object, str]:
+    """The text of a JSON file, or of a part of it, named for the sake of errors: what is in it, and the text.
 
     Raises:
         InputError: as `read_json`.
@@ -123,7 +150,7 @@ def parse_json(name: str, content: str) -> tuple[object, str]:
     except json.JSONDecodeError as error:
         if not content.strip():
             raise InputError(f"{name}: empty file") from None
-        raise InputError(f"{name}:{error.lineno}: not JSON ({error.msg})") from None
+        raise InputError(f"{name}:{first_line - 1 + error.lineno}: not JSON ({error.msg})") from None
 
 
 def objects(parent: dict, key: str, name: str) -> list[dict]:

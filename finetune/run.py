@@ -65,7 +65,8 @@ def main(_):
     overrides = FLAGS.set + ([f"max_bad_rows={FLAGS.max_bad_rows}"] if FLAGS.max_bad_rows is not None else [])
     config = FinetuneConfig.load(FLAGS.config or FLAGS.task, overrides)
     task = TASKS[FLAGS.task](config)
-    data = task.splits(FLAGS.data_dir or os.path.join("data", FLAGS.task), config.max_bad_rows)
+    data_dir = FLAGS.data_dir or os.path.join("data", FLAGS.task)
+    data = task.splits(data_dir, config.max_bad_rows)
     if FLAGS.init_checkpoint:
         start = Start.pretrained(FLAGS.init_checkpoint, config, FLAGS.allow_partial, FLAGS.init_from_generator,
                                  FLAGS.grow_positions)
@@ -81,7 +82,29 @@ def main(_):
           + f"; on {describe(strategy)}", file=sys.stderr)
     runs = [finetune(task, data, start, config, seed, os.path.join(FLAGS.output_dir, f"seed-{seed}"), strategy)
             for seed in seeds]
-    print(report(task, runs, FLAGS.output_dir))
+    print(report(task, runs, FLAGS.output_dir, split_note(task, data, data_dir),
+                 0.0 if "dev" in data else config.dev_share))
+
+
+def split_note(task, data: dict[str, list], data_dir: str) -> str:
+    """How the data differ from what published figures are of; "" if they do not.
+
+    Sizes are compared, and where these agree the files' SHA-256 with the published ones.
+    """
+    from finetune.download import CATALOGUE
+
+    notes = [f"{split} {len(data[split]):,}, published {size:,}" for split, size in task.published.items()
+             if split in data and len(data[split]) != size]
+    if not task.published:
+        notes.append(", ".join(f"{split} {len(examples):,}" for split, examples in data.items()))
+    if not notes and task.name in CATALOGUE:
+        for file in CATALOGUE[task.name].files:
+            path = os.path.join(data_dir, file.name)
+            if file.sha256 and not file.unpack and os.path.isfile(path):
+                with open(path, "rb") as content:
+                    if hashlib.file_digest(content, "sha256").hexdigest() != file.sha256:
+                        notes.append(f"{file.name} is not the published file")
+    return "; ".join(notes)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -99,7 +122,7 @@ def parse_seeds(text: str) -> list[int]:
         seeds = []
     if not seeds:
         raise InputError(f"--seeds {text}: write a number, 1-5, or 1,3,7")
-    return seeds
+    return list(dict.fromkeys(seeds))
 
 
 def fingerprint(data: dict[str, list]) -> str:
@@ -120,17 +143,27 @@ def claim_directory(output_dir: str, settings: dict) -> None:
         InputError: the directory holds results of other settings; names the first key that differs.
     """
     from modeling.checkpoint import read_config, write_config
+    from vocab.text import make_directory
 
     if os.path.exists(os.path.join(output_dir, "config.json")):
         for key, before in read_config(output_dir).items():
             if settings.get(key) != before:
                 raise InputError(f"{output_dir}/config.json: {key} is {before!r} there and {settings.get(key)!r} now; "
                                  "use another --output_dir")
+    make_directory(output_dir)
     write_config(output_dir, settings)
 
 
-def report(task, runs: list[dict], output_dir: str) -> str:
-    """Writes results.json over all seeds; returns a table for people."""
+def report(task, runs: list[dict], output_dir: str, note: str = "", dev_share: float = 0.0) -> str:
+    """Writes results.json over all seeds; returns a table for people.
+
+    Args:
+        task: of the runs.
+        runs: what each seed found.
+        output_dir: where to.
+        note: how the data differ from published ones.
+        dev_share: of the training file, set apart to choose the epoch.
+    """
     from modeling.checkpoint import write_json
 
     names = list(runs[0]["metrics"])
@@ -140,6 +173,9 @@ def report(task, runs: list[dict], output_dir: str) -> str:
         "metrics": {name: float(values.mean()) for name, values in scores.items()},
         "deviation": {name: float(values.std(ddof=1)) if len(runs) > 1 else 0.0 for name, values in scores.items()},
         "seeds": {str(run["seed"]): {"metrics": run["metrics"], "chosen": run["chosen"]} for run in runs},
+        "best_seed": {name: {"seed": runs[at]["seed"], "score": float(scores[name][at])}
+                      for name, at in ((name, int(values.argmax())) for name, values in scores.items())},
+        "split_note": note, "dev_share": dev_share,
         "seconds": sum(run["seconds"] for run in runs),
         "examples": runs[0]["examples"], "config": runs[0]["config"], "init_checkpoint": runs[0]["init_checkpoint"],
     }
@@ -150,9 +186,13 @@ def report(task, runs: list[dict], output_dir: str) -> str:
     write_json(os.path.join(output_dir, "results.json"), summary)
     lines = [f"{task.name}, {len(runs)} seed{'s' if len(runs) > 1 else ''}, test"]
     lines += [f"  {name:<16} {summary['metrics'][name]:6.2f}"
-              + (f" ± {summary['deviation'][name]:.2f}" if len(runs) > 1 else "") for name in names]
-    if chosen and len(runs) > 1:
-        lines.append(f"  best on dev: seed {best['seed']}, {task.main_metric} {best['metrics'][task.main_metric]:.2f}")
+              + (f" ± {summary['deviation'][name]:.2f}, best {scores[name].max():.2f}" if len(runs) > 1 else "")
+              for name in names]
+    if len(runs) > 1:
+        lines.append(f"  chosen on dev: seed {best['seed']}, {task.main_metric} {best['metrics'][task.main_metric]:.2f}"
+                     if chosen else "  no seed is chosen: there is no dev set")
+    if note:
+        lines.append(f"  data: {note}")
     return "\n".join(lines)
 
 

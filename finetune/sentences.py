@@ -105,6 +105,13 @@ class SentenceTask:
         """The names of what is given of new text."""
         return ("first", "second") if self.pair else ("text",)
 
+    @property
+    def columns(self) -> dict[str, tuple[str, ...]] | None:
+        """Where the task's own tables have the inputs: name -> columns."""
+        if not isinstance(self.read, Table):
+            return None
+        return dict(zip(self.inputs, (self.read.first, self.read.second), strict=False))
+
     def example(self, id: str, first: str, second: str | None = None) -> Example:
         """New text, without a label."""
         return Example(id, first, second, None)

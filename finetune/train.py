@@ -130,7 +130,6 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
     results = {
         "task": task.name, "metrics": scores, **extra, "seed": seed, "chosen": best, "history": history,
         "examples": {"train": len(train_examples), "dev": len(dev_examples), "test": len(data["test"])},
-        "split_note": split_note(task, data),
         "init_checkpoint": start.checkpoint, "seconds": round(time.time() - begin, 1),
         "config": dataclasses.asdict(config) | dataclasses.asdict(start.shape),
     }
@@ -139,18 +138,17 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
     return results
 
 
-def split_note(task, data: dict[str, list]) -> str:
-    """How the data differ from the published files in size; "" if they do not."""
-    differing = [f"{split} {len(data[split]):,}, published {size:,}" for split, size in task.published.items()
-                 if split in data and len(data[split]) != size]
-    return "; ".join(differing)
-
-
 def training_step(model: TaskModel, kind, optimizer, config, seed: int, strategy):
-    """The compiled step: `step(batch) -> mean loss`."""
+    """The compiled step: `step(batch) -> mean loss`.
+
+    Compiled as a whole, it is traced for each of the few lengths of `batches.PADDED_LENGTHS`, since a TPU wants
+    static shapes; else once.
+    """
     whole = config.xla == "on" or config.xla == "auto" and compiles_whole_step(strategy)
 
-    @tf.function(jit_compile=whole or None, autograph=False, reduce_retracing=True)
+    alone = strategy.num_replicas_in_sync == 1
+
+    @tf.function(jit_compile=whole or None, autograph=False)
     def gradients(batch, step, count):
         with tf.GradientTape() as tape:
             outputs = model(batch, Noise(seed, _DROPOUT, step, batch["row"][0]))
@@ -161,7 +159,7 @@ def training_step(model: TaskModel, kind, optimizer, config, seed: int, strategy
     def replica_step(batch):
         context = tf.distribute.get_replica_context()
         reduce = (lambda x: context.all_reduce(tf.distribute.ReduceOp.SUM, x)) \
-            if strategy.num_replicas_in_sync > 1 else (lambda x: x)
+            if not alone else (lambda x: x)
         count = tf.maximum(reduce(tf.reduce_sum(kind.counts(batch) * batch["weights"])), 1.0)
         grads, loss = gradients(batch, optimizer.iterations, count)
         grads = reduce(grads)
@@ -172,7 +170,10 @@ def training_step(model: TaskModel, kind, optimizer, config, seed: int, strategy
                                   experimental_aggregate_gradients=False)
         return reduce(loss)
 
-    @tf.function(autograph=False, reduce_retracing=True)
+    if whole and alone:  # as in pretraining
+        replica_step = tf.function(replica_step, jit_compile=True, autograph=False)
+
+    @tf.function(autograph=False, reduce_retracing=not whole)
     def step(batch):
         return strategy.experimental_local_results(strategy.run(replica_step, args=(batch,)))[0]
 
@@ -186,9 +187,9 @@ def prediction(model: TaskModel, kind, config, strategy):
     """
     whole = config.xla == "on" or config.xla == "auto" and compiles_whole_step(strategy)
     forward = tf.function(lambda batch: (model(batch), batch["index"]), jit_compile=whole or None, autograph=False,
-                          reduce_retracing=True)
+                          reduce_retracing=not whole)
 
-    @tf.function(autograph=False, reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=not whole)
     def run(batch):
         return strategy.run(forward, args=(batch,))
 

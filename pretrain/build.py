@@ -75,6 +75,7 @@ def summary(index: dict) -> str:
     lost = f"{index['dropped']:,} filtered, {index['duplicates']:,} duplicates"
     megabytes = sum(shard["bytes"] for shard in index["shards"]) / 1e6
     rows = [
+        ("read as", ", ".join(f"{name} ({count:,} files)" for name, count in index["formats"].items())),
         ("documents", f"{index['documents']:,} ({lost})"),
         ("examples", f"{index['examples']:,} of at most {index['max_seq_length']} tokens"),
         ("  pairs", f"{index['pairs']:,}"),

@@ -47,7 +47,8 @@ class PretrainConfig:
         precision: of activations and products; parameters are always float32.
         xla: compile the whole step (`auto`: on GPU and TPU, where it is faster).
         init_checkpoint, init_generator: what the weights started from; the flags of these names set them.
-        use_tpu, num_tpu_cores, tpu_name, tpu_zone, gcp_project: as published; flags take precedence.
+        tpu_zone, gcp_project: of the TPU; the flags of these names take precedence.
+        use_tpu, num_tpu_cores, tpu_name: as published, and not used: --tpu_name says whether and which.
     """
 
     notes: str = ""
@@ -165,10 +166,13 @@ class PretrainConfig:
             require(getattr(self, name) > 0, f"{name} must be greater than 0, not {getattr(self, name)}")
         for name in ("mask_prob", "hidden_dropout_prob", "attention_probs_dropout_prob"):
             require(0 <= getattr(self, name) < 1, f"{name} must be in [0, 1), not {getattr(self, name)}")
+        for name in ("gen_weight", "disc_weight", "weight_decay_rate", "eval_examples"):
+            require(0 <= getattr(self, name) < float("inf"), f"{name} must be 0 or more, not {getattr(self, name)}")
+        require(0 <= self.seed < 2**32, f"seed must be in [0, 2**32), not {self.seed}")
         require(0 <= self.num_warmup_steps < self.num_train_steps,
                 f"num_warmup_steps {self.num_warmup_steps} must be less than num_train_steps "
                 f"{self.num_train_steps}; set both, or num_warmup_steps=null for a tenth")
-        for name in ("learning_rate", "initializer_range"):
+        for name in ("learning_rate", "initializer_range", "temperature", "adam_epsilon"):
             require(0 < getattr(self, name) < float("inf"), f"{name} must be greater than 0, not {getattr(self, name)}")
         require(0 < self.generator_hidden_size <= 1 and 0 < self.generator_layers <= 1,
                 "generator_hidden_size and generator_layers are fractions in (0, 1]")
@@ -184,10 +188,14 @@ class PretrainConfig:
         require(self.attention == "full", "attention \"block_sparse\" is not available yet; use \"full\"")
 
     def check_vocabulary(self, tokenizer) -> None:
-        """Raises InputError where the tokenizer has another number of pieces."""
+        """Raises InputError where the tokenizer has another number of pieces, or another idea of capitals."""
         if tokenizer.vocab_size != self.vocab_size:
             raise InputError(f"the vocabulary has {tokenizer.vocab_size} pieces, the config says vocab_size "
                              f"{self.vocab_size}; use --set vocab_size={tokenizer.vocab_size} or the other vocabulary")
+        if tokenizer.do_lower_case != self.do_lower_case:
+            there = str(tokenizer.do_lower_case).lower()
+            raise InputError(f"the vocabulary has do_lower_case {there}, the config not; use "
+                             f"--set do_lower_case={there} or the other vocabulary")
 
     def encoder(self) -> EncoderConfig:
         """The shape of the encoder that fine-tuning gets: ELECTRA's discriminator, or BERT."""

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -159,13 +160,13 @@ def example_batch(config) -> dict:
     }
 
 
-def report(config, strategy) -> str:
-    """The `--dry_run` table."""
+def report(config, strategy) -> Iterator[str]:
+    """The lines of the `--dry_run` table; the last one is measured, which takes a while for a large model."""
     parts = parameters(config)
     tokens = config.train_batch_size * config.max_seq_length
     flops = training_flops_per_token(config)
     needed = memory(config, strategy.num_replicas_in_sync)
-    here, tpu = measured_tokens_per_second(config, strategy), tpu_v3_8_tokens_per_second(config)
+    tpu = tpu_v3_8_tokens_per_second(config)
     total = tokens * config.num_train_steps
     lines = [
         ("parameters", f"{sum(parts.values()):,} (" + ", ".join(f"{name} {n:,}" for name, n in parts.items()) + ")"),
@@ -175,11 +176,12 @@ def report(config, strategy) -> str:
         ("records for one pass", f"{config.train_batch_size * config.num_train_steps:,} examples of "
                                  f"{config.max_seq_length} tokens, about {total * 2.6 / 2**30:,.1f} GiB; "
                                  "fewer are read again"),
-        ("time here", f"{duration(total / here)} at {here:,.0f} tokens/s, measured on small batches"),
         ("time on a TPU v3-8", f"{duration(total / tpu)} at {tpu:,.0f} tokens/s, from KoELECTRA's published runs"),
     ]
-    width = max(len(name) for name, _ in lines)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
+    for name, value in lines:
+        yield f"{name:<20}  {value}"
+    here = measured_tokens_per_second(config, strategy)
+    yield f"{'time here':<20}  {duration(total / here)} at {here:,.0f} tokens/s, measured on small batches"
 
 
 def duration(seconds: float) -> str:

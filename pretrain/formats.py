@@ -15,9 +15,8 @@ from vocab import text
 
 Document = list[str]
 AUTO = "auto"
-MAX_DOCUMENT = (
-    1_000_000  # characters; a longer document is handed on in parts, so that memory stays bounded
-)
+# Characters; a longer document of many lines is handed on in parts, so that memory stays bounded.
+MAX_DOCUMENT = 1_000_000
 _SAMPLE_LINES = 1000
 _MODU_DOCUMENTS = re.compile(r'"document"\s*:\s*\[')
 _SPACE = re.compile(r"[\s,]*")
@@ -70,6 +69,9 @@ def recognise(path: str, settings: FormatSettings) -> str:
     """The name of the format that the first thousand lines of a file look like, a key of FORMATS.
 
     Plain text is "sentences" when a blank line stands between two lines, else "documents".
+
+    Raises:
+      InputError: it is a JSON list, which is none of them.
     """
     sample = [line.strip() for line in itertools.islice(text.read_lines(path), _SAMPLE_LINES)]
     first = next((line for line in sample if line), "")
@@ -80,6 +82,11 @@ def recognise(path: str, settings: FormatSettings) -> str:
         return "jsonl"
     if first.startswith("{"):
         return "modu" if _MODU_DOCUMENTS.search(head) or not first.endswith("}") else "jsonl"
+    if first == "[" or first.startswith(("[{", '["')):
+        raise InputError(
+            f"{path}: a JSON list, which can't be read as a stream; write one object a line (.jsonl), "
+            "or give --corpus_format if it is text"
+        )
     if "\t" in first and settings.text_column in first.split("\t"):
         return "tsv"
     blank = "\n".join(sample).strip()

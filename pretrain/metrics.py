@@ -17,10 +17,11 @@ class MetricsLog:
         """
         Args:
             directory: the model directory.
-            first_step: reports after it, of a run that was cut off, are dropped: they come again.
+            first_step: reports after it, of a run that was cut off, are dropped: they come again. So does
+                everything when it is 0.
         """
         self.path = os.path.join(directory, "metrics.jsonl")
-        self._lines = [line for line in read(directory) if line["step"] <= first_step]
+        self._lines = [line for line in read(directory) if 0 < first_step >= line["step"]]
         self._writers = {split: tf.summary.create_file_writer(os.path.join(directory, "tensorboard", split))
                          for split in ("train", "eval")}
         self._save()
@@ -28,12 +29,13 @@ class MetricsLog:
     def write(self, step: int, split: str, values: dict) -> None:
         """Appends a report. `split` is `train` or `eval`."""
         self._lines.append({"step": step, "split": split, **values})
-        with disk_full_named(self.path), tf.io.gfile.GFile(self.path, "a") as file:
-            file.write(json.dumps(self._lines[-1]) + "\n")
-        with self._writers[split].as_default():
-            for name, value in values.items():
-                tf.summary.scalar(name, value, step)
-            self._writers[split].flush()
+        with disk_full_named(self.path):
+            with tf.io.gfile.GFile(self.path, "a") as file:
+                file.write(json.dumps(self._lines[-1]) + "\n")
+            with self._writers[split].as_default():
+                for name, value in values.items():
+                    tf.summary.scalar(name, value, step)
+                self._writers[split].flush()
 
     def _save(self):
         write_file(self.path, "".join(json.dumps(line) + "\n" for line in self._lines))

@@ -63,7 +63,8 @@ def main(_):
     if FLAGS.dry_run:
         from pretrain import estimate
 
-        print(estimate.report(config, strategy))
+        for line in estimate.report(config, strategy):
+            print(line, flush=True)
         return
 
     from pretrain import records
@@ -87,8 +88,9 @@ def _start(FLAGS):
 
     start = Continuation.open(FLAGS.init_checkpoint, FLAGS.init_generator)
     vocab = FLAGS.vocab or (None if FLAGS.corpus else FLAGS.data) or vocabulary_of(FLAGS.init_checkpoint)
+    tokenizer = Tokenizer.load(vocab)
     return dataclasses.replace(start, settings={
-        **start.settings, "vocab_size": Tokenizer.load(vocab).vocab_size,
+        **start.settings, "vocab_size": tokenizer.vocab_size, "do_lower_case": tokenizer.do_lower_case,
         "init_checkpoint": FLAGS.init_checkpoint, "init_generator": FLAGS.init_generator or ""})
 
 
@@ -99,6 +101,7 @@ def _build(config, data, FLAGS):
     from pretrain.start import vocabulary_of
     from vocab import run as vocabulary
     from vocab import text
+    from vocab.tokenizer import Tokenizer
     from vocab.train import VocabSettings
 
     corpus = tuple(FLAGS.corpus)
@@ -106,6 +109,7 @@ def _build(config, data, FLAGS):
     if not (FLAGS.vocab or FLAGS.init_checkpoint):
         settings = VocabSettings(vocab_size=config.vocab_size, do_lower_case=config.do_lower_case)
         vocabulary.build(text.expand(corpus), settings, vocab)
+    config.check_vocabulary(Tokenizer.load(vocab))
     build.build(build.BuildSettings(corpus=corpus, vocab=vocab, output_dir=data,
                                     examples=ExampleSettings(max_seq_length=config.max_seq_length)))
 

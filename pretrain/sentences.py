@@ -37,10 +37,9 @@ def _import(package, name):
     try:
         return importlib.import_module(package)
     except ImportError:
-        hint = "pip install kss" if package == "kss" else "pip install -e '.[korean]'"
         raise InputError(
             f"--sentence_splitter {name} needs the package {package}, which is not installed: "
-            f"{hint}"
+            "pip install '.[korean]'"
         ) from None
 
 

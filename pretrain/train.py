@@ -18,9 +18,10 @@ from pretrain.config import PretrainConfig
 from pretrain.metrics import MetricsLog
 from pretrain.objectives import OBJECTIVES
 from pretrain.optimizer import clipped, create_optimizer, create_slots, learning_rate
-from pretrain.records import damage_named, read_index
+from pretrain.records import damage_named, read_index, read_json
 from pretrain.start import Continuation
 from tpu.strategy import compiles_whole_step
+from vocab.text import make_directory
 from vocab.tokenizer import Tokenizer
 
 # Noise streams: what random bits are drawn for.
@@ -32,6 +33,10 @@ _COUNTS = ("examples", "tokens", "documents", "unk_rate", "padding_share")
 # Keys that may change between a run and its continuation: they do not touch the weights.
 _FREE = {"notes", "save_checkpoints_steps", "keep_checkpoint_max", "eval_steps", "log_steps", "use_tpu",
          "num_tpu_cores", "tpu_name", "tpu_zone", "gcp_project", "xla"}
+
+# So many times the best loss, in so many reports in a row, is not noise.
+_COLLAPSE, _COLLAPSED_REPORTS = 1.5, 5
+_REMEDY = "Try a lower learning_rate, a longer warm-up (num_warmup_steps), or precision float32, in a new --model_dir"
 
 
 def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy: tf.distribute.Strategy,
@@ -59,9 +64,8 @@ def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy
     if corpus.training_examples < config.train_batch_size:
         raise InputError(f"{data}: {corpus.training_examples} examples are fewer than one batch of "
                          f"{config.train_batch_size}; add text or use --set train_batch_size=…")
-    claim_directory(model_dir, config, tokenizer)
     index = read_index(data)
-    write_json(f"{model_dir}/data.json", {key: index[key] for key in _COUNTS if key in index})
+    claim_directory(model_dir, config, tokenizer, {key: index[key] for key in _COUNTS if key in index})
 
     tf_keras.utils.set_random_seed(config.seed)
     with strategy.scope():
@@ -84,10 +88,20 @@ def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy
     stream = strategy.experimental_distribute_dataset(batches.training_batches(corpus, config, tokenizer, step))
     flops = estimate.training_flops_per_token(config)
     peak = estimate.peak_flops(config.precision) * max(1, strategy.num_replicas_in_sync)
+    watch = _Watch(config, model.loss_weights_by_name, checkpoints)
     held_out = {}
+
+    def evaluated():
+        values = evaluate()
+        log.write(step, "eval", values)
+        log.draw()
+        bar.write(f"step {step}: held-out " + ", ".join(f"{k} {v:.4f}" for k, v in values.items()))
+        return values
 
     with damage_named(data, index), _Interruption() as interruption, \
             cli.progress(config.num_train_steps, "pretraining", "step", initial=step) as bar:
+        if step == 0 and corpus.held_out.any():
+            held_out = evaluated()  # where the curves begin
         window = _Window()
         for batch in stream if step < config.num_train_steps else ():
             window.add(train_step(batch, tf.constant(step, tf.int64)))
@@ -97,7 +111,7 @@ def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy
             saving = last or step % config.save_checkpoints_steps == 0
             if saving or step % config.log_steps == 0:
                 values = window.close(model.loss_weights_by_name)
-                _check_learning(values, step, model.loss_weights_by_name, config, checkpoints)
+                watch.check(values, step)
                 values["learning_rate"] = float(learning_rate(optimizer, step - 1))
                 values["mfu"] = values["tokens_per_second"] * flops / peak
                 log.write(step, "train", values)
@@ -107,11 +121,9 @@ def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy
                 steps_done.assign(step)
                 checkpoints.save(step)
                 log.draw()
+                window = _Window()  # the time it took is none of the steps'
             if corpus.held_out.any() and (step % config.eval_steps == 0 or step == config.num_train_steps):
-                held_out = evaluate()
-                log.write(step, "eval", held_out)
-                log.draw()
-                bar.write(f"step {step}: held-out " + ", ".join(f"{k} {v:.4f}" for k, v in held_out.items()))
+                held_out = evaluated()
                 window = _Window()
             if last:
                 break
@@ -124,6 +136,9 @@ def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy
 def training_step(model, optimizer, config, strategy):
     """The compiled step: `step(batch, number) -> {name: (sum, count)}`, over all replicas."""
     whole = config.xla == "on" or config.xla == "auto" and compiles_whole_step(strategy)
+
+    # One replica's step is compiled as a whole; between several, gradients are summed outside of compiled code.
+    alone = strategy.num_replicas_in_sync == 1
 
     @tf.function(jit_compile=whole or None, autograph=False)
     def gradients(batch, step, counts):
@@ -141,7 +156,7 @@ def training_step(model, optimizer, config, strategy):
     def replica_step(batch, number):
         context = tf.distribute.get_replica_context()
         reduce = (lambda x: context.all_reduce(tf.distribute.ReduceOp.SUM, x)) \
-            if strategy.num_replicas_in_sync > 1 else (lambda x: x)
+            if not alone else (lambda x: x)
         counts = reduce(model.counts(batch))
         grads, losses, measures = gradients(batch, number, counts)
         grads = reduce(grads)
@@ -157,6 +172,9 @@ def training_step(model, optimizer, config, strategy):
         counted = tf.cast(tf.math.is_finite(norm) if config.precision == "float16" else True, tf.float32)
         norm = tf.where(counted > 0, norm, 0.0)
         return {**report, **measures, "gradient_norm": (norm, counted), "tokens": (tokens, tf.ones([]))}
+
+    if whole and alone:
+        replica_step = tf.function(replica_step, jit_compile=True, autograph=False)
 
     @tf.function(autograph=False)
     def step(batch, number):
@@ -191,8 +209,8 @@ def evaluation(model, config, strategy, corpus, tokenizer):
     return evaluate
 
 
-def claim_directory(model_dir: str, config: PretrainConfig, tokenizer) -> None:
-    """Writes config.json and the vocabulary, or checks that those there are the same run's.
+def claim_directory(model_dir: str, config: PretrainConfig, tokenizer, counts: dict) -> None:
+    """Writes config.json, the vocabulary and the records' counts, or checks that those there are the same run's.
 
     Raises:
         InputError: another run's; names the first key that differs.
@@ -206,8 +224,15 @@ def claim_directory(model_dir: str, config: PretrainConfig, tokenizer) -> None:
         if Tokenizer.load(model_dir).fingerprint != tokenizer.fingerprint:
             raise InputError(f"{model_dir}/vocab.txt is another vocabulary than the records'; a run continues with the "
                              "one it began with: use another --model_dir")
-    tf.io.gfile.makedirs(model_dir)
+        before = read_json(f"{model_dir}/data.json")
+        for key, count in counts.items():
+            if before.get(key, count) != count:
+                raise InputError(f"{model_dir}/data.json: the records had {before[key]} {key}, now {count}; a run "
+                                 "continues with the records it began with: use another --model_dir, and "
+                                 "--init_checkpoint to begin with this model")
+    make_directory(model_dir)
     tokenizer.save(model_dir)
+    write_json(f"{model_dir}/data.json", counts)
     write_config(model_dir, values)
 
 
@@ -270,17 +295,31 @@ def _check_batch(config, strategy):
                          f"{strategy.num_replicas_in_sync} replicas")
 
 
-def _check_learning(values, step, loss_weights, config, checkpoints):
-    """Stops a run that has gone wrong.
+class _Watch:
+    """Stops a run that has gone wrong."""
 
-    Raises:
-        InputError: the loss is not a number, or three times that of a model that knows nothing.
-    """
-    chance = sum(weight * (math.log(config.vocab_size) if name == "mlm" else math.log(2))
-                 for name, weight in loss_weights.items())
-    if math.isfinite(values["loss"]) and math.isfinite(values["gradient_norm"]) and values["loss"] < 3 * chance:
-        return
-    good = checkpoints.latest or "none yet"
-    raise InputError(f"the loss is {values['loss']:.4g} within the {config.log_steps} steps before step {step} "
-                     f"(chance is {chance:.1f}); last good checkpoint: {good}. Try a lower learning_rate, "
-                     "a longer warm-up (num_warmup_steps), or precision float32, in a new --model_dir")
+    def __init__(self, config, loss_weights, checkpoints):
+        self._config, self._checkpoints = config, checkpoints
+        self._chance = sum(weight * (math.log(config.vocab_size) if name == "mlm" else math.log(2))
+                           for name, weight in loss_weights.items())
+        self._best, self._best_step, self._worse = math.inf, 0, 0
+
+    def check(self, values: dict, step: int) -> None:
+        """
+        Raises:
+            InputError: the loss is not a number, is three times that of a model that knows nothing, or
+                has left its best value far behind in several reports in a row.
+        """
+        loss = values["loss"]
+        if not (math.isfinite(loss) and math.isfinite(values["gradient_norm"])) or loss >= 3 * self._chance:
+            raise InputError(f"the loss is {loss:.4g} within the {self._config.log_steps} steps before step {step} "
+                             f"(chance is {self._chance:.1f}); last good checkpoint: "
+                             f"{self._checkpoints.latest or 'none yet'}. {_REMEDY}")
+        if loss < self._best:
+            self._best, self._best_step = loss, step
+        far = loss > _COLLAPSE * self._best and loss - self._best > 0.1 * self._chance
+        self._worse = self._worse + 1 if far else 0
+        if self._worse == _COLLAPSED_REPORTS:
+            raise InputError(f"the loss is {loss:.4g} before step {step} and was {self._best:.4g} at step "
+                             f"{self._best_step}: it has collapsed; newest checkpoint: "
+                             f"{self._checkpoints.latest or 'none yet'}. {_REMEDY}")

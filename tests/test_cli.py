@@ -85,10 +85,35 @@ def test_wrong_options_are_one_line(arguments, parts, run, one_clear_line):
     assert "FATAL" not in process.stderr and process.stdout == ""
 
 
-@pytest.mark.parametrize("kind, name", [("bug", "KeyError"), ("denied", "PermissionError")])
-def test_other_errors_keep_their_traceback(kind, name, run):
-    process = run("--needed", kind)
-    assert process.returncode == 1 and "Traceback" in process.stderr and name in process.stderr
+def test_a_path_that_cannot_be_written_is_one_line(run, one_clear_line):
+    one_clear_line(run("--needed", "denied"), "/model: permission denied", "give another path")
+
+
+def test_other_errors_keep_their_traceback(run):
+    process = run("--needed", "bug")
+    assert process.returncode == 1 and "Traceback" in process.stderr and "KeyError" in process.stderr
+
+
+@pytest.mark.parametrize("script, arguments", [
+    ("vocab/run.py", ["--corpus={text}", "--output_dir={file}"]),
+    ("pretrain/build.py", ["--corpus={text}", "--vocab={vocab}", "--output_dir={file}"]),
+    ("pretrain/run.py", ["--config=tiny", "--set=vocab_size=200", "--set=max_seq_length=16", "--set=eval_examples=8",
+                         "--data={data}", "--model_dir={file}"]),
+    ("finetune/run.py", ["--task=nsmc", "--data_dir={nsmc}", "--vocab={vocab}", "--output_dir={file}"]),
+])
+def test_a_file_in_the_place_of_an_output_directory_is_one_line(
+        script, arguments, command, one_clear_line, data, tokenizer, tmp_path):
+    places = {name: str(tmp_path / name) for name in ("text", "file", "vocab", "nsmc")} | {"data": data}
+    (tmp_path / "text").write_text("가나다\n", encoding="utf-8")
+    (tmp_path / "file").write_text("in the way")
+    tokenizer.save(places["vocab"])
+    (tmp_path / "nsmc").mkdir()
+    for name in ("train", "test"):
+        rows = "".join(f"{number}\t가나 {number}\t{number % 2}\n" for number in range(40))
+        (tmp_path / "nsmc" / f"ratings_{name}.txt").write_text("id\tdocument\tlabel\n" + rows, encoding="utf-8")
+    process = command(script, *(argument.format(**places) for argument in arguments))
+    one_clear_line(process, places["file"])
+    assert (tmp_path / "file").read_text() == "in the way"
 
 
 def test_help_lists_the_options(run):

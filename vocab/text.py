@@ -5,6 +5,7 @@ import glob
 import gzip
 import io
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 
 from cli import InputError
@@ -77,7 +78,7 @@ def read_lines(path: str, position=None) -> Iterator[str]:
                     position(raw.tell())
             if position is not None:
                 position(raw.tell())
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path}: broken .gz file after line {number} ({error}); "
                          "fetch or compress it again") from None
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
@@ -141,6 +142,24 @@ def is_directory(path: str) -> bool:
         import tensorflow as tf
         return tf.io.gfile.isdir(path)
     return os.path.isdir(path)
+
+
+def make_directory(path: str) -> None:
+    """Makes a directory for output, local or gs://, if it is not there.
+
+    Raises:
+      InputError: a file stands in its place, or nothing may be written there.
+    """
+    if is_remote(path):
+        import tensorflow as tf
+        tf.io.gfile.makedirs(path)
+        return
+    try:
+        os.makedirs(path, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise InputError(f"{path}: {error.strerror.lower()}; name another directory for the output") from None
+    if not os.access(path, os.W_OK):
+        raise InputError(f"{path}: may not be written to; name another directory for the output")
 
 
 def remove(path: str) -> None:

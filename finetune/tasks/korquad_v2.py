@@ -10,7 +10,6 @@ stands in the original page, tags included.
 
 import functools
 import io
-import json
 import os
 import re
 import zipfile
@@ -25,9 +24,9 @@ from finetune.answer_scores import korquad_v2
 from finetune.questions import Question, QuestionTask, problem
 
 # What KoBigBird takes out. Tables and lists stay.
-_NAMES = "html meta head body label div a span link img sup input p cite tbody h1 h2 h3 form small big b abbr".split()
-_TAGS = "|".join([r"<!DOCTYPE html>", *(f"</?{name}>" for name in _NAMES), "</?noscript>", "</br>", "<br/>",
-                  re.escape("[편집]")])
+_NAMES = "html head body label div a span sup p cite tbody h1 h2 h3 form small big b abbr".split()
+_TAGS = "|".join([r"<!DOCTYPE html>", *(f"</?{name}>" for name in _NAMES), "<meta>", "<link>", "<img>", "<input>",
+                  "<noscript></noscript>", "</br>", "<br/>", re.escape("[편집]")])
 _DROPPED = re.compile(rf'<title>.*?</title>|rowspan="|colspan="|{_TAGS}')
 _SPACES = re.compile(r" {2,}|\n{2,}")
 
@@ -41,6 +40,7 @@ def create(config) -> QuestionTask:
         files={"train": _files("train"), "test": _files("dev")},
         read=read,
         training_questions=None if config.all_samples else first_of_each_page,
+        clean=clean,
     )
 
 
@@ -88,11 +88,11 @@ def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable
         for page in rows.objects(content, "data", name):
             original = page.get("context")
             if not isinstance(original, str):
-                bad.add(1, "a page without context")
+                bad.add(rows.line_of(text, page), "a page without context")
                 continue
             context, origin = clean(original)
             for entry in rows.objects(page, "qas", name):
-                line = functools.partial(rows.line_of, text, json.dumps(str(entry.get("id")), ensure_ascii=False))
+                line = functools.partial(rows.line_of, text, entry)
                 try:
                     given, begin = entry["answer"]["text"], entry["answer"]["answer_start"]
                     question = Question(str(entry["id"]), entry["question"], original, ((given, begin),))
@@ -107,8 +107,8 @@ def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable
                 if learned and first == last:
                     bad.add(line(), f"of the answer {given[:30]!r} to {question.id!r} nothing is left without tags")
                     continue
-                answer = (context[first:last], int(first)) if learned else (given, int(first))
-                yield line, Question(question.id, question.question, context, (answer,), (origin, original))
+                yield line, Question(question.id, question.question, context, ((given, int(first)),),
+                                     (int(first), int(last)) if learned else None, (origin, original))
 
 
 def _contents(path):

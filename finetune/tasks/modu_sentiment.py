@@ -42,18 +42,14 @@ def read(path: str, kind: Classification, bad: rows.BadRows) -> Iterator[Example
             joined = " ".join(paragraph["paragraph_form"] for paragraph in document["paragraph"])
             target = kind.target(str(document["document_score"]))
         except (AttributeError, KeyError, TypeError) as error:
-            bad.add(1, f"document {number + 1} without {error}")
+            bad.add(rows.line_of(text, document), f"document {number + 1} without {error}")
         except ValueError as error:
-            bad.add(_line(text, name), f"document_score {error}")
+            bad.add(rows.line_of(text, document), f"document_score {error}")
         else:
             if name in seen:
-                bad.add(_line(text, name, again=True), f"id {name!r} occurs twice")
+                bad.add(rows.line_of(text, document, again=True), f"id {name!r} occurs twice")
             elif not joined.strip():
-                bad.add(_line(text, name), f"document {name!r} has no text")
+                bad.add(rows.line_of(text, document), f"document {name!r} has no text")
             else:
                 seen.add(name)
                 yield Example(name, joined, None, target)
-
-
-def _line(text, name, again=False):
-    return rows.line_of(text, f'"{name}"', again)

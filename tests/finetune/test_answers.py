@@ -1,5 +1,6 @@
 """Answers are those of a slow reading of BERT's procedure, and stand in the context as they are."""
 
+import json
 import math
 
 import numpy as np
@@ -74,7 +75,7 @@ def by_hand(logits, found, contexts, n_best, max_answer_length, trim=None):
                 texts.setdefault(context[begin:end], (begin, end, score))
         total = sum(math.exp(score) for _, _, score in texts.values())
         yield ([(text, *value, math.exp(value[2]) / total) for text, value in texts.items()],
-               none - max(span[0] for span in spans) if spans else math.inf)
+               none - max(span[0] for span in spans) if spans else 1e30)
 
 
 def assert_same(found_answers, expected):
@@ -194,7 +195,8 @@ def test_a_context_without_tokens_has_no_answer(tokenizer):
     found = windows(["가"] * 3, contexts, np.arange(3), None, tokenizer, 9, 2, 4)
     said = answers(some_logits(0, found), found, contexts, 20, 30)
     assert [answer.text() for answer in said] == ["", "", "가"]
-    assert said[0].candidates == () and said[0].no_answer == math.inf
+    assert said[0].candidates == () and said[0].no_answer == 1e30
+    assert json.loads(json.dumps(said[0].no_answer), parse_constant=pytest.fail) == 1e30
     only = windows(["가"], [""], np.array([0]), None, tokenizer, 9, 2, 4)
     assert answers(some_logits(0, only), only, [""], 20, 30)[0].text() == ""
 

@@ -17,12 +17,33 @@ def test_every_task_has_a_config_of_its_name():
         assert create(config).name == name and config.num_train_epochs > 0 and config.num_train_steps is None
 
 
-def test_nsmc_has_koelectra_s_settings():
-    config = FinetuneConfig.load("nsmc")
-    # monologg/KoELECTRA, finetune/config/nsmc/koelectra-base.json.
-    assert (config.max_seq_length, config.train_batch_size, config.learning_rate, config.num_train_epochs) == (
-        128, 32, 5e-5, 5.0)
-    assert 0 < config.dev_share < 1
+# monologg/KoELECTRA, finetune/config/TASK/koelectra-base-v3.json; README.md of enlipleai/kor_pretrain_LM; the
+# experiment settings in README_KOR.md of Se-Hun/KorSQuAD-pl; the scripts of monologg/KoBigBird.
+_PUBLISHED = {
+    "nsmc": dict(max_seq_length=128, train_batch_size=32, learning_rate=5e-5, num_train_epochs=10),
+    "naver-ner": dict(max_seq_length=128, train_batch_size=32, learning_rate=5e-5, num_train_epochs=20),
+    "paws": dict(max_seq_length=128, train_batch_size=32, learning_rate=3e-5, num_train_epochs=15),
+    "question-pair": dict(max_seq_length=128, train_batch_size=32, learning_rate=5e-5, num_train_epochs=10),
+    "hate-speech": dict(max_seq_length=128, train_batch_size=32, learning_rate=5e-5, num_train_epochs=10),
+    "kornli": dict(train_batch_size=32, learning_rate=2e-5, num_train_epochs=3),
+    "korsts": dict(train_batch_size=32, learning_rate=3e-5, num_train_epochs=10),
+    "korquad": dict(max_seq_length=512, doc_stride=128, eval_doc_stride=64, max_query_length=64, max_answer_length=30,
+                    n_best_size=20, train_batch_size=16, learning_rate=5e-5, num_train_epochs=4),
+    "squad-v1.1": dict(max_seq_length=384, doc_stride=128, learning_rate=3e-5, num_train_epochs=3),
+    "squad-v2.0": dict(max_seq_length=384, doc_stride=128, learning_rate=3e-5, num_train_epochs=3),
+    "korquad-v2": dict(max_seq_length=4096, doc_stride=3072, max_answer_length=4096, learning_rate=3e-5,
+                       num_train_epochs=5, train_batch_size=8),
+    "tydiqa": dict(max_seq_length=4096, doc_stride=3072, max_answer_length=32, learning_rate=3e-5, num_train_epochs=5,
+                   train_batch_size=8),
+    "fake-news": dict(learning_rate=3e-5, num_train_epochs=10, train_batch_size=8, dev_share=0),
+    "modu-sentiment": dict(learning_rate=3e-5, num_train_epochs=20, train_batch_size=8),
+}
+
+
+@pytest.mark.parametrize("task", list(TASKS))
+def test_the_configs_are_the_published_settings(task):
+    config = FinetuneConfig.load(task)
+    assert {key: getattr(config, key) for key in _PUBLISHED[task]} == _PUBLISHED[task]
 
 
 def test_overrides_come_over_the_file_and_the_file_over_the_defaults(tmp_path):

@@ -62,7 +62,7 @@ def test_bad_rows_are_left_out_and_said(tmp_path, capsys):
     data = TASK.splits(write(tmp_path / "bad", train), 4)
     assert data["train"] == [Example("1", "가", None, 1), Example("4", "", None, 0)]
     said = capsys.readouterr().err
-    assert "ratings_train.txt: 4 rows left out, the first: " in said and "ratings_train.txt:3: label '2'" in said
+    assert "ratings_train.txt: 4 rows left out:\n" in said and "ratings_train.txt:3: label '2'" in said
     with pytest.raises(InputError, match=r"ratings_train.txt:3: label '2' is none of 0, 1 \(4 unusable rows"):
         TASK.splits(str(tmp_path / "bad"), 3)
 

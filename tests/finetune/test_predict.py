@@ -196,7 +196,10 @@ def test_output_is_the_old_file_or_the_whole_new_one(run, predictor, monkeypatch
     ("", "no text in it"), ("\n \n", "no text in it"), ("text\tid\n", "no text in it"),
     ('{"text": "가"}\n\n{"text": "나"\n', ":3: not JSON"), ('{"text": 7}\n', ":1: no 'text'; a line has text"),
     ('{"text": "가"}\n{"document": "나"}\n', ":2: no 'text'; a line has text"),
-    ("id\ttext\n1\t가\n2\n", ":3: no 'text'; a line has text")])
+    ("id\ttext\n1\t가\n2\n", ":3: 1 columns where the header has 2"),
+    ("id\ttext\n1\t가\t나\n", ":2: 3 columns where the header has 2"),
+    ("id\treview\n1\t가\n", ":1: a table without 'text' in its header: id\treview"),
+    ('[{"text": "가"},\n{"txt": "나"}]', ":2: no 'text'; a line has text"), ('[{"text": "가"},\n]', ":2: not JSON")])
 def test_input_that_cannot_be_read_is_said_with_file_and_line(content, message, run, loaded_once, tmp_path):
     path = tmp_path / "input.txt"
     path.write_text(content, encoding="utf-8")
@@ -273,7 +276,7 @@ def test_pairs_come_from_two_columns_a_header_or_json():
     (["가\t나", "", "가\t나\t다"], "file:3: 3 columns; a line has first, second, separated by tabs"),
     (['{"first": "가"}'], "file:1: no 'second'; a line has first, second"),
     (['{"first": "가", "second": null}'], "file:1: no 'second'; a line has first, second"),
-    (["first\tsecond", "가"], "file:2: no 'second'; a line has first, second"),
+    (["first\tsecond", "가"], "file:2: 1 columns where the header has 2"),
     (['{"first": "가", "second": "나"}', '{"first" "가"}'], "file:2: not JSON")])
 def test_a_line_without_both_of_a_pair_is_named(lines, message):
     with pytest.raises(InputError) as caught:
@@ -284,5 +287,31 @@ def test_a_line_without_both_of_a_pair_is_named(lines, message):
 def test_a_text_is_a_whole_line_and_words_are_between_white_space():
     assert read("nsmc", 'a\t"b" ', "{}가"[2:]) == [Example("1", 'a\t"b" ', None, None), Example("2", "가", None, None)]
     assert read("naver-ner", "가  나\t다") == [Sentence("1", ("가", "나", "다"), None, "가  나\t다")]
+    assert [example.first for example in read("nsmc", "{스포} 재미있다", "[광고] {", '{"a": 1}')] == [
+        "{스포} 재미있다", "[광고] {", '{"a": 1}']
     # A header is the first line alone.
     assert [example.first for example in read("nsmc", "text", "가", "text")] == ["가", "text"]
+
+
+def test_tables_of_the_tasks_own_columns():
+    assert read("nsmc", "id\tdocument\tlabel", "7\t가 나\t1", "8\t\t0") == [
+        Example("7", "가 나", None, None), Example("8", "", None, None)]
+    assert read("hate-speech", "comment\ttitle", "나\t가") == [Example("2", "가 나", None, None)]
+    assert read("kornli", "sentence1\tsentence2\tgold_label", "가\t나\tneutral") == [Example("2", "가", "나", None)]
+
+
+def test_json_lists_and_squad_files():
+    wanted = [Example("1", "가", None, None), Example("x", "나", None, None)]
+    assert read("nsmc", '[{"text": "가"}, {"text": "나", "id": "x"}]') == wanted
+    assert read("nsmc", "[", ' {"text": "가"},', ' {"id": "x",', '  "text": "나"}', "]") == wanted
+    squad = {"data": [{"paragraphs": [{"context": "서울은 수도이다.", "qas": [
+        {"id": "a", "question": "수도는?"}, {"id": "b", "question": "어디?", "answers": []}]}]}]}
+    for lines in (json.dumps(squad), json.dumps(squad, indent=1)):
+        found = read("korquad", *lines.split("\n"))
+        assert [(question.id, question.question, question.context) for question in found] == [
+            ("a", "수도는?", "서울은 수도이다."), ("b", "어디?", "서울은 수도이다.")]
+
+
+def test_pages_are_cleaned_before_they_are_read_and_answers_are_of_the_page():
+    question, = read("korquad-v2", json.dumps({"question": "어디?", "context": "<p><b>서울</b>은 수도이다.</p>"}))
+    assert question.context == "서울은 수도이다." and question.original(0, 2) == ("서울", 6, 8)

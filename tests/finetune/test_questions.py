@@ -119,7 +119,7 @@ BAD = {
     "an empty question": (asked("bad", " \n", ("서울", 0)), "question 'bad' is empty"),
     "no key answers": ({"id": "bad", "question": "?"}, "a question without 'answers'"),
     "no key question": ({"id": "bad", "answers": []}, "a question without 'question'"),
-    "no id": ({"question": "?", "answers": [{"text": "서울", "answer_start": 0}]}, "a question without 'id'"),
+    "no id": ({"question": "where?", "answers": [{"text": "서울", "answer_start": 0}]}, "a question without 'id'"),
     "no place": ({"id": "bad", "question": "?", "answers": [{"text": "서울"}]}, "a question without 'answer_start'"),
     "a place that is text": (asked("bad", "?", ("서울", "0")), "an answer to 'bad' has no text or no place"),
     "a question that is a number": (asked("bad", 5, ("서울", 0)), "question 'bad' is empty"),
@@ -134,11 +134,11 @@ def test_bad_questions_are_left_out_and_named(kind, tmp_path, capsys):
     data = task("korquad").splits(directory, 1)
     assert [question.id for question in data["train"]] == ["1-0", "1-1"]
     said = capsys.readouterr().err
-    assert "KorQuAD_v1.0_train.json: 1 rows left out, the first: " in said and message in said
-    if entry.get("id") == "bad":
-        lines = json.dumps(made, ensure_ascii=False, indent=1).splitlines()
-        line = next(number for number, line in enumerate(lines, 1) if '"bad"' in line)
-        assert f"KorQuAD_v1.0_train.json:{line}: " in said
+    assert "KorQuAD_v1.0_train.json: 1 rows left out:\n" in said and message in said
+    lines = json.dumps(made, ensure_ascii=False, indent=1).splitlines()
+    mark = '"bad"' if "id" in entry else '"where?"'
+    line = next(number for number, line in enumerate(lines, 1) if mark in line)
+    assert f"KorQuAD_v1.0_train.json:{line}: " in said
     with pytest.raises(InputError, match=r"unusable rows in this file, more than --max_bad_rows 0") as caught:
         task("korquad").splits(directory, 0)
     assert message in str(caught.value) and "\n" not in str(caught.value)
@@ -254,10 +254,10 @@ ASKED = page(PAGE, ("a", "서울은?", "<a>대한민국</a>의 수도"), ("b", "
 def removed(text):
     """What KoBigBird's preprocessing leaves of a page, one replacement after another."""
     text = re.sub("<title>.*?</title>", " ", text).replace('rowspan="', "r").replace('colspan="', "c")
-    for name in ("html meta head body label div a span link img sup input p cite tbody h1 h2 h3 form small big b abbr "
-                 "noscript").split():
+    for name in "html head body label div a span sup p cite tbody h1 h2 h3 form small big b abbr".split():
         text = text.replace(f"<{name}>", "").replace(f"</{name}>", "")
-    for fragment in ("<!DOCTYPE html>", "</br>", "<br/>", "[편집]"):
+    for fragment in ("<!DOCTYPE html>", "<meta>", "<link>", "<img>", "<input>", "<noscript></noscript>", "</br>",
+                     "<br/>", "[편집]"):
         text = text.replace(fragment, "")
     return re.sub("\n+", "\n", re.sub(" +", " ", text))
 
@@ -291,7 +291,8 @@ def test_made_up_pages_are_cleaned_as_kobigbird_does():
     rng = np.random.default_rng(0)
     parts = ["<p>", "</p>", "<b>", "<br>", "<br/>", "<table>", "<td>", "</td>", '<td rowspan="2" colspan="', "[편집]",
              "<title>", "</title>", "가", "나다", " ", "  ", "\n", "\n\n", "r", "c", "<a", ">", "<div>", "<li>",
-             "&amp;", "<span class=x>", "<noscript></noscript>", "</html>", "\t"]
+             "&amp;", "<span class=x>", "<noscript></noscript>", "</html>", "\t", "<img>", "</img>",
+             "<noscript>"]
     for size in (0, 1, 2, *range(5, 100)):
         original = "".join(rng.choice(parts, size))
         text, origin = clean(original)
@@ -305,11 +306,12 @@ def test_an_answer_is_what_stands_in_the_original_page(tmp_path):
     text, _ = clean(PAGE)
     assert [(question.id, question.question, question.context) for question in data["train"]] == [
         ("a", "서울은?", text), ("b", "2010년 인구는?", text), ("c", "구는?", text)]
-    assert [question.answers for question in data["train"]] == [
-        ((answer, text.index(answer)),) for answer in ("대한민국의 수도", "<td>1천만 명</td>", "강남구")]
-    # What is scored is the published text.
-    assert [question.answers[0][0] for question in data["test"]] == [
-        "<a>대한민국</a>의 수도", "<td>1천만 명</td>", "강남구"]
+    assert [text[slice(*question.learned)] for question in data["train"]] == [
+        "대한민국의 수도", "<td>1천만 명</td>", "강남구"]
+    # What is scored, on the share of the training file that chooses the epoch too, is the published text.
+    for split in data.values():
+        assert [question.answers[0][0] for question in split] == [
+            "<a>대한민국</a>의 수도", "<td>1천만 명</td>", "강남구"]
     for split in data.values():
         for question, answer in zip(split, ("대한민국</a>의 수도", "<td>1천만 명</td>", "강남구"), strict=True):
             begin = question.answers[0][1]
@@ -367,6 +369,14 @@ def test_an_archive_beside_its_unpacked_files_is_not_read_twice(tmp_path):
         "train": ["a", "b", "c"], "test": ["a", "b", "c"]}
 
 
+def test_an_archive_that_is_not_unpacked_yet_is_read_beside_unpacked_files(tmp_path):
+    directory = split_files(tmp_path, "korquad-v2", pages(ASKED))
+    write(tmp_path, "KorQuAD_2.1_train_01.zip",
+          zipped(korquad2__1_train_01__json=pages(page("<p>부산</p>", ("z", "항구는?", "부산")))))
+    data = task("korquad-v2", all_samples=True).splits(directory, 0)
+    assert [question.id for question in data["train"]] == ["a", "b", "c", "z"]
+
+
 def changed(content, place, *values):
     """The archive with other bytes from a place of its first file's content on."""
     content = bytearray(content)
@@ -420,15 +430,22 @@ def test_bad_questions_of_pages_are_left_out_and_named(change, message, tmp_path
     data = task("korquad-v2", all_samples=True).splits(directory, 1)
     assert [question.id for question in data["train"]] == ["b", "c"]
     assert message in capsys.readouterr().err
-    with pytest.raises(InputError, match=r"korquad2.1_train_00.json:\d+: .*more than --max_bad_rows 0"):
+    lines = json.dumps(made, ensure_ascii=False, indent=1).splitlines()
+    mark = '"id": "a"' if "id" in made["data"][0]["qas"][0] else '"question": "서울은?"'
+    line = next(number for number, line in enumerate(lines, 1) if mark in line)
+    with pytest.raises(InputError, match=rf"korquad2.1_train_00.json:{line}: .*more than --max_bad_rows 0"):
         task("korquad-v2").splits(directory, 0)
 
 
 def test_pages_without_context_are_counted(tmp_path):
     made = pages({"title": "서울", "qas": []}, ASKED)
-    directory = split_files(tmp_path, "korquad-v2", made, pages(ASKED))
+    made["data"].reverse()
+    made["data"][1]["title"] = "부산"
+    directory = split_files(tmp_path, "korquad-v2", made, pages(ASKED), indent=1)
     assert len(task("korquad-v2").splits(directory, 1)["train"]) == 1
-    with pytest.raises(InputError, match="a page without context"):
+    lines = json.dumps(made, ensure_ascii=False, indent=1).splitlines()
+    line = next(number for number, line in enumerate(lines, 1) if '"부산"' in line)
+    with pytest.raises(InputError, match=rf":{line}: a page without context"):
         task("korquad-v2").splits(directory, 0)
 
 
@@ -600,14 +617,15 @@ def test_predictions_are_those_that_the_scorer_reads(letters, tmp_path):
     scores, extra = settings.score(decoded, questions)
     settings.save(decoded, questions, str(tmp_path / "out"))
     saved = {name: json.loads((tmp_path / "out" / f"{name}.json").read_text(encoding="utf-8"))
-             for name in ("predictions", "nbest", "null_odds")}
+             for name in ("predictions", "nbest", "null_odds", "always_answered")}
     assert saved["predictions"] == {"a": "서울", "b": "", "c": "서울", "d": "서울"}
     truths = {"a": ["수도"], "b": [], "c": ["부산"], "d": []}
-    read = answer_scores.squad_v2(saved["predictions"], truths, saved["null_odds"], -4.0)
-    assert {name: scores[name] for name in ("exact_match", "f1", "HasAns_f1", "NoAns_f1")} == {
-        name: read[name] for name in ("exact_match", "f1", "HasAns_f1", "NoAns_f1")} == {
-        "exact_match": 25, "f1": 25, "HasAns_f1": 0, "NoAns_f1": 50}
-    assert scores["best_f1"] == 50
+    assert saved["always_answered"]["b"] and all(saved["always_answered"][name] == "서울" for name in "acd")
+    assert scores == answer_scores.squad_v2(saved["always_answered"], truths, saved["null_odds"], -4.0)
+    without = answer_scores.squad_v2(saved["predictions"], truths)
+    assert {name: scores[name] for name in without} == without
+    assert {name: scores[name] for name in ("exact_match", "f1", "HasAns_f1", "NoAns_f1", "best_f1")} == {
+        "exact_match": 25, "f1": 25, "HasAns_f1": 0, "NoAns_f1": 50, "best_f1": 50}
     for name in truths:
         best = saved["nbest"][name]
         assert sum(candidate["probability"] for candidate in best) == pytest.approx(1, abs=1e-4)
@@ -640,6 +658,20 @@ def test_predictions_of_pages_are_original_text(letters, tmp_path):
     said = json.loads((tmp_path / "out" / "predictions.json").read_text(encoding="utf-8"))
     assert said == {"a": "대한민국</a>의 수도", "b": "<td>1천만 명</td>", "c": "강남구"}
     assert not (tmp_path / "out" / "null_odds.json").exists()
+
+
+def test_tydiqa_scores_text_as_korquad_v2_and_questions_as_squad_v2():
+    truths = {"a": ["서울"], "b": ["1천만 명", "천만"], "c": [], "d": ["한강"], "e": []}
+    said = {"a": "<b>서울</b>에서", "b": "1천만명", "c": "부산", "d": "", "e": ""}
+    f1 = 2 * 0.5 * 1 / 1.5  # two characters of four
+    assert answer_scores.tydiqa(said, truths) == pytest.approx({
+        "exact_match": 100 * 2 / 5, "f1": 100 * (f1 + 1 + 0 + 0 + 1) / 5, "HasAns_exact_match": 100 / 3,
+        "HasAns_f1": 100 * (f1 + 1) / 3, "NoAns_exact_match": 50, "NoAns_f1": 50})
+    # Above the threshold nothing is said: wrong for "a" and "b", right for "c".
+    odds = {"a": 0.9, "b": 0.2, "c": 0.8, "d": 0.1, "e": 0.1}
+    scores = answer_scores.tydiqa(said, truths, odds, 0.5)
+    assert scores["exact_match"] == 60 and scores["HasAns_exact_match"] == pytest.approx(100 / 3)
+    assert scores["best_exact"] == 60 and scores["best_exact_threshold"] == 0.2
 
 
 def test_evaluation_has_its_own_stride(letters):
@@ -675,6 +707,8 @@ def test_a_perfect_model_needs_the_particles_cut_on_real_korean_questions(real_d
     plain, cut = (real_scores(real_data, "korquad", trim_particles=tagger) for tagger in ("none", "kiwi"))
     assert cut["exact_match"] > 99 and cut["f1"] > 99.8
     assert plain["exact_match"] < cut["exact_match"] - 20
+    # A run with it says both.
+    assert {name: cut[f"{name}_whole_tokens"] for name in plain} == plain
 
 
 # A model

@@ -26,7 +26,7 @@ values, vocab, texts, cases, out = (json.loads(argument) for argument in sys.arg
 config, tokenizer, saved = FinetuneConfig(**values), Tokenizer.load(vocab), {}
 two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert two.num_replicas_in_sync == 2
-for name in ("nsmc", "naver-ner"):
+for name in ("nsmc", "naver-ner", "korquad"):
     task = TASKS[name](config)
     for replicas, strategy in ((1, tf.distribute.get_strategy()), (2, two)):
         with strategy.scope():
@@ -34,11 +34,21 @@ for name in ("nsmc", "naver-ner"):
             for variable in model.variables:
                 variable.assign(rng.normal(size=variable.shape) * 0.2 + ("gamma" in variable.name))
         for case, (count, size, by_length) in enumerate(cases):
-            features = task.features([task.example(str(i), text) for i, text in enumerate(texts[:count])], tokenizer)
+            examples = [task.example(str(i), *((text[:5], f"{text} {text}") if name == "korquad" else (text,)))
+                        for i, text in enumerate(texts[:count])]
+            features = task.features(examples, tokenizer)
             changed = dataclasses.replace(config, eval_batch_size=size, batch_by_length=by_length)
             predict = prediction(model, task.kind, changed, strategy)
-            saved[f"{name}/{case}/{replicas}"] = predict(features, tokenizer.pad_id)
-        if replicas == 1:
+            outputs = predict(features, tokenizer.pad_id)
+            saved[f"{name}/{case}/{replicas}"] = outputs
+            said = list(task.answers(task.decoded(outputs, examples, features), examples))
+            for answer in said:  # what is said, without how sure
+                for told in (answer, *answer.get("candidates", []), *answer.get("entities", [])):
+                    told.pop("probability", None), told.pop("probabilities", None)
+            saved[f"{name}/{case}/{replicas}/said"] = json.dumps(said)
+        if name == "korquad":
+            assert len(features) > 1.5 * len(examples)  # windows
+        elif replicas == 1:
             # The model alone, on one matrix of all rows.
             features = task.features([task.example(str(i), text) for i, text in enumerate(texts)], tokenizer)
             rows = np.split(features.input_ids, features.row_splits[1:-1])
@@ -64,7 +74,8 @@ def outputs(settings, tokenizer, tmp_path_factory):
     rng = np.random.default_rng(3)
     syllables = [chr(0xAC00 + 28 * i) for i in range(95)]
     texts = [" ".join(rng.choice(syllables, rng.integers(1, 15))) for _ in range(37)]
-    arguments = [dataclasses.asdict(settings(num_hidden_layers=1)), str(directory), texts, CASES,
+    values = settings(num_hidden_layers=1, doc_stride=3, max_query_length=4, max_answer_length=4, n_best_size=5)
+    arguments = [dataclasses.asdict(values), str(directory), texts, CASES,
                  str(directory / "outputs.npz")]
     process = subprocess.run([sys.executable, "-c", TWO_REPLICAS, *map(json.dumps, arguments)], cwd=ROOT, text=True,
                              capture_output=True, timeout=300, env={**os.environ, "TF_USE_LEGACY_KERAS": "1"})
@@ -85,9 +96,11 @@ def test_no_row_is_dropped_doubled_or_moved(name, case, replicas, outputs):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["nsmc", "naver-ner"])
+@pytest.mark.parametrize("name", ["nsmc", "naver-ner", "korquad"])
 def test_two_replicas_and_one_predict_the_same(name, outputs):
     for case in range(len(CASES)):
+        one, two = (str(outputs[f"{name}/{case}/{replicas}/said"]) for replicas in (1, 2))
+        assert one == two and len(json.loads(one)) == CASES[case][0]
         one, two = (outputs[f"{name}/{case}/{replicas}"] for replicas in (1, 2))
         assert one.dtype == two.dtype == np.float32
         np.testing.assert_allclose(two, one, atol=1e-5)

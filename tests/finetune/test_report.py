@@ -189,6 +189,25 @@ def test_footnotes_stand_where_splits_and_settings_differ(tmp_path):
         "- Published figures: [a paper](https://example.org/a)"]
 
 
+def test_settings_that_change_a_score_are_footnotes_and_the_bias_has_a_column(tmp_path):
+    write_result(tmp_path / "a", "hate-speech", [{"macro_f1": 60.0}], config={"with_title": True, "label": "hate"})
+    write_result(tmp_path / "b", "hate-speech", [{"macro_f1": 61.0}], config={"with_title": False, "label": "hate"})
+    write_result(tmp_path / "c", "hate-speech", [{"macro_f1": 62.0}], config={"with_title": False, "label": "bias"})
+    write_result(tmp_path / "d", "korquad", [{"exact_match": 1.0, "f1": 2.0}], config={"trim_particles": "kiwi"})
+    write_result(tmp_path / "e", "nsmc", config={"with_title": True, "trim_particles": "none"})
+    summary = json.loads((tmp_path / "e" / "results.json").read_text())
+    (tmp_path / "e" / "results.json").write_text(json.dumps({**summary, "dev_share": 0.05}))
+    markdown = report.format_table(table_of(tmp_path))
+    header, *rows = rows_of(markdown)
+    assert [name.split(" (")[0] for name in header[2:]] == ["nsmc", "hate-speech", "hate-speech, bias", "korquad"]
+    assert [rows[number][column] for number, column in ((0, 3), (1, 3), (2, 4))] == ["60.00²", "**61.00**", "**62.00**"]
+    notes = [line.split(" ", 2)[2] for line in markdown.split("\n\n")[1].splitlines()]
+    assert notes[:4] == ["nsmc, published: best of many",
+                         "hate-speech, ours: the article's title is read too, KoELECTRA reads the comment alone",
+                         "korquad, ours: particles taken off answers with Kiwi",
+                         "nsmc, ours: 5 % of the training file chooses the epoch"]
+
+
 def test_more_than_nine_footnotes(tmp_path):
     for number in range(12):
         write_result(tmp_path / f"{number:02}", seed_results={"split_note": f"split {number}"})

@@ -56,7 +56,8 @@ def result(seed, accuracy, dev, seconds=2.0):
 
 
 def test_mean_deviation_and_the_best_on_dev(tmp_path):
-    text = run.report(TASK, [result(1, 80.0, 70.0), result(2, 83.0, 75.0), result(5, 87.5, 71.0)], str(tmp_path))
+    text = run.report(TASK, [result(1, 80.0, 70.0), result(2, 83.0, 75.0), result(5, 87.5, 71.0)], str(tmp_path),
+                      "test 2, published 9")
     written = json.loads((tmp_path / "results.json").read_text())
     assert written["metrics"] == pytest.approx({"accuracy": np.mean([80, 83, 87.5]), "macro_f1": 250.5 / 6})
     deviation = (sum((x - 250.5 / 3) ** 2 for x in (80, 83, 87.5)) / 2) ** 0.5
@@ -67,8 +68,13 @@ def test_mean_deviation_and_the_best_on_dev(tmp_path):
     assert written["seconds"] == 6.0
     lines = text.splitlines()
     assert lines[0] == "nsmc, 3 seeds, test"
-    assert lines[1].split() == ["accuracy", "83.50", "±", f"{deviation:.2f}"]
-    assert lines[-1].strip() == "best on dev: seed 2, accuracy 83.00"
+    assert lines[1].split() == ["accuracy", "83.50", "±", f"{deviation:.2f},", "best", "87.50"]
+    assert [line.strip() for line in lines[-2:]] == ["chosen on dev: seed 2, accuracy 83.00",
+                                                     "data: test 2, published 9"]
+    assert written["best_seed"]["accuracy"] == {"seed": 5, "score": 87.5}
+    assert written["split_note"] == "test 2, published 9"
+    text = run.report(TASK, [result(1, 80.0, None), result(2, 83.0, None)], str(tmp_path))
+    assert text.splitlines()[-1].strip() == "no seed is chosen: there is no dev set"
 
 
 def test_one_seed_has_no_deviation_and_no_dev_set_no_best(tmp_path):
@@ -76,6 +82,19 @@ def test_one_seed_has_no_deviation_and_no_dev_set_no_best(tmp_path):
     written = json.loads((tmp_path / "results.json").read_text())
     assert written["deviation"] == {"accuracy": 0.0, "macro_f1": 0.0} and "best_on_dev" not in written
     assert text.splitlines()[0] == "nsmc, 1 seed, test" and "±" not in text
+
+
+def test_files_of_the_published_size_are_told_from_the_published_ones(tmp_path):
+    class Task:
+        name, published = "nsmc", {"train": 2, "test": 1}
+
+    assert run.split_note(Task, {"train": [1, 2], "test": [3]}, str(tmp_path)) == ""
+    (tmp_path / "ratings_test.txt").write_text("id\tdocument\tlabel\n1\t다른 글\t0\n", encoding="utf-8")
+    assert run.split_note(Task, {"train": [1, 2], "test": [3]}, str(tmp_path)) == (
+        "ratings_test.txt is not the published file")
+    assert run.split_note(Task, {"train": [1], "test": [3]}, str(tmp_path)) == "train 1, published 2"
+    Task.name, Task.published = "fake-news", {}
+    assert run.split_note(Task, {"train": [1] * 80, "test": [2] * 20}, str(tmp_path)) == "train 80, test 20"
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +117,8 @@ def test_two_seeds_from_the_command_line(finished):
     assert summary["metrics"]["accuracy"] == pytest.approx(np.mean(scores))
     assert summary["deviation"]["accuracy"] == pytest.approx(np.std(scores, ddof=1))
     assert runs[0]["history"] != runs[1]["history"]
-    assert process.stdout.rstrip().splitlines()[-len(runs[0]["metrics"]) - 2] == "nsmc, 2 seeds, test"
+    assert process.stdout.rstrip().splitlines()[-len(runs[0]["metrics"]) - 3] == "nsmc, 2 seeds, test"
+    assert process.stdout.rstrip().endswith("data: train 250, published 150,000; test 90, published 50,000")
     assert "nsmc: 250 train, 90 test; on 1 CPU" in process.stderr
     for seed in (1, 2):
         rows = (out / f"seed-{seed}" / "predictions.tsv").read_text(encoding="utf-8").splitlines()

@@ -219,9 +219,23 @@ def test_a_loss_that_is_not_a_number_ends_in_one_line(finetune, reviews, tmp_pat
     assert not (tmp_path / "results.json").exists()
 
 
-def test_compiled_as_a_whole_it_loses_the_same(finished, finetune, tmp_path):
+def test_compiled_as_a_whole_it_loses_the_same_with_a_static_shape_for_each_length(
+        finished, finetune, tmp_path, monkeypatch):
     _, results = finished
+    made, steps, lengths = train.training_step, [], set()
+
+    def watched(*arguments):
+        step = made(*arguments)
+        steps.append(step)
+
+        def call(batch):
+            lengths.add(batch["input_ids"].shape[1])
+            return step(batch)
+        return call
+
+    monkeypatch.setattr(train, "training_step", watched)
     whole = finetune(tmp_path, xla="on")
+    assert steps[0].experimental_get_tracing_count() == len(lengths) > 1
     assert whole["config"]["xla"] == "on" and results["config"]["xla"] == "auto"
     # Rounding grows with the steps.
     for ours, theirs, tolerance in zip(whole["history"], results["history"], (1e-5, 1e-4, 2e-3), strict=True):

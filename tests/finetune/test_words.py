@@ -275,7 +275,7 @@ def test_a_bad_line_is_named_and_left_out(line, reason, tmp_path, capsys):
     assert str(caught.value) == (f"{directory}/train.tsv:2: {reason} (1 unusable rows in this file, more than "
                                  "--max_bad_rows 0)")
     assert [one.words for one in TASK.splits(directory, 1)["train"]] == [("가",), ("나",)]
-    assert f"{directory}/train.tsv: 1 rows left out, the first: {directory}/train.tsv:2: {reason}\n" \
+    assert f"{directory}/train.tsv: 1 rows left out:\n  {directory}/train.tsv:2: {reason}\n" \
         in capsys.readouterr().err
 
 

@@ -48,7 +48,7 @@ def test_from_text_alone_it_builds_vocabulary_and_records_and_trains(command, co
     index = read_index(str(directory / "data"), tokenizer.fingerprint, 32)
     assert index["max_seq_length"] == 32 and index["examples"] > 100
     assert [(line["step"], line["split"]) for line in metrics.read(str(directory))] == [
-        (2, "train"), (4, "train"), (4, "eval")]
+        (0, "eval"), (2, "train"), (4, "train"), (4, "eval")]
     values = read_config(str(directory))
     assert values["vocab_size"] == 2000 and values["num_train_steps"] == 4
     weights = tf.train.load_checkpoint(latest_checkpoint(str(directory)))
@@ -56,12 +56,30 @@ def test_from_text_alone_it_builds_vocabulary_and_records_and_trains(command, co
     assert [2000, 32] in shapes.values()
 
 
+def test_bert_with_sentence_order_takes_the_same_road(command, corpus, tmp_path):
+    directory = tmp_path / "model"
+    process = command("pretrain/run.py", *SMALL, "--set=objective=bert", "--set=sentence_order=true",
+                      "--set=optimizer=lamb", "--set=untied_generator=true", f"--corpus={corpus}",
+                      f"--model_dir={directory}", timeout=600)
+    assert process.returncode == 0, process.stderr[-3000:]
+    lines = metrics.read(str(directory))
+    assert [(line["step"], line["split"]) for line in lines] == [
+        (0, "eval"), (2, "train"), (4, "train"), (4, "eval")]
+    assert all(0 <= line["sentence_order_accuracy"] <= 1 and line["mlm_loss"] > 0 for line in lines)
+    # A loss that is no number ends the command in one line.
+    process = command("pretrain/run.py", *SMALL, "--set=objective=bert", "--set=optimizer=lamb",
+                      "--set=untied_generator=true", "--set=learning_rate=1e38", f"--data={directory / 'data'}",
+                      f"--model_dir={tmp_path / 'diverging'}", timeout=600)
+    assert process.returncode == 2 and "Traceback" not in process.stderr
+    assert "error: the loss is" in process.stderr.splitlines()[-1] and "Try a lower learning_rate" in process.stderr
+
+
 def test_the_dry_run_prints_the_table_without_data(command):
     process = command("pretrain/run.py", *SMALL, "--dry_run", timeout=600)
     assert process.returncode == 0, process.stderr[-3000:]
     lines = dict(line.split("  ", 1) for line in process.stdout.strip().splitlines())
     assert list(lines) == ["parameters", "operations a token", "tokens a step", "memory a replica",
-                           "records for one pass", "time here", "time on a TPU v3-8"]
+                           "records for one pass", "time on a TPU v3-8", "time here"]
     assert lines["tokens a step"].strip() == "256 (8 x 32)"
     assert "tokens/s, measured on small batches" in lines["time here"]
 

@@ -51,6 +51,14 @@ def test_broken_files_are_named(tmp_path):
     cut.write_bytes(gzip.compress(os.urandom(5000).hex().encode())[:-2000])
     with pytest.raises(InputError, match="cut.gz: broken .gz"):
         list(text.read_lines(str(cut)))
+    whole = gzip.compress(os.urandom(500).hex().encode())
+    for place in range(len(whole)):
+        flipped = tmp_path / "flipped.gz"
+        flipped.write_bytes(whole[:place] + bytes([whole[place] ^ 8]) + whole[place + 1:])
+        try:
+            list(text.read_lines(str(flipped)))  # a flip in the header's time or name does no harm
+        except InputError as error:
+            assert str(error).startswith(f"{flipped}: broken .gz") or "not UTF-8" in str(error)
     (tmp_path / "not.gz").write_bytes(b"plain text")
     with pytest.raises(InputError, match="not.gz: broken .gz"):
         list(text.read_lines(str(tmp_path / "not.gz")))
