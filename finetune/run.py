@@ -143,14 +143,14 @@ def claim_directory(output_dir: str, settings: dict) -> None:
         InputError: the directory holds results of other settings; names the first key that differs.
     """
     from modeling.checkpoint import read_config, write_config
-    from vocab.text import make_directory
+    from vocab.text import check_output
 
     if os.path.exists(os.path.join(output_dir, "config.json")):
         for key, before in read_config(output_dir).items():
             if settings.get(key) != before:
                 raise InputError(f"{output_dir}/config.json: {key} is {before!r} there and {settings.get(key)!r} now; "
                                  "use another --output_dir")
-    make_directory(output_dir)
+    check_output(output_dir)
     write_config(output_dir, settings)
 
 

@@ -21,7 +21,7 @@ from pretrain.optimizer import clipped, create_optimizer, create_slots, learning
 from pretrain.records import damage_named, read_index, read_json
 from pretrain.start import Continuation
 from tpu.strategy import compiles_whole_step
-from vocab.text import make_directory
+from vocab.text import check_output
 from vocab.tokenizer import Tokenizer
 
 # Noise streams: what random bits are drawn for.
@@ -230,7 +230,8 @@ def claim_directory(model_dir: str, config: PretrainConfig, tokenizer, counts: d
                 raise InputError(f"{model_dir}/data.json: the records had {before[key]} {key}, now {count}; a run "
                                  "continues with the records it began with: use another --model_dir, and "
                                  "--init_checkpoint to begin with this model")
-    make_directory(model_dir)
+    check_output(model_dir)
+    tf.io.gfile.makedirs(model_dir)
     tokenizer.save(model_dir)
     write_json(f"{model_dir}/data.json", counts)
     write_config(model_dir, values)

@@ -56,7 +56,7 @@ def build(paths: Sequence[str], settings: VocabSettings, output_dir: str,
         done = _read_record(output_dir, record)
         if done:
             return done, False
-    text.make_directory(output_dir)
+    text.check_output(output_dir)
     trained = train(paths, settings, num_workers)
     tokenizer = Tokenizer(trained.vocab, do_lower_case=settings.do_lower_case)
     record |= {

@@ -144,22 +144,21 @@ def is_directory(path: str) -> bool:
     return os.path.isdir(path)
 
 
-def make_directory(path: str) -> None:
-    """Makes a directory for output, local or gs://, if it is not there.
+def check_output(path: str) -> None:
+    """Says before the work whether a directory for its output can be made, or written to. gs:// is not checked.
 
     Raises:
       InputError: a file stands in its place, or nothing may be written there.
     """
     if is_remote(path):
-        import tensorflow as tf
-        tf.io.gfile.makedirs(path)
         return
-    try:
-        os.makedirs(path, exist_ok=True)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise InputError(f"{path}: {error.strerror.lower()}; name another directory for the output") from None
-    if not os.access(path, os.W_OK):
-        raise InputError(f"{path}: may not be written to; name another directory for the output")
+    there = os.path.abspath(path)
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
+    if not os.path.isdir(there):
+        raise InputError(f"{there}: not a directory; name another place for the output")
+    if not os.access(there, os.W_OK):
+        raise InputError(f"{there}: may not be written to; name another place for the output")
 
 
 def remove(path: str) -> None:

@@ -77,3 +77,14 @@ def test_atomic_writing_leaves_the_old_file_or_the_new(tmp_path, monkeypatch):
     assert open(path, encoding="utf-8").read() == "하나\n"
     text.write_atomically(path, "둘\n")
     assert open(path, encoding="utf-8").read() == "둘\n"
+
+
+def test_a_place_for_output_is_checked_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    for path in (tmp_path, tmp_path / "new", tmp_path / "new" / "deep"):
+        text.check_output(str(path))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+    for path in (tmp_path / "file", tmp_path / "file" / "deep"):
+        with pytest.raises(InputError, match=f"^{tmp_path}/file: not a directory; name another place"):
+            text.check_output(str(path))
+    text.check_output("gs://bucket/out")
