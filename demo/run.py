@@ -43,7 +43,7 @@ def main(_):
     with open(os.path.join(ROOT, "configs/pretrain/tiny.json"), encoding="utf-8") as file:
         tiny = json.load(file)
     shape = [f"{key}={tiny[key]}" for key in ("embedding_size", "hidden_size", "num_hidden_layers",
-                                             "num_attention_heads", "intermediate_size", "initializer_range")]
+                                             "num_attention_heads", "intermediate_size")]
 
     _run("vocab/run.py", *corpus, "--output_dir", paths["vocab"], "--vocab_size", str(tiny["vocab_size"]))
     _run("pretrain/build.py", *corpus, "--vocab", os.path.join(paths["vocab"], "vocab.txt"),
