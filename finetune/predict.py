@@ -116,12 +116,11 @@ _HEADER = re.compile(r"[A-Za-z_][\w ]*(\t[A-Za-z_][\w ]*)+", re.ASCII)
 
 def _json(lines, source):
     """(place, id, row) of JSON lines, of a list of objects, or of a file in SQuAD's format."""
-    number = next(number for number, line in enumerate(lines, 1) if line.strip())
     try:
-        by_line = isinstance(json.loads(lines[number - 1]), dict) and "data" not in json.loads(lines[number - 1])
+        first = json.loads(next(line for line in lines if line.strip()))
     except json.JSONDecodeError:
-        by_line = False
-    if by_line:
+        first = None  # it goes on in the next line
+    if isinstance(first, dict) and not isinstance(first.get("data"), list):
         for number, line in enumerate(lines, 1):
             if line.strip():
                 row, _ = rows.parse_json(source, line, number)
@@ -129,7 +128,9 @@ def _json(lines, source):
                 yield number, row.get("id", number), row
         return
     content, text = rows.parse_json(source, "\n".join(lines))
-    if isinstance(content, dict):
+    if isinstance(content, dict) and "data" not in content:
+        content = [content]
+    elif isinstance(content, dict):
         content = [{**question, "context": paragraph.get("context")}
                    for article in rows.objects(content, "data", source)
                    for paragraph in rows.objects(article, "paragraphs", source)

@@ -304,6 +304,8 @@ def test_json_lists_and_squad_files():
     wanted = [Example("1", "가", None, None), Example("x", "나", None, None)]
     assert read("nsmc", '[{"text": "가"}, {"text": "나", "id": "x"}]') == wanted
     assert read("nsmc", "[", ' {"text": "가"},', ' {"id": "x",', '  "text": "나"}', "]") == wanted
+    assert read("nsmc", "{", '"text": "가"', "}") == wanted[:1]
+    assert read("nsmc", '{"text": "가", "data": "x"}') == wanted[:1]
     squad = {"data": [{"paragraphs": [{"context": "서울은 수도이다.", "qas": [
         {"id": "a", "question": "수도는?"}, {"id": "b", "question": "어디?", "answers": []}]}]}]}
     for lines in (json.dumps(squad), json.dumps(squad, indent=1)):
