@@ -64,7 +64,7 @@ def words_of(paths: Sequence[str], tokenizer: Tokenizer, count: int) -> list[str
         tokenizer: of the vocabulary to be extended.
         count: how many words at most.
     """
-    counts, _ = count_words(paths, tokenizer.do_lower_case, os.cpu_count() or 1)
+    counts, _, _ = count_words(paths, tokenizer.do_lower_case, os.cpu_count() or 1)
     words = sorted(word for word, times in counts.items() if times >= _FEWEST and 2 <= len(word) <= _LONGEST)
     pieces = np.diff(tokenizer.encode(words)[1])
     saved = {word: counts[word] * (int(size) - 1) for word, size in zip(words, pieces, strict=True) if size > 1}

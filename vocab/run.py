@@ -4,7 +4,8 @@
 
 Reads UTF-8 text, plain or .gz, line by line; how the lines make documents does not matter. Writes
 vocab.txt and tokenizer_config.json, which BertTokenizerFast of transformers reads as well, and
-vocab.json with the settings, counts and figures. [PAD] [UNK] [CLS] [SEP] [MASK] are 0 to 4,
+vocab.json with the settings, counts and figures. Memory does not grow with the text: of more than ten million
+different words, the rarest are forgotten while counting. [PAD] [UNK] [CLS] [SEP] [MASK] are 0 to 4,
 the [unusedN] entries stand at the end, and the whole is --vocab_size entries long: where the text
 yields fewer pieces, further [unusedN] entries fill up. The same text gives the same vocabulary.
 
@@ -118,6 +119,8 @@ def main(_):
               "--vocab_size avoids that", file=sys.stderr)
     print(f"{args.output_dir}: {settings.vocab_size:,} entries from {counts['words']:,} words "
           f"in {counts['lines']:,} lines\n")
+    if counts["words_forgotten"]:
+        print(f"{counts['words_forgotten']:,} of these words were rare ones, forgotten to save memory\n")
     name = os.path.basename(os.path.abspath(args.output_dir))
     print(report.format_table({name: record["figures"]}))
 
@@ -138,8 +141,8 @@ if __name__ == "__main__":
     flags.DEFINE_enum(
         "segmenter", "none", segment.SEGMENTERS, "What finds the morphemes that pieces keep to.")
     flags.DEFINE_integer(
-        "min_word_count", 1, "Leave out words seen less often: saves memory, and with a segmenter "
-        "most of the time.", lower_bound=1)
+        "min_word_count", 1, "Leave out words seen less often: with a segmenter, saves most of the "
+        "time.", lower_bound=1)
     flags.DEFINE_integer(
         "num_workers", None, "Processes that count and segment; by default one a core.",
         lower_bound=1)

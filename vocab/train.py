@@ -12,9 +12,9 @@ import itertools
 import os
 import re
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
@@ -28,6 +28,7 @@ from vocab.words import split_words
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # at the published ids 0 to 4
 MAX_CHARACTERS = 100  # a longer word is [UNK] whatever the vocabulary
+MAX_WORDS = 10_000_000  # different words that are counted at a time, some 2 GB; more text only has more rare ones
 _CHUNK_CHARACTERS = 2_000_000
 _CONTINUATION = 0xF0000  # planes 15 and 16: private use, which normalization drops from text
 _CONTINUATIONS = 0x1FFFE
@@ -68,7 +69,10 @@ class TrainedVocab:
 
 def train(paths: Sequence[str], settings: VocabSettings,
           num_workers: int | None = None) -> TrainedVocab:
-    """Trains a vocabulary over text files. The same text gives the same vocabulary in any order.
+    """Trains a vocabulary over text files.
+
+    The same text gives the same vocabulary in any order, as long as it has no more than MAX_WORDS different words;
+    above that, rare words are forgotten on the way and the order of the text decides which.
 
     Args:
       paths: plain or .gz files of UTF-8 lines, local or gs://.
@@ -85,7 +89,7 @@ def train(paths: Sequence[str], settings: VocabSettings,
             f"special tokens and --num_unused {settings.num_unused}")
     segment.morphemes(["가"], settings.segmenter)  # fails now, not after the counting
     workers = num_workers or os.cpu_count() or 1
-    words, lines = count_words(paths, settings.do_lower_case, workers)
+    words, lines, forgotten = count_words(paths, settings.do_lower_case, workers)
     if not words:
         raise InputError(f"no words in {', '.join(paths[:3])}: nothing to train a vocabulary on")
     alphabet = choose_alphabet(words, settings.limit_alphabet)
@@ -103,9 +107,10 @@ def train(paths: Sequence[str], settings: VocabSettings,
     vocab = [*SPECIAL_TOKENS, *pieces, *(f"[unused{number}]" for number in range(unused))]
     return TrainedVocab(vocab, {
         "lines": lines,
-        "words": sum(words.values()),
+        "words": words.total() + forgotten,
         "different_words": len(words),
-        "words_left_out": sum(words.values()) - sum(kept.values()),
+        "words_left_out": words.total() + forgotten - sum(kept.values()),
+        "words_forgotten": forgotten,
         "different_characters": len(set(itertools.chain.from_iterable(words))),
         "alphabet": len(alphabet),
         "pieces": len(pieces),
@@ -113,15 +118,19 @@ def train(paths: Sequence[str], settings: VocabSettings,
     })
 
 
-def count_words(paths: Sequence[str], lower: bool, num_workers: int) -> tuple[Counter, int]:
-    """Counts BERT's words in text files.
+def count_words(paths: Sequence[str], lower: bool, num_workers: int) -> tuple[Counter, int, int]:
+    """Counts BERT's words in text files, in memory that does not grow with them.
+
+    Whenever there are more than MAX_WORDS different words, the rarest are forgotten until half as many are left. A
+    count may then be too low, by no more than the highest counts that were forgotten each time, added up.
 
     Returns:
-      The count of each word of at most MAX_CHARACTERS characters, and the number of lines.
+      The count of each word of at most MAX_CHARACTERS characters, the number of lines, and how many occurrences
+      were counted and forgotten.
     """
     total = sum(text.size(path) for path in paths)
     words = Counter()
-    lines = 0
+    lines = forgotten = 0
     with cli.progress(total, "counting words", "B") as bar:
         chunks = _chunks(paths, bar)
         if total < 2 * _CHUNK_CHARACTERS:
@@ -130,7 +139,19 @@ def count_words(paths: Sequence[str], lower: bool, num_workers: int) -> tuple[Co
                 _count_chunk, ((chunk, lower) for chunk in chunks), num_workers):
             words.update(part)
             lines += part_lines
-    return words, lines
+            if len(words) > MAX_WORDS:
+                counted = words.total()
+                words = _without_the_rarest(words, MAX_WORDS // 2)
+                forgotten += counted - words.total()
+    return words, lines, forgotten
+
+
+def _without_the_rarest(words: Counter, limit: int) -> Counter:
+    """The words above the lowest count that leaves no more than limit of them."""
+    counts = sorted(Counter(words.values()).items())
+    gone = itertools.accumulate(words_of_it for _, words_of_it in counts)
+    lowest = next(count for (count, _), fewer in zip(counts, gone, strict=True) if len(words) - fewer <= limit)
+    return Counter({word: count for word, count in words.items() if count > lowest})
 
 
 def choose_alphabet(words: dict[str, int], limit: int) -> frozenset[str]:
@@ -243,16 +264,15 @@ def _segment_batch(words: list[str], segmenter: str) -> tuple[list[str], list[li
 
 
 def _in_processes(function: Callable, jobs: Iterable[tuple], num_workers: int) -> Iterator:
-    """Results of function(*job) in any order; few jobs wait at a time, whatever their number."""
+    """Results of function(*job) in the jobs' order; few jobs wait at a time, whatever their number."""
     if num_workers < 2:
         yield from itertools.starmap(function, jobs)
         return
     with ProcessPoolExecutor(num_workers, get_context("spawn")) as pool:
-        pending = set()
+        pending = deque()
         for job in jobs:
-            pending.add(pool.submit(function, *job))
+            pending.append(pool.submit(function, *job))
             if len(pending) > num_workers + 1:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        for future in pending:
-            yield future.result()
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

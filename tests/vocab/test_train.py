@@ -13,6 +13,7 @@ from collections import Counter
 import pytest
 from tokenizers import BertWordPieceTokenizer
 
+import vocab.train
 from cli import InputError
 from vocab.train import VocabSettings, choose_alphabet, count_words, merge, train
 
@@ -122,7 +123,7 @@ def test_the_alphabet_is_limited_to_the_frequent_characters(tmp_path):
 
 def test_words_are_bert_words(tmp_path):
     path = write(tmp_path / "a.txt", f"Ab,CD가\u200b나!\nab É漢{'가' * 101}\n{'나' * 100}\n")
-    words, lines = count_words([path], True, 1)
+    words, lines, _ = count_words([path], True, 1)
     assert words == {"ab": 2, ",": 1, "cd가나": 1, "!": 1, "é": 1, "漢": 1, "나" * 100: 1}
     assert lines == 3
     assert count_words([path], False, 1)[0]["Ab"] == 1
@@ -164,9 +165,48 @@ def test_the_same_text_gives_the_same_vocabulary(tmp_path):
 def test_counting_in_processes_is_counting(tmp_path, monkeypatch):
     monkeypatch.setattr("vocab.train._CHUNK_CHARACTERS", 10_000)
     paths = [write(tmp_path / f"{name}.txt", tied_text(name, 5000)) for name in range(3)]
-    words, lines = count_words(paths, False, 2)
-    assert (words, lines) == count_words(paths, False, 1)
-    assert lines == 1500 and words.total() == 15_000
+    words, lines, forgotten = count_words(paths, False, 2)
+    assert (words, lines, forgotten) == count_words(paths, False, 1)
+    assert lines == 1500 and words.total() == 15_000 and forgotten == 0
+
+
+def test_counting_forgets_rare_words_when_there_are_too_many(tmp_path, monkeypatch):
+    rng = random.Random(0)
+    # Word n is drawn in proportion to 1 / (n + 1): most words are rare, as in any language.
+    weights = list(itertools.accumulate(1 / (n + 1) for n in range(20_000)))
+    drawn = rng.choices([f"w{n}" for n in range(20_000)], cum_weights=weights, k=100_000)
+    path = write(tmp_path / "a.txt", "\n".join(" ".join(drawn[i:i + 10]) for i in range(0, 100_000, 10)))
+    monkeypatch.setattr("vocab.train._CHUNK_CHARACTERS", 10_000)
+    exact = Counter(drawn)
+    most = 0
+
+    class Watched(Counter):
+        def update(self, *args, **kwargs):
+            nonlocal most
+            super().update(*args, **kwargs)
+            most = max(most, len(self))
+
+    without_the_rarest = vocab.train._without_the_rarest
+    lost = []
+
+    def watched(words, limit):
+        left = without_the_rarest(words, limit)
+        assert 0 < len(left) <= limit
+        lost.append(max(words[word] for word in words.keys() - left.keys()))
+        assert min(left.values()) > lost[-1]
+        return left
+
+    monkeypatch.setattr("vocab.train.Counter", Watched)
+    monkeypatch.setattr("vocab.train._without_the_rarest", watched)
+    monkeypatch.setattr("vocab.train.MAX_WORDS", 5000)
+    words, lines, forgotten = count_words([path], False, 1)
+    assert most < 5000 + 2500 < len(exact)  # the limit, and no more than a chunk above it
+    assert lines == 10_000 and words.total() + forgotten == 100_000
+    assert len(lost) > 1 and all(exact[word] - sum(lost) <= words[word] <= exact[word] for word in exact)
+    assert all(words[f"w{n}"] == exact[f"w{n}"] > sum(lost) for n in range(50))
+    assert count_words([path], False, 2) == (words, lines, forgotten)
+    settings = VocabSettings(vocab_size=300, num_unused=0, limit_alphabet=11)
+    assert train([path], settings, 1).counts["words"] == 100_000
 
 
 def test_vocabulary_is_that_of_bert_word_piece_training(tmp_path):
