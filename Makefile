@@ -4,10 +4,18 @@ PYTHON ?= python3.11
 CORE := .venv/.core
 DEV := .venv/.dev
 
-.PHONY: demo test bench lint lock clean
+.PHONY: demo setup korean test bench lint lock clean
 
 demo: $(CORE)
 	.venv/bin/python demo/run.py
+
+# For the commands alone.
+setup: $(CORE)
+
+# Morphemes and sentences: the extra [korean], at the versions that are tested.
+korean: $(CORE)
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.lock \
+		python-mecab-ko kiwipiepy kss
 
 test: $(DEV)
 	.venv/bin/python -m pytest

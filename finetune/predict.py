@@ -4,11 +4,17 @@
     echo '정말 재미있는 영화' | python finetune/predict.py --model_dir OUTPUT_DIR
     python finetune/predict.py --model_dir OUTPUT_DIR --input questions.jsonl --output answers.jsonl
 
-OUTPUT_DIR is what finetune/run.py wrote; of several seeds the best on the development set answers. Input is
-recognised: JSON lines ({"text": …}, {"first": …, "second": …}, {"question": …, "context": …}, perhaps an
-"id"), a JSON list of such objects, a file in SQuAD's format; a table with tabs and those names, or those of
-the task's own files, in its header; or a text a line, of two inputs both with a tab between them. Output is a
-JSON object a line: a label with probabilities, a score, entities or an answer with their places in characters.
+OUTPUT_DIR is what finetune/run.py wrote; of several seeds the best on dev answers, or the first where there is no
+dev, or the one of OUTPUT_DIR/seed-3. The input is recognised as one of
+
+    a text a line; of two inputs, both with a tab between them
+    JSON lines: {"text": …}, {"first": …, "second": …} or {"question": …, "context": …}, perhaps with an "id"
+    a JSON list of such objects
+    a table with tabs, and those names, or those of the task's own files, in its header
+    a file in SQuAD's format
+
+Output is a JSON object a line: a label with probabilities, a score, entities or an answer with their places in
+characters.
 """
 
 import os
@@ -17,6 +23,7 @@ import sys
 if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -34,6 +41,10 @@ def main(_):
 
     if FLAGS.input != "-" and not os.path.isfile(FLAGS.input):
         raise InputError(f"{FLAGS.input}: no such file; --input takes a file, or - for standard input")
+    if FLAGS.output != "-":
+        if os.path.isdir(FLAGS.output):
+            raise InputError(f"{FLAGS.output}: a directory; --output takes a file, or - for standard output")
+        text.check_output(os.path.dirname(os.path.abspath(FLAGS.output)))
     predictor = Predictor.load(FLAGS.model_dir)
     lines = _standard_input() if FLAGS.input == "-" else text.read_lines(FLAGS.input)
     examples = list(read(lines, predictor.task, FLAGS.input))
@@ -100,12 +111,12 @@ def read(lines: Iterable[str], task, source: str) -> Iterator:
         found = _table(lines, first.split("\t"), columns, source)
     else:
         found = _texts(lines, task, source)
-    for place, name, row in found:
+    for line, name, row in found:
         missing = [name for name in task.inputs if not isinstance(row.get(name), str)]
         if missing:
-            raise InputError(f"{source}:{place}: no {missing[0]!r}; a line has {', '.join(task.inputs)}")
+            raise InputError(f"{source}:{line()}: no {missing[0]!r}; a line has {', '.join(task.inputs)}")
         if any("\ud800" <= letter <= "\udfff" for name in task.inputs for letter in row[name]):
-            raise InputError(f"{source}:{place}: half of a surrogate pair, which is no text")
+            raise InputError(f"{source}:{line()}: half of a surrogate pair, which is no text")
         yield task.example(str(name), *(row[name] for name in task.inputs))
 
 
@@ -115,7 +126,7 @@ _HEADER = re.compile(r"[A-Za-z_][\w ]*(\t[A-Za-z_][\w ]*)+", re.ASCII)
 
 
 def _json(lines, source):
-    """(place, id, row) of JSON lines, of a list of objects, or of a file in SQuAD's format."""
+    """(line, id, row) of JSON lines, of a list of objects, or of a file in SQuAD's format."""
     try:
         first = json.loads(next(line for line in lines if line.strip()))
     except json.JSONDecodeError:
@@ -125,7 +136,7 @@ def _json(lines, source):
             if line.strip():
                 row, _ = rows.parse_json(source, line, number)
                 row = row if isinstance(row, dict) else {}
-                yield number, row.get("id", number), row
+                yield lambda number=number: number, row.get("id", number), row
         return
     content, text = rows.parse_json(source, "\n".join(lines))
     if isinstance(content, dict) and "data" not in content:
@@ -137,7 +148,7 @@ def _json(lines, source):
                    for question in rows.objects(paragraph, "qas", source)]
     for number, row in enumerate(content, 1):
         row = row if isinstance(row, dict) else {}
-        yield rows.line_of(text, row), row.get("id", number), row
+        yield functools.partial(rows.line_of, text, row), row.get("id", number), row
 
 
 def _columns(first, task, source):
@@ -152,7 +163,7 @@ def _columns(first, task, source):
 
 
 def _table(lines, header, columns, source):
-    """(line, id, row) of a table with a header."""
+    """(line, id, row) of a table with a header; the line is a function, since it may take long to find."""
     started = False
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -164,7 +175,7 @@ def _table(lines, header, columns, source):
         if len(cells) != len(header):
             raise InputError(f"{source}:{number}: {len(cells)} columns where the header has {len(header)}")
         row = dict(zip(header, cells, strict=True))
-        yield number, row.get("id", number), {
+        yield lambda number=number: number, row.get("id", number), {
             name: " ".join(row[column].strip() for column in names) if len(names) > 1 else row[names[0]]
             for name, names in columns.items()}
 
@@ -178,7 +189,7 @@ def _texts(lines, task, source):
         if len(fields) != len(task.inputs):
             raise InputError(f"{source}:{number}: {len(fields)} columns; a line has {', '.join(task.inputs)}, "
                              "separated by tabs")
-        yield number, number, dict(zip(task.inputs, fields, strict=True))
+        yield lambda number=number: number, number, dict(zip(task.inputs, fields, strict=True))
 
 
 def _standard_input():

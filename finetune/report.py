@@ -553,7 +553,8 @@ def main(_):
 
 
 if __name__ == "__main__":
-    flags.DEFINE_multi_string("results", [], "Output directory of finetune/run.py or a folder above; repeatable.")
+    flags.DEFINE_multi_string("results", [], "Output directory of finetune/run.py, a folder above, or a glob; "
+                              "repeatable.")
     flags.DEFINE_string("output_dir", None, "Where report.md and report.png go.", required=True)
     flags.DEFINE_multi_string("name", [], "DIR=NAME: calls the model of the results in DIR so; repeatable.")
     flags.DEFINE_integer("worst", 10, "How many of the worst examples to show.", lower_bound=0)

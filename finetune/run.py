@@ -32,15 +32,18 @@ def _define_flags():
                         "squad-v1.1, squad-v2.0, korquad-v2, tydiqa, fake-news or modu-sentiment.", required=True)
     flags.DEFINE_string("data_dir", None, "Folder with the task's files; data/TASK if not given.")
     flags.DEFINE_string("output_dir", None, "Where scores, predictions and the model go.", required=True)
-    flags.DEFINE_string("init_checkpoint", None, "Model directory to start from.")
+    flags.DEFINE_string("init_checkpoint", None, "Model to start from; this or --vocab.")
     flags.DEFINE_bool("init_from_generator", False, "Start from an ELECTRA's generator, not its discriminator.")
-    flags.DEFINE_bool("allow_partial", False, "Start from a Hugging Face model with missing or unknown tensors.")
+    flags.DEFINE_bool("allow_partial", False, "Start from a model with missing or unknown tensors.")
     flags.DEFINE_enum("grow_positions", None, ["copy", "random"], "For a max_seq_length beyond the model's positions: "
                       "repeat these, as Longformer, or draw new ones.")
-    flags.DEFINE_string("vocab", None, "Vocabulary or its directory, to start from random weights.")
+    flags.DEFINE_string("vocab", None, "Vocabulary or its directory, to start from random weights; this or "
+                        "--init_checkpoint.")
     flags.DEFINE_string("config", None, "Path or name of a config; by default the task's.")
-    flags.DEFINE_multi_string("set", [], "key=value; overrides a key of the config. May be repeated.")
-    flags.DEFINE_integer("max_bad_rows", None, "More unusable rows in a file, and the run does not start.",
+    flags.DEFINE_multi_string("set", [], "key=value; overrides a key of the config (finetune/config.py says what each "
+                              "is). May be repeated.")
+    flags.DEFINE_integer("max_bad_rows", None, "More unusable rows in a file, and the run does not start; by "
+                         "default 100.",
                          lower_bound=0)
     flags.DEFINE_string("seeds", "1", "Seeds to run: 1, 1-5, or 1,3,7.")
     flags.DEFINE_string("tpu_name", "", "A TPU's name, grpc://host:port, or \"local\" on a TPU VM.")

@@ -1,6 +1,6 @@
 """Builds pretraining records from raw text: documents to fixed-length examples in TFRecord shards.
 
-    python pretrain/build.py --corpus 'corpus/*.txt.gz' --vocab vocab/vocab.txt \\
+    python pretrain/build.py --corpus 'corpus/*.txt.gz' --vocab vocab32k \\
         --output_dir records --max_seq_length 512
 
 The output directory gets shard-00000.tfrecord, …, a copy of the vocabulary, and index.json with the
@@ -26,9 +26,9 @@ from absl import flags
 
 import cli
 from cli import InputError
-from pretrain import cleaning, examples, formats, records, sentences
+from pretrain import cleaning, examples, records, sentences
 from pretrain.shards import BuildSettings, Chunk, make_shards
-from vocab import text
+from vocab import formats, text
 from vocab.tokenizer import Tokenizer
 
 SETTINGS_FILE = "settings.json"
@@ -152,7 +152,7 @@ def _chunks(settings, paths, distinct, formats_seen, bar):
     """Streams the corpus in chunks of about shard_mb, cut between documents."""
     limit = settings.shard_mb * 2**20
     lines, line_counts, size = [], [], 0
-    documents = _documents(settings, paths, formats_seen, bar)
+    documents = formats.read_corpus(paths, settings.format, lambda done: bar.update(done - bar.n), formats_seen)
     for document in distinct(documents) if settings.cleaning.deduplicate else documents:
         data = "\n".join(document).encode()
         lines.append(data)
@@ -163,20 +163,6 @@ def _chunks(settings, paths, distinct, formats_seen, bar):
             lines, line_counts, size = [], [], 0
     if lines:
         yield Chunk(b"\n".join(lines), np.array(line_counts, np.int64))
-
-
-def _documents(settings, paths, formats_seen, bar):
-    before = 0
-    for path in paths:
-        name = settings.format.corpus_format
-        name = formats.recognise(path, settings.format) if name == formats.AUTO else name
-        formats_seen[name] += 1
-        yield from formats.read_documents(
-            path,
-            dataclasses.replace(settings.format, corpus_format=name),
-            lambda position, before=before: bar.update(before + position - bar.n),
-        )
-        before += text.size(path)
 
 
 def _write_index(settings, recipe, tokenizer, shards, duplicates, formats_seen):
@@ -239,34 +225,29 @@ def _define_flags():
     )
     flags.DEFINE_float("shard_mb", 8.0, "Megabytes of text a shard.")
     flags.DEFINE_integer("seed", 0, "Seed of the random choices (segments, lengths, splits).")
+    formats.define_flags()
     flags.DEFINE_enum(
-        "corpus_format",
-        formats.AUTO,
-        [formats.AUTO, *formats.FORMATS],
-        "How the files hold documents.",
-    )
-    flags.DEFINE_string("text_field", "text", "jsonl: the field that holds the text.")
-    flags.DEFINE_string("text_column", "document", "tsv: the column that holds the text.")
-    flags.DEFINE_enum(
-        "sentence_splitter", "none", list(sentences.SPLITTERS), "Splits lines into sentences."
+        "sentence_splitter", "none", list(sentences.SPLITTERS),
+        "Splits lines into sentences; needs the extra [korean].",
     )
     flags.DEFINE_integer(
         "max_seq_length", 512, "Tokens in an example at most, [CLS] and [SEP] included."
     )
     flags.DEFINE_float(
-        "single_segment_prob", 0.1, "Share of the examples from documents with one segment."
+        "single_segment_prob", 0.1, "Probability that an example of a document has one segment instead of two."
     )
     flags.DEFINE_float(
-        "short_seq_prob", 0.05, "Share of the examples from documents that are shorter."
+        "short_seq_prob", 0.05, "Probability that an example of a document is cut shorter than --max_seq_length."
     )
     flags.DEFINE_float(
-        "pack_below", 0.5, "A rest of a document shorter than this share of the length is packed."
+        "pack_below", 0.5, "What is left of a document is packed with others if it is shorter than this share of "
+        "--max_seq_length."
     )
     flags.DEFINE_bool("nfc", False, "Compose Unicode.")
     flags.DEFINE_bool("strip_control", False, "Drop control and zero-width characters.")
-    flags.DEFINE_string("url_mask", None, "Replaces URLs ('' drops them); default: keep.")
+    flags.DEFINE_string("url_mask", None, "Text in place of each URL ('' drops them); default: keep.")
     flags.DEFINE_string(
-        "email_mask", None, "Replaces e-mail addresses ('' drops them); default: keep."
+        "email_mask", None, "Text in place of each e-mail address ('' drops them); default: keep."
     )
     flags.DEFINE_integer(
         "max_repeats", 0, "Shorten runs of one character to this many; 0 keeps them."
@@ -292,7 +273,7 @@ def _settings_from_flags():
         corpus=tuple(values.corpus),
         vocab=values.vocab,
         output_dir=values.output_dir,
-        format=given(formats.FormatSettings),
+        format=formats.settings_from_flags(),
         cleaning=given(cleaning.CleaningSettings),
         examples=given(examples.ExampleSettings),
         sentence_splitter=values.sentence_splitter,

@@ -10,6 +10,7 @@ from cli import InputError
 from modeling.config import MODEL_SIZES, EncoderConfig
 from settings import checked, find_config, parse_overrides, read_config
 
+_OF_THE_VOCABULARY = ("vocab_size", "do_lower_case")
 _CHOICES = {
     "objective": ("electra", "bert"),
     "model_size": tuple(MODEL_SIZES),
@@ -115,7 +116,8 @@ class PretrainConfig:
         Args:
             source: a path, the name of a file under `configs/pretrain`, or None for the defaults.
             overrides: as given with `--set`.
-            start: keys with values for where neither of the two says any: what a checkpoint decides.
+            start: keys with values for where neither of the two says any: what a checkpoint decides. Those of the
+                vocabulary are taken over the file's, which can only be wrong.
 
         Raises:
             InputError: no such file, broken JSON, an unknown key, a wrong type, a value that can't be.
@@ -126,7 +128,9 @@ class PretrainConfig:
             values = read_config(origin)
         changes = parse_overrides(cls, overrides, _CHOICES)
         given = {**checked(cls, values, origin, _CHOICES), **changes}
-        config = dataclasses.replace(cls(), **{**(start or {}), **given})
+        start = start or {}
+        vocabulary = {key: start[key] for key in _OF_THE_VOCABULARY if key in start and key not in changes}
+        config = dataclasses.replace(cls(), **{**start, **given, **vocabulary})
         if "max_position_embeddings" not in given and config.max_position_embeddings is not None:
             positions = max(config.max_position_embeddings, config.max_seq_length)
             config = dataclasses.replace(config, max_position_embeddings=positions)

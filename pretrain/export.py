@@ -1,16 +1,17 @@
 """Writes a model for others to load: `transformers`, TensorFlow alone, or TFLite.
 
     python pretrain/export.py --model_dir model1 --output_dir exported
-    python pretrain/export.py --model_dir nsmc-model1 --output_dir exported
+    python pretrain/export.py --model_dir nsmc-model1 --output_dir exported-nsmc
     python pretrain/export.py --model_dir nsmc-model1 --output_dir served --format savedmodel
+    python pretrain/export.py --model_dir nsmc-model1 --output_dir phone --format tflite
 
 --model_dir is what pretrain/run.py or finetune/run.py wrote. In Hugging Face's layout an ELECTRA becomes two
 directories, `discriminator` and `generator`, a BERT one with its heads, a fine-tuned model one with its head.
-Each holds config.json, model.safetensors, vocab.txt, tokenizer.json, tokenizer_config.json and a model card.
+Each holds config.json, model.safetensors, tokenizer.json with the tokenizer's other files, and a model card.
 
 A SavedModel takes strings and gives answers, tokenization included; of a pretrained model it gives embeddings.
-Whoever loads it needs tensorflow and tensorflow_text. TFLite models, of fine-tuned models that give labels or
-scores, take token ids.
+Whoever loads it needs tensorflow and tensorflow_text. The tokenizer must be WordPiece, or SentencePiece where no
+questions are asked. TFLite models, of fine-tuned models that give labels or scores, take token ids.
 """
 
 import os
@@ -147,7 +148,7 @@ def _finetuned_saved(model_dir, values, out):
 
     task, tokenizer, model, config = finetuned(model_dir)
     signatures = saved_model.save(out, tokenizer, model.encoder, config.max_seq_length, task, model.head)
-    left_out = saved_model.left_out(task)
+    left_out = saved_model.left_out(task, tokenizer)
     for sentence in left_out:
         print(sentence, file=sys.stderr)
     _card(out, f"fine-tuned on {task.name}", values, [
@@ -173,14 +174,15 @@ def _finetuned_lite(model_dir, values, out):
 
 def _scores(model_dir):
     """Lines of the card on the fine-tuned model's data and scores."""
-    path = os.path.join(model_dir, "results.json")
-    if not os.path.exists(path):  # the folder of a seed was given
-        path = os.path.join(os.path.dirname(model_dir.rstrip("/")), "results.json")
-    with open(path, encoding="utf-8") as file:
+    from pretrain.start import best_seed
+
+    seed = best_seed(model_dir)
+    with open(os.path.join(model_dir, "results.json"), encoding="utf-8") as file:
         results = json.load(file)
+    metrics = results["seeds"][seed.removeprefix("seed-")]["metrics"]
+    of = f" of the {len(results['seeds'])} seeds' best on dev" if len(results["seeds"]) > 1 else ""
     return [*_data(results.get("examples")),
-            "## Scores on the test file", "", *(f"- {name}: {value:.2f}" for name, value in results["metrics"].items()),
-            ""]
+            f"## Scores on the test file{of}", "", *(f"- {name}: {value:.2f}" for name, value in metrics.items()), ""]
 
 
 def _data(counts):
@@ -228,5 +230,6 @@ FORMATS = tuple(_FINETUNED)
 if __name__ == "__main__":
     flags.DEFINE_string("model_dir", None, "What pretrain/run.py or finetune/run.py wrote.", required=True)
     flags.DEFINE_string("output_dir", None, "Where the exported model goes; must not be there yet.", required=True)
-    flags.DEFINE_enum("format", "huggingface", FORMATS, "For `transformers`, TensorFlow alone, or phones.")
+    flags.DEFINE_enum("format", "huggingface", FORMATS, "huggingface: for `transformers`; savedmodel: for "
+                      "TensorFlow and TF-Text alone; tflite: for phones.")
     cli.run(main)

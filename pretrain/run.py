@@ -1,17 +1,18 @@
 """Pretrains ELECTRA or BERT.
 
     python pretrain/run.py --config model1.json --data DIR --model_dir DIR
-    python pretrain/run.py --config tiny --corpus 'text/*.txt.gz' --model_dir DIR --set num_train_steps=5000
+    python pretrain/run.py --config laptop --corpus 'text/*.txt.gz' --model_dir DIR --set num_train_steps=5000
+    python pretrain/run.py --config koelectra-small --init_checkpoint MODEL --corpus 'my/*.txt' --model_dir DIR
     python pretrain/run.py --config koelectra-small --dry_run
 
---config is a path or the name of a file under configs/pretrain; --set key=value overrides any key.
-    python pretrain/run.py --config koelectra-small --init_checkpoint MODEL --corpus 'my/*.txt' --model_dir DIR
-
---data is what pretrain/build.py wrote. With --corpus, the vocabulary and the records that are
+--config is a path or the name of a file under configs/pretrain; --set key=value overrides any key (pretrain/config.py
+says what each is). --data is what pretrain/build.py wrote. With --corpus, the vocabulary and the records that are
 missing are built first. Killed or interrupted, the same command goes on from the last checkpoint.
+
 --init_checkpoint goes on from a model that there is, in text of your own: a model directory, a model in
-Hugging Face's layout, a TensorFlow 1 checkpoint. It decides the sizes, and with --corpus the vocabulary
-(vocab/extend.py adds words to one). A generator that was published alone is given with --init_generator.
+Hugging Face's layout, a TensorFlow 1 checkpoint. It decides the sizes that the config leaves open, and the vocabulary
+unless --vocab is given (vocab/extend.py adds words to one). A generator that was published alone is given with
+--init_generator.
 """
 
 import os
@@ -30,16 +31,19 @@ import cli
 def _define_flags():
     flags.DEFINE_string("config", None, "Path or name of a config; without it the defaults, which --set changes.")
     flags.DEFINE_multi_string("set", [], "key=value; overrides a key of the config. May be repeated.")
-    flags.DEFINE_string("data", None, "Directory with records. With --corpus: where to build them (MODEL_DIR/data).")
+    flags.DEFINE_string("data", None, "Directory with records. With --corpus: where to build them; MODEL_DIR/data "
+                        "if not given.")
     flags.DEFINE_string("model_dir", None, "Where checkpoints, metrics and curves go.")
     flags.DEFINE_multi_string("corpus", [], "Glob of text files, plain or .gz. May be repeated.")
     flags.DEFINE_string("vocab", None, "vocab.txt for the records; trained on --corpus if there is none.")
     flags.DEFINE_string("init_checkpoint", None, "Model to go on from; without it weights are random.")
     flags.DEFINE_string("init_generator", None, "ELECTRA's generator, where it is a model of its own.")
-    flags.DEFINE_bool("allow_partial", False, "The model may lack tensors, have unknown ones, or a far vocabulary.")
+    flags.DEFINE_bool("allow_partial", False, "The model may lack tensors, have unknown "
+                      "ones, or know less than half of the vocabulary.")
     flags.DEFINE_enum("grow_positions", None, ["copy", "random"],
                       "How to go on with longer texts than the model's: repeat its positions, or draw new ones.")
-    flags.DEFINE_bool("dry_run", False, "Print parameters, memory and the time that the run will take, and stop.")
+    flags.DEFINE_bool("dry_run", False, "Print parameters, memory and the time that the run will take, from a few "
+                      "steps, and stop.")
     flags.DEFINE_string("tpu_name", None, "A TPU's name, grpc://host:port, or \"local\" on a TPU VM.")
     flags.DEFINE_string("tpu_zone", None, "Google Cloud zone of the TPU.")
     flags.DEFINE_string("gcp_project", None, "Google Cloud project of the TPU.")

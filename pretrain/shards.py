@@ -14,7 +14,7 @@ from cli import InputError
 from pretrain import cleaning, examples, records, sentences
 from pretrain.cleaning import CleaningSettings
 from pretrain.examples import ExampleSettings
-from pretrain.formats import FormatSettings
+from vocab.formats import FormatSettings
 from vocab.tokenizer import Tokenizer
 
 

@@ -23,8 +23,9 @@ from absl import flags
 
 import cli
 from cli import InputError
-from vocab import text
-from vocab.tokenizer import Tokenizer
+from vocab import formats, text
+from vocab.formats import RECOGNISED, FormatSettings
+from vocab.tokenizer import VOCAB_FILE, Tokenizer
 from vocab.train import count_words
 from vocab.words import split_words
 
@@ -56,15 +57,18 @@ def extend(tokenizer: Tokenizer, words: Sequence[str]) -> tuple[Tokenizer, list[
     return tokenizer.with_vocab(pieces), added
 
 
-def words_of(paths: Sequence[str], tokenizer: Tokenizer, count: int) -> list[str]:
+def words_of(paths: Sequence[str], tokenizer: Tokenizer, count: int,
+             corpus_format: FormatSettings = RECOGNISED) -> list[str]:
     """The words of text files that would save the most pieces, the most useful first.
 
     Args:
         paths: plain or .gz files.
         tokenizer: of the vocabulary to be extended.
         count: how many words at most.
+        corpus_format: how the files hold text.
     """
-    counts, _, _ = count_words(paths, tokenizer.do_lower_case, os.cpu_count() or 1)
+    counts, _, _ = count_words(paths, tokenizer.do_lower_case, os.cpu_count() or 1, corpus_format,
+                               tokenizer.strip_accents)
     words = sorted(word for word, times in counts.items() if times >= _FEWEST and 2 <= len(word) <= _LONGEST)
     pieces = np.diff(tokenizer.encode(words)[1])
     saved = {word: counts[word] * (int(size) - 1) for word, size in zip(words, pieces, strict=True) if size > 1}
@@ -76,15 +80,15 @@ def main(_):
     if bool(FLAGS.words) == bool(FLAGS.corpus):
         raise InputError("give either --words FILE or --corpus 'GLOB'")
     tokenizer = Tokenizer.load(FLAGS.vocab)
-    if os.path.realpath(FLAGS.output_dir) == os.path.realpath(
-            FLAGS.vocab if os.path.isdir(FLAGS.vocab) else os.path.dirname(FLAGS.vocab)):
-        raise InputError(f"{FLAGS.output_dir}: the vocabulary itself; choose another --output_dir")
+    if text.exists(os.path.join(FLAGS.output_dir, VOCAB_FILE)):
+        raise InputError(f"{FLAGS.output_dir}: holds a {VOCAB_FILE} already; choose another --output_dir")
+    text.check_output(FLAGS.output_dir)
     if FLAGS.words:
         words = [line.strip() for line in text.read_lines(FLAGS.words) if line.strip()]
         if not words:
             raise InputError(f"{FLAGS.words}: no words in it")
     else:
-        words = words_of(text.expand(FLAGS.corpus), tokenizer, FLAGS.num_words)
+        words = words_of(text.expand(FLAGS.corpus), tokenizer, FLAGS.num_words, formats.settings_from_flags())
     extended, added = extend(tokenizer, words)
     extended.save(FLAGS.output_dir)
     print(f"{len(added):,} words added, {len(words) - len(added):,} were there: {' '.join(added[:20])}"
@@ -95,6 +99,7 @@ if __name__ == "__main__":
     flags.DEFINE_string("vocab", None, "vocab.txt, or a directory with one.", required=True)
     flags.DEFINE_string("words", None, "File with a word a line.")
     flags.DEFINE_multi_string("corpus", [], "Glob of text files, plain or .gz. May be repeated.")
+    formats.define_flags()
     flags.DEFINE_integer("num_words", 200, "How many words to take from --corpus.", lower_bound=1)
     flags.DEFINE_string("output_dir", None, "Gets vocab.txt and tokenizer_config.json.", required=True)
     cli.run(main)

@@ -23,7 +23,8 @@ from absl import flags
 
 import cli
 from cli import InputError
-from vocab import text
+from vocab import formats, text
+from vocab.formats import RECOGNISED, FormatSettings
 from vocab.tokenizer import Tokenizer
 from vocab.words import split_words
 
@@ -42,7 +43,8 @@ _FIGURES = {
 _CHART = ("tokens_per_word", "tokens_per_character", "whole_words", "unk_rate")
 
 
-def sample_lines(paths: Sequence[str], limit: int) -> list[str]:
+def sample_lines(paths: Sequence[str], limit: int,
+                 corpus_format: FormatSettings = RECOGNISED) -> list[str]:
     """The first non-empty lines of every file, an equal number of each, at most `limit` in all.
 
     Raises:
@@ -51,7 +53,7 @@ def sample_lines(paths: Sequence[str], limit: int) -> list[str]:
     share = max(1, limit // len(paths))
     lines = []
     for path in paths:
-        filled = (line for line in text.read_lines(path) if line.strip())
+        filled = itertools.chain.from_iterable(formats.read_corpus([path], corpus_format))
         lines.extend(itertools.islice(filled, share))
     if not lines:
         raise InputError(f"no text in {', '.join(paths[:3])}: nothing to measure on")
@@ -147,7 +149,7 @@ def main(_):
         raise InputError("no vocabulary given: name them with --vocab, once each")
     tokenizers = {name: Tokenizer.load(path)
                   for name, path in zip(names_of(args.vocab), args.vocab, strict=True)}
-    lines = sample_lines(text.expand(args.corpus), args.lines)
+    lines = sample_lines(text.expand(args.corpus), args.lines, formats.settings_from_flags())
     figures = {name: measure(tokenizer, lines) for name, tokenizer in tokenizers.items()}
     print(f"{len(lines):,} lines\n\n{format_table(figures)}")
     if args.output_dir:
@@ -160,6 +162,7 @@ def main(_):
 if __name__ == "__main__":
     flags.DEFINE_multi_string("vocab", [], "A vocab.txt or a directory that holds one; repeatable.")
     flags.DEFINE_multi_string("corpus", [], "Text: path or glob, plain or .gz; repeatable.")
+    formats.define_flags()
     flags.DEFINE_integer("lines", 20000, "Lines of text to measure on.", lower_bound=1)
     flags.DEFINE_string("output_dir", None, "Where to write report.json and report.png.")
     cli.run(main)

@@ -2,9 +2,9 @@
 
     python vocab/run.py --corpus 'text/*.txt.gz' --output_dir vocab32k --vocab_size 32000
 
-Reads UTF-8 text, plain or .gz, line by line; how the lines make documents does not matter. Writes
+Reads UTF-8 text, plain or .gz, in the formats that pretrain/build.py reads (--corpus_format). Writes
 vocab.txt and tokenizer_config.json, which BertTokenizerFast of transformers reads as well, and
-vocab.json with the settings, counts and figures. Memory does not grow with the text: of more than ten million
+vocab.json with the settings, counts and figures. Memory does not grow with the text: of more than five million
 different words, the rarest are forgotten while counting. [PAD] [UNK] [CLS] [SEP] [MASK] are 0 to 4,
 the [unusedN] entries stand at the end, and the whole is --vocab_size entries long: where the text
 yields fewer pieces, further [unusedN] entries fill up. The same text gives the same vocabulary.
@@ -28,7 +28,8 @@ from absl import flags
 
 import cli
 from cli import InputError
-from vocab import report, segment, text
+from vocab import formats, report, segment, text
+from vocab.formats import RECOGNISED, FormatSettings
 from vocab.tokenizer import VOCAB_FILE, Tokenizer
 from vocab.train import VocabSettings, train
 
@@ -36,7 +37,8 @@ RECORD_FILE = "vocab.json"
 
 
 def build(paths: Sequence[str], settings: VocabSettings, output_dir: str,
-          num_workers: int | None = None, overwrite: bool = False) -> tuple[dict, bool]:
+          num_workers: int | None = None, overwrite: bool = False,
+          corpus_format: FormatSettings = RECOGNISED) -> tuple[dict, bool]:
     """Trains a vocabulary into a directory, unless it is there already.
 
     Args:
@@ -45,6 +47,7 @@ def build(paths: Sequence[str], settings: VocabSettings, output_dir: str,
       output_dir: gets vocab.txt, tokenizer_config.json and, last, vocab.json.
       num_workers: processes; by default one a core.
       overwrite: train even if the directory holds a vocabulary.
+      corpus_format: how the files hold text.
 
     Returns:
       The content of vocab.json, and whether it was trained now.
@@ -52,17 +55,17 @@ def build(paths: Sequence[str], settings: VocabSettings, output_dir: str,
     Raises:
       InputError: the directory holds another vocabulary; whatever `train` raises.
     """
-    record = {"settings": dataclasses.asdict(settings), "corpus": _files(paths)}
+    record = {"settings": dataclasses.asdict(settings) | dataclasses.asdict(corpus_format), "corpus": _files(paths)}
     if not overwrite:
         done = _read_record(output_dir, record)
         if done:
             return done, False
     text.check_output(output_dir)
-    trained = train(paths, settings, num_workers)
+    trained = train(paths, settings, num_workers, corpus_format)
     tokenizer = Tokenizer(trained.vocab, do_lower_case=settings.do_lower_case)
     record |= {
         "counts": trained.counts,
-        "figures": report.measure(tokenizer, report.sample_lines(paths, 20000)),
+        "figures": report.measure(tokenizer, report.sample_lines(paths, 20000, corpus_format)),
         "fingerprint": tokenizer.fingerprint,
         "versions": {"tokenizers": tokenizers.__version__},
     }
@@ -109,7 +112,7 @@ def main(_):
     settings = VocabSettings(**{field.name: getattr(args, field.name)
                                 for field in dataclasses.fields(VocabSettings)})
     record, is_new = build(text.expand(args.corpus), settings, args.output_dir, args.num_workers,
-                           args.overwrite)
+                           args.overwrite, formats.settings_from_flags())
     counts = record["counts"]
     if not is_new:
         print(f"{args.output_dir} already holds this vocabulary (--overwrite trains it again)\n")
@@ -128,21 +131,22 @@ def main(_):
 if __name__ == "__main__":
     flags.DEFINE_multi_string(
         "corpus", [], "Text: path or glob, plain or .gz, local or gs://; repeatable.")
+    formats.define_flags()
     flags.DEFINE_string("output_dir", None, "Where to write the vocabulary.", required=True)
     flags.DEFINE_integer(
         "vocab_size", 32000, "Entries in all, special and unused ones included.", lower_bound=6)
     flags.DEFINE_integer(
         "limit_alphabet", 10000, "Different characters to keep, the most frequent.", lower_bound=1)
     flags.DEFINE_integer(
-        "min_frequency", 2, "How often a pair must occur to become a piece.", lower_bound=1)
+        "min_frequency", 2, "How often a pair of pieces must occur to become one.", lower_bound=1)
     flags.DEFINE_integer("num_unused", 200, "[unusedN] entries to keep free.", lower_bound=0)
     flags.DEFINE_bool(
         "do_lower_case", False, "Lower-case the text; accents stay, so that Hangul stays whole.")
     flags.DEFINE_enum(
         "segmenter", "none", segment.SEGMENTERS, "What finds the morphemes that pieces keep to.")
     flags.DEFINE_integer(
-        "min_word_count", 1, "Leave out words seen less often: with a segmenter, saves most of the "
-        "time.", lower_bound=1)
+        "min_word_count", 1, "Leave out words seen fewer times than this; with a segmenter this "
+        "saves most of the time.", lower_bound=1)
     flags.DEFINE_integer(
         "num_workers", None, "Processes that count and segment; by default one a core.",
         lower_bound=1)

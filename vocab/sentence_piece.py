@@ -111,7 +111,8 @@ class SentencePieceTokenizer:
     @cached_property
     def fingerprint(self) -> str:
         """sha256 (hex) over model, settings and ids: equal fingerprints give equal ids."""
-        settings = [self.kind, self.do_lower_case, self.keep_accents, list(self._special.values()), self.vocab]
+        settings = [self.kind in _CLEANED, self.do_lower_case, self.keep_accents, list(self._special.values()),
+                    self.vocab]
         return hashlib.sha256(self._model + json.dumps(settings).encode("ascii")).hexdigest()
 
     def tokenize(self, texts):
@@ -170,7 +171,8 @@ class SentencePieceTokenizer:
 
     def save(self, directory: str) -> None:
         """Writes the model under its usual name, tokenizer_config.json and KoBERT's vocab.txt, each atomically."""
-        name = {"XLMRoberta": FAIRSEQ_FILE, "KoBert": KOBERT_FILE}.get(self.kind, "spiece.model")
+        usual = "spiece.model" if self.kind in _CLEANED else "tokenizer.model"
+        name = {"XLMRoberta": FAIRSEQ_FILE, "KoBert": KOBERT_FILE}.get(self.kind, usual)
         text.write_atomically(os.path.join(directory, name), self._model)
         if self._vocab_file:
             text.write_atomically(os.path.join(directory, "vocab.txt"),

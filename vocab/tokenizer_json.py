@@ -79,15 +79,6 @@ class JsonTokenizer:
         content = json.dumps([self._content, list(self._special.values())], sort_keys=True)
         return hashlib.sha256(content.encode("ascii")).hexdigest()
 
-    def tokenize(self, texts):
-        """Not to be had.
-
-        Raises:
-          InputError: always.
-        """
-        raise InputError(f"{self._source}: a {self.model} tokenizer of a tokenizer.json does not run inside of "
-                         "TensorFlow; tokenize the text before, with encode()")
-
     def encode(self, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Tokenizes many lines at once.
 

@@ -24,11 +24,12 @@ from tokenizers import models, pre_tokenizers, trainers
 import cli
 from cli import InputError
 from vocab import segment, text
+from vocab.formats import RECOGNISED, FormatSettings, read_corpus
 from vocab.words import split_words
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # at the published ids 0 to 4
 MAX_CHARACTERS = 100  # a longer word is [UNK] whatever the vocabulary
-MAX_WORDS = 10_000_000  # different words that are counted at a time, some 2 GB; more text only has more rare ones
+MAX_WORDS = 5_000_000  # different words that are counted at a time; more text only has more rare ones
 _CHUNK_CHARACTERS = 2_000_000
 _CONTINUATION = 0xF0000  # planes 15 and 16: private use, which normalization drops from text
 _CONTINUATIONS = 0x1FFFE
@@ -67,8 +68,8 @@ class TrainedVocab:
     counts: dict[str, int]
 
 
-def train(paths: Sequence[str], settings: VocabSettings,
-          num_workers: int | None = None) -> TrainedVocab:
+def train(paths: Sequence[str], settings: VocabSettings, num_workers: int | None = None,
+          corpus_format: FormatSettings = RECOGNISED) -> TrainedVocab:
     """Trains a vocabulary over text files.
 
     The same text gives the same vocabulary in any order, as long as it has no more than MAX_WORDS different words;
@@ -78,6 +79,7 @@ def train(paths: Sequence[str], settings: VocabSettings,
       paths: plain or .gz files of UTF-8 lines, local or gs://.
       settings: see VocabSettings.
       num_workers: processes that count and segment; by default one a core.
+      corpus_format: how the files hold text.
 
     Raises:
       InputError: no words in the files, settings that do not fit each other, bad text.
@@ -89,23 +91,14 @@ def train(paths: Sequence[str], settings: VocabSettings,
             f"special tokens and --num_unused {settings.num_unused}")
     segment.morphemes(["가"], settings.segmenter)  # fails now, not after the counting
     workers = num_workers or os.cpu_count() or 1
-    words, lines, forgotten = count_words(paths, settings.do_lower_case, workers)
+    words, lines, forgotten = count_words(paths, settings.do_lower_case, workers, corpus_format)
     if not words:
         raise InputError(f"no words in {', '.join(paths[:3])}: nothing to train a vocabulary on")
     alphabet = choose_alphabet(words, settings.limit_alphabet)
-    spelled = {word: count for word, count in words.items() if alphabet.issuperset(word)}
-    kept = {word: count for word, count in spelled.items() if count >= settings.min_word_count}
-    units = segment_words(kept, settings.segmenter, workers)
-    inner = {char for word in spelled for char in word[1:]}
-    pieces = merge(units, alphabet, inner, room, settings.min_frequency)
-    if len(pieces) > room:
-        raise InputError(
-            f"the alphabet alone takes {len(pieces):,} entries and vocab_size {settings.vocab_size} "
-            f"has room for {room:,}: raise vocab_size, or train with vocab/run.py and a lower "
-            f"--limit_alphabet (now {settings.limit_alphabet})")
-    unused = settings.num_unused + room - len(pieces)
-    vocab = [*SPECIAL_TOKENS, *pieces, *(f"[unused{number}]" for number in range(unused))]
-    return TrainedVocab(vocab, {
+    inner = {char for word in words if alphabet.issuperset(word) for char in word[1:]}
+    kept = {word: count for word, count in words.items()
+            if count >= settings.min_word_count and alphabet.issuperset(word)}
+    counts = {
         "lines": lines,
         "words": words.total() + forgotten,
         "different_words": len(words),
@@ -113,30 +106,40 @@ def train(paths: Sequence[str], settings: VocabSettings,
         "words_forgotten": forgotten,
         "different_characters": len(set(itertools.chain.from_iterable(words))),
         "alphabet": len(alphabet),
-        "pieces": len(pieces),
-        "unused": unused,
-    })
+    }
+    del words  # the trainer needs the memory
+    pieces = merge(segment_words(kept, settings.segmenter, workers), alphabet, inner, room, settings.min_frequency)
+    if len(pieces) > room:
+        raise InputError(
+            f"the alphabet alone takes {len(pieces):,} entries and vocab_size {settings.vocab_size} "
+            f"has room for {room:,}: raise vocab_size, or train with vocab/run.py and a lower "
+            f"--limit_alphabet (now {settings.limit_alphabet})")
+    unused = settings.num_unused + room - len(pieces)
+    vocab = [*SPECIAL_TOKENS, *pieces, *(f"[unused{number}]" for number in range(unused))]
+    return TrainedVocab(vocab, {**counts, "pieces": len(pieces), "unused": unused})
 
 
-def count_words(paths: Sequence[str], lower: bool, num_workers: int) -> tuple[Counter, int, int]:
+def count_words(paths: Sequence[str], lower: bool, num_workers: int,
+                corpus_format: FormatSettings = RECOGNISED,
+                strip_accents: bool = False) -> tuple[Counter, int, int]:
     """Counts BERT's words in text files, in memory that does not grow with them.
 
     Whenever there are more than MAX_WORDS different words, the rarest are forgotten until half as many are left. A
     count may then be too low, by no more than the highest counts that were forgotten each time, added up.
 
     Returns:
-      The count of each word of at most MAX_CHARACTERS characters, the number of lines, and how many occurrences
-      were counted and forgotten.
+      The count of each word of at most MAX_CHARACTERS characters, the number of lines that are not empty, and how
+      many occurrences were counted and forgotten.
     """
     total = sum(text.size(path) for path in paths)
     words = Counter()
     lines = forgotten = 0
     with cli.progress(total, "counting words", "B") as bar:
-        chunks = _chunks(paths, bar)
+        chunks = _chunks(read_corpus(paths, corpus_format, lambda done: bar.update(done - bar.n)))
         if total < 2 * _CHUNK_CHARACTERS:
             num_workers = 1
         for part, part_lines in _in_processes(
-                _count_chunk, ((chunk, lower) for chunk in chunks), num_workers):
+                _count_chunk, ((chunk, lower, strip_accents) for chunk in chunks), num_workers):
             words.update(part)
             lines += part_lines
             if len(words) > MAX_WORDS:
@@ -238,24 +241,20 @@ def _readable(piece: str, chars: Sequence[str]) -> str:
     return "##" + spelled if ord(piece[0]) >= _CONTINUATION else spelled
 
 
-def _chunks(paths: Sequence[str], bar) -> Iterator[list[str]]:
-    """Lists of lines of about _CHUNK_CHARACTERS, over all files."""
-    chunk, size, before = [], 0, 0
-    for path in paths:
-        def show(position, before=before):
-            bar.update(before + position - bar.n)
-        for line in text.read_lines(path, show):
-            chunk.append(line)
-            size += len(line)
-            if size >= _CHUNK_CHARACTERS:
-                yield chunk
-                chunk, size = [], 0
-        before += text.size(path)
+def _chunks(documents: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Lists of lines of about _CHUNK_CHARACTERS, over all documents."""
+    chunk, size = [], 0
+    for document in documents:
+        chunk.extend(document)
+        size += sum(map(len, document))
+        if size >= _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
     yield chunk
 
 
-def _count_chunk(lines: list[str], lower: bool) -> tuple[dict[str, int], int]:
-    counts = Counter(split_words("\n".join(lines), lower))
+def _count_chunk(lines: list[str], lower: bool, strip_accents: bool) -> tuple[dict[str, int], int]:
+    counts = Counter(split_words("\n".join(lines), lower, strip_accents))
     return {word: n for word, n in counts.items() if len(word) <= MAX_CHARACTERS}, len(lines)
 
 

@@ -14,6 +14,7 @@ from finetune.classification import Classification
 from finetune.sentences import SentenceTask
 from modeling.checkpoint import write_file
 from modeling.packed import PackedEncoder
+from vocab.tokenizer import Tokenizer
 
 _FLOAT, _DYNAMIC = "model.tflite", "model-dynamic-range.tflite"
 
@@ -52,12 +53,14 @@ def save(directory: str, task, tokenizer, encoder, head) -> list[str]:
         sizes[name] = len(content)
     if output == "probabilities":
         write_file(os.path.join(directory, "labels.txt"), "".join(label + "\n" for label in task.kind.labels))
-    second = " second [SEP]" if task.pair else ""
+    second = " [SEP]" * tokenizer.pair_separators + " second" if task.pair else ""
+    how = ("as BERT does, in vocab.txt" if isinstance(tokenizer, Tokenizer)
+           else f"by the tokenizer's files here ({type(tokenizer).__name__} of kolm)")
     return ["```python", "import tensorflow as tf", "",
             f'runner = tf.lite.Interpreter("{_FLOAT}").get_signature_runner()',
             f'print(runner(input_ids=ids, token_type_ids=types)["{output}"])  # int32 arrays of one text', "```", "",
-            f"The ids are those of `[CLS] text [SEP]{second}` in vocab.txt, at most {task.config.max_seq_length}; the "
-            f"types are 1 in the second text, else 0. [CLS] is {tokenizer.cls_id}, [SEP] {tokenizer.sep_id}. "
-            "Tokenize as BERT does, with the settings in tokenizer_config.json.", "",
+            f"The ids are those of `[CLS] text{second} [SEP]`, {how}, with the settings in tokenizer_config.json, at "
+            f"most {task.config.max_seq_length}; the types are 1 in the second text, else 0. [CLS] is "
+            f"{tokenizer.cls_id}, [SEP] {tokenizer.sep_id}.", "",
             "| file | bytes | |", "|---|---|---|", f"| `{_FLOAT}` | {sizes[_FLOAT]:,} | float32 |",
             f"| `{_DYNAMIC}` | {sizes[_DYNAMIC]:,} | kernels in 8 bits |", ""]

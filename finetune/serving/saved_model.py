@@ -7,6 +7,7 @@ from finetune.questions import QuestionTask
 from finetune.serving import questions, sentences, words
 from finetune.words import WordTask
 from modeling.packed import PackedEncoder
+from vocab.sentence_piece import SentencePieceTokenizer
 
 
 class _Served(tf.Module):
@@ -73,13 +74,18 @@ def card(signatures: dict[str, list[str]], left_out: list[str]) -> list[str]:
             *(line for sentence in left_out for line in (sentence, ""))]
 
 
-def left_out(task) -> list[str]:
+def left_out(task, tokenizer) -> list[str]:
     """What `finetune/predict.py` does and the SavedModel does not."""
-    tagger = getattr(task.config, "trim_particles", "none")
-    if isinstance(task, QuestionTask) and tagger != "none":
-        return [f"Particles at the end of answers are not taken off: trim_particles {tagger} needs a morpheme "
-                "analyser, which no TensorFlow graph has."]
-    return []
+    sentences = []
+    if isinstance(task, QuestionTask) and task.config.trim_particles != "none":
+        sentences.append(f"Particles at the end of answers are not taken off: trim_particles "
+                         f"{task.config.trim_particles} needs a morpheme analyser, which no TensorFlow graph has.")
+    if isinstance(task, QuestionTask) and task.clean is not None:
+        sentences.append(f"Pages are not cleaned of their tags, as {task.name} does before it reads them.")
+    if isinstance(tokenizer, SentencePieceTokenizer):
+        sentences.append("TF-Text's SentencePiece may choose another of several equally probable cuts, in about one "
+                         "film review of 200.")
+    return sentences
 
 
 def _of_task(task):

@@ -47,7 +47,7 @@ def sentence_inputs(tokenizer, max_seq_length, first, second=None):
     if second is None:
         return joined(tokenizer, (ids, begins, tf.minimum(sizes, max_seq_length - 2)))
     other_ids, other_begins, other_sizes = pieces(tokenizer, second)
-    kept, other_kept = _cut_longer(sizes, other_sizes, max_seq_length - 3)
+    kept, other_kept = _cut_longer(sizes, other_sizes, max_seq_length - 2 - tokenizer.pair_separators)
     return joined(tokenizer, (ids, begins, kept), (other_ids, other_begins, other_kept))
 
 

@@ -317,3 +317,13 @@ def test_json_lists_and_squad_files():
 def test_pages_are_cleaned_before_they_are_read_and_answers_are_of_the_page():
     question, = read("korquad-v2", json.dumps({"question": "어디?", "context": "<p><b>서울</b>은 수도이다.</p>"}))
     assert question.context == "서울은 수도이다." and question.original(0, 2) == ("서울", 6, 8)
+
+
+def test_a_place_that_no_output_can_have_is_said_before_the_work(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(Predictor, "load", lambda directory: pytest.fail("the model was loaded"))
+    (tmp_path / "file").write_text("")
+    for output, message in ((tmp_path, "a directory; --output takes a file"),
+                            (tmp_path / "file" / "answers.jsonl", "file: not a directory")):
+        with pytest.raises(InputError, match=message):
+            run(stdin="가\n", output=output)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -65,7 +65,7 @@ def finished(name, tokenizer, directory, config=SMALL):
     hugging_face.randomize(model, seed=2)
     write_config(str(directory), {**config.__dict__, "task": name, "family": "electra", "encoder": shape.to_dict()})
     tokenizer.save(str(directory))
-    write_json(str(directory / "results.json"), {"metrics": {"accuracy": 88.125}, "seeds": {"3": {}}})
+    write_json(str(directory / "results.json"), {"seeds": {"3": {"metrics": {"accuracy": 88.125}}}})
     (directory / "seed-3" / "best").mkdir(parents=True)
     tf.train.Checkpoint(model=model).write(str(directory / "seed-3" / "best" / "weights"))
     return str(directory)

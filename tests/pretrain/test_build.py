@@ -19,7 +19,7 @@ from pretrain import build, records, shards
 from pretrain.build import BuildSettings
 from pretrain.cleaning import CleaningSettings
 from pretrain.examples import ExampleSettings
-from pretrain.formats import FormatSettings
+from vocab.formats import FormatSettings
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DATA = os.environ.get("KOLM_DATA", "data")

@@ -109,7 +109,7 @@ def fine_tuned(name, family, tokenizer, directory):
     hugging_face.randomize(model, scale=0.1)
     write_config(str(directory), {**config.__dict__, "task": name, "family": family, "encoder": shape})
     tokenizer.save(str(directory))
-    write_json(str(directory / "results.json"), {"metrics": {"accuracy": 88.125}, "seeds": {"3": {}}})
+    write_json(str(directory / "results.json"), {"seeds": {"3": {"metrics": {"accuracy": 88.125}}}})
     (directory / "seed-3" / "best").mkdir(parents=True)
     tf.train.Checkpoint(model=model).write(str(directory / "seed-3" / "best" / "weights"))
     return model

@@ -273,3 +273,10 @@ def test_the_command_goes_on_in_other_text_with_the_checkpoint_s_vocabulary(comm
     assert (values["init_checkpoint"], values["hidden_size"], values["vocab_size"], values["generator_hidden_size"]) \
         == (str(tmp_path / "first"), 32, 200, 0.5)
     assert Tokenizer.load(str(tmp_path / "second")).fingerprint == tokenizer.fingerprint
+
+
+def test_the_vocabulary_is_the_checkpoint_s_whatever_the_file_says():
+    start = {"vocab_size": 200, "do_lower_case": True, "hidden_size": 32}
+    config = PretrainConfig.load("koelectra-small", [], start)
+    assert (config.vocab_size, config.do_lower_case, config.hidden_size) == (200, True, 256)
+    assert PretrainConfig.load("koelectra-small", ["vocab_size=300"], start).vocab_size == 300

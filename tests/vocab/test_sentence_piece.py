@@ -185,6 +185,19 @@ def test_a_saved_tokenizer_is_the_same(name, directories, lines, tmp_path):
     assert again.pair_separators == tokenizer.pair_separators == (2 if name == "xlm-roberta" else 1)
 
 
+@pytest.mark.parametrize("kind", ["", "T5", "XLNet"])
+def test_a_model_of_another_family_is_saved_and_exported_as_it_is(kind, directories, lines, tmp_path):
+    with open(os.path.join(directories["albert"], "spiece.model"), "rb") as file:
+        tokenizer = SentencePieceTokenizer(file.read(), kind)
+    texts = [*lines[:50], "The Quick Café ``yes''"]
+    tokenizer.save(str(tmp_path / "saved"))
+    tokenizer.save_hugging_face(str(tmp_path / "exported"), 128)
+    for directory in "saved", "exported":
+        again = load(str(tmp_path / directory))
+        assert encode(again, texts) == encode(tokenizer, texts)
+        assert again.fingerprint == tokenizer.fingerprint
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_what_is_exported_gives_the_same_ids(name, directories, lines, tmp_path):
     tokenizer = load(directories[name])

@@ -6,7 +6,6 @@ import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import transformers
 from tokenizers import Tokenizer as Whole
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
@@ -119,11 +118,6 @@ def test_saved_and_exported_it_is_the_same(roberta, lines, tmp_path):
     tokenizer.save(str(tmp_path))
     assert load(str(tmp_path)).fingerprint == tokenizer.fingerprint
     assert tokenizer.decode(tokenizer.encode(["정말 재미있다"])[0]) == "정말 재미있다"
-
-
-def test_there_is_none_in_a_graph(roberta):
-    with pytest.raises(InputError, match="tokenizer.json: a BPE tokenizer of a tokenizer.json does not run inside"):
-        load(roberta).tokenize(tf.constant(["가"]))
 
 
 def test_wordpiece_in_a_tokenizer_json_is_the_same_as_its_vocab_txt(real_data, lines, tmp_path):

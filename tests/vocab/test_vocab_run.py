@@ -103,3 +103,22 @@ def test_a_run_cut_short_while_replacing_is_not_taken_for_done(corpus, tmp_path,
     with pytest.raises(OSError, match="full"):
         build([corpus], SETTINGS, out, overwrite=True)
     assert not os.path.exists(os.path.join(out, "vocab.json"))
+
+
+def test_text_in_a_format_counts_and_nothing_around_it(tmp_path):
+    lines = ["영화가 정말 재미있다", "이 영화 별로"] * 20
+    files = {
+        "plain.txt": "\n".join(lines),
+        "a.jsonl": "\n".join(json.dumps({"id": number, "text": line}) for number, line in enumerate(lines)),
+        "b.txt": "id\tdocument\tlabel\n" + "\n".join(f"{number}\t{line}\t1" for number, line in enumerate(lines)),
+        "c.json": json.dumps({"document": [{"paragraph": [{"form": line} for line in lines]}]}, indent=1),
+        "d": f'<doc id="1" title="x">\n{chr(10).join(lines)}\n</doc>',
+    }
+    vocabularies = {}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, "utf-8")
+        record, _ = build([str(tmp_path / name)], SETTINGS, str(tmp_path / f"{name}-vocab"))
+        vocabularies[name] = record["fingerprint"], record["counts"], record["figures"]
+    assert all(found == vocabularies["plain.txt"] for found in vocabularies.values())
+    done = run("--corpus", str(tmp_path / "a.jsonl"), "--text_field", "body", "--output_dir", str(tmp_path / "out"))
+    assert done.returncode == 2 and "a.jsonl:1: no text in field 'body'" in done.stderr

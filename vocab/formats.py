@@ -8,7 +8,10 @@ import dataclasses
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from absl import flags
 
 from cli import InputError
 from vocab import text
@@ -28,7 +31,7 @@ class FormatSettings:
 
     Attributes:
       corpus_format: a key of FORMATS, or "auto" to recognise each file's own.
-      text_field: jsonl and WikiExtractor's JSON: the field that holds the text.
+      text_field: jsonl, as WikiExtractor's --json too: the field that holds the text.
       text_column: tsv: the column, by its name in the header, that holds the text.
     """
 
@@ -44,25 +47,44 @@ class FormatSettings:
             )
 
 
-def read_documents(path: str, settings: FormatSettings, position=None) -> Iterator[Document]:
-    """Streams the documents of one file, without empty lines and empty documents.
+RECOGNISED = FormatSettings()  # each file as what it looks like
+
+
+def define_flags() -> None:
+    """The settings as flags of a command."""
+    flags.DEFINE_enum("corpus_format", AUTO, [AUTO, *FORMATS], "How the files hold documents.")
+    flags.DEFINE_string("text_field", "text", "jsonl, as WikiExtractor's --json too: the field that holds the text.")
+    flags.DEFINE_string("text_column", "document", "tsv: the column that holds the text.")
+
+
+def settings_from_flags() -> FormatSettings:
+    """What the command line says, after `define_flags`."""
+    return FormatSettings(**{field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(FormatSettings)})
+
+
+def read_corpus(paths: Sequence[str], settings: FormatSettings, position: Callable[[int], object] | None = None,
+                formats_seen: Counter | None = None) -> Iterator[Document]:
+    """Streams the documents of some files, without empty lines and empty documents.
 
     Args:
-      path: plain or .gz, local or gs://.
-      position: called now and then with the number of bytes read so far (see
-        `vocab.text.read_lines`).
+      paths: plain or .gz, local or gs://.
+      position: called now and then with the number of bytes read so far, of all files.
+      formats_seen: counts the files of each format.
 
     Raises:
-      InputError: the file is not what the format says; names file and line.
+      InputError: a file is not what the format says; names file and line.
     """
-    name = settings.corpus_format
-    if name == AUTO:
-        name = recognise(path, settings)
-    lines = enumerate(text.read_lines(path, position), 1)
-    for document in FORMATS[name](lines, path, settings):
-        sentences = list(filter(None, map(str.strip, document)))
-        if sentences:
-            yield sentences
+    before = 0
+    for path in paths:
+        name = recognise(path, settings) if settings.corpus_format == AUTO else settings.corpus_format
+        if formats_seen is not None:
+            formats_seen[name] += 1
+        show = position and (lambda done, before=before: position(before + done))
+        for document in FORMATS[name](enumerate(text.read_lines(path, show), 1), path, settings):
+            lines = list(filter(None, map(str.strip, document)))
+            if lines:
+                yield lines
+        before += text.size(path)
 
 
 def recognise(path: str, settings: FormatSettings) -> str:

@@ -7,8 +7,8 @@ import os
 import pytest
 
 from cli import InputError
-from pretrain import formats
-from pretrain.formats import FormatSettings
+from vocab import formats
+from vocab.formats import FormatSettings
 
 DATA = os.environ.get("KOLM_DATA", "data")
 
@@ -21,7 +21,7 @@ def write(tmp_path, name, content):
 
 
 def read(path, **options):
-    return list(formats.read_documents(path, FormatSettings(**options)))
+    return list(formats.read_corpus([path], FormatSettings(**options)))
 
 
 def modu(parts, **metadata):
@@ -190,7 +190,7 @@ def test_real_corpora(name, recognised, count):
     if not os.path.exists(path):
         pytest.skip(f"{path} is absent; KOLM_DATA names the folder with the real data")
     assert formats.recognise(path, FormatSettings()) == recognised
-    documents = formats.read_documents(path, FormatSettings())
+    documents = formats.read_corpus([path], FormatSettings())
     sizes = [len(document) for document in documents]
     if name.endswith("petitions.txt.gz"):
         assert sum(sizes) / len(sizes) > 5
