@@ -52,6 +52,14 @@ class TaskModel(tf_keras.Model):
         return {name: decay ** (layers + 1 - depth(name)) for name in names}
 
 
+def _trained_positions(released):
+    """How many positions had tokens in pretraining: fewer than the table has, where that was on shorter texts."""
+    values, most = released.values, released.shape.max_position_embeddings
+    if "objective" not in values or values.get("init_checkpoint"):
+        return most  # another's, or begun as another's
+    return min(values["max_seq_length"], most)
+
+
 def finetuned(directory: str):
     """What finetune/run.py wrote.
 
@@ -124,21 +132,25 @@ class Start:
             config: a `FinetuneConfig`; its dropout rates apply.
             allow_partial: tensors may be missing or unknown.
             generator: of an ELECTRA take the generator.
-            grow: how to go on where `max_seq_length` is more than the positions, as `modeling.resize.to_positions`.
+            grow: how to go on where `max_seq_length` is more than the trained positions, as
+                `modeling.resize.to_positions`.
 
         Raises:
             InputError: it is no checkpoint, is damaged, or is too short for `max_seq_length`.
         """
         released = open_checkpoint(path, generator)
         tokenizer = load_tokenizer(vocabulary_of(path))
-        most, notes = released.shape.max_position_embeddings, []
-        if config.max_seq_length > most:
-            if grow is None:
-                raise InputError(f"max_seq_length {config.max_seq_length} is more than the {most} positions of {path}; "
-                                 f"use --set max_seq_length={most}, or --grow_positions copy")
-            released = resize.to_positions(released, config.max_seq_length, grow)
-            notes.append(f"  positions: {most} to {config.max_seq_length}, "
+        most, trained, notes = released.shape.max_position_embeddings, _trained_positions(released), []
+        if config.max_seq_length > most and grow is None:
+            raise InputError(f"max_seq_length {config.max_seq_length} is more than the {most} positions of {path}; "
+                             f"use --set max_seq_length={most}, or --grow_positions copy")
+        if config.max_seq_length > trained and grow:
+            released = resize.to_positions(released, max(config.max_seq_length, most), grow, trained)
+            notes.append(f"  positions: {trained} to {config.max_seq_length}, "
                          + ("repeated" if grow == "copy" else "new ones random"))
+        elif config.max_seq_length > trained:
+            notes.append(f"  positions: only {trained} of {config.max_seq_length} are trained; --grow_positions copy "
+                         "repeats these")
         # Released models may have more rows than pieces, for a round number.
         rows, here = released.shape.vocab_size, "objective" in released.values
         if tokenizer.vocab_size > rows or here and tokenizer.vocab_size != rows:

@@ -35,8 +35,8 @@ def _define_flags():
     flags.DEFINE_string("init_checkpoint", None, "Model to start from; this or --vocab.")
     flags.DEFINE_bool("init_from_generator", False, "Start from an ELECTRA's generator, not its discriminator.")
     flags.DEFINE_bool("allow_partial", False, "Start from a model with missing or unknown tensors.")
-    flags.DEFINE_enum("grow_positions", None, ["copy", "random"], "For a max_seq_length beyond the model's positions: "
-                      "repeat these, as Longformer, or draw new ones.")
+    flags.DEFINE_enum("grow_positions", None, ["copy", "random"], "For a max_seq_length beyond the positions "
+                      "that the model was trained on: repeat these, as Longformer, or draw new ones.")
     flags.DEFINE_string("vocab", None, "Vocabulary or its directory, to start from random weights; this or "
                         "--init_checkpoint.")
     flags.DEFINE_string("config", None, "Path or name of a config; by default the task's.")

@@ -48,13 +48,14 @@ def match(old: Sequence[str], new: Sequence[str], split: Callable[[str], Sequenc
     return rows, [split(new[row].removeprefix("##") or new[row]) for row in np.flatnonzero(rows < 0)]
 
 
-def to_positions(released: Released, positions: int, how: str) -> Released:
+def to_positions(released: Released, positions: int, how: str, trained: int | None = None) -> Released:
     """A longer position table.
 
     Args:
         released: the model.
         positions: tokens of the longest text to come.
-        how: `copy` repeats the rows there are (Beltagy et al. 2020, Longformer), `random` draws the new ones.
+        how: `copy` repeats the trained rows (Beltagy et al. 2020, Longformer), `random` draws the new ones.
+        trained: how many of the table's rows are trained, the first ones; None for all of them.
 
     Raises:
         InputError: the table is longer already.
@@ -65,7 +66,7 @@ def to_positions(released: Released, positions: int, how: str) -> Released:
         raise InputError(f"{released.path}: has {before} positions; to fewer, {positions}, it is not cut")
     first, learned = table[:shape.position_offset], table[shape.position_offset:]
     if how == "copy":
-        grown = np.resize(learned, [positions, learned.shape[1]])
+        grown = np.resize(learned[:trained], [positions, learned.shape[1]])
     else:
         drawn = np.random.default_rng(0).normal(size=[positions - before, learned.shape[1]])
         grown = np.concatenate([learned, np.clip(drawn, -2, 2).astype(table.dtype) * shape.initializer_range])

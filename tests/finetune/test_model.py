@@ -174,17 +174,29 @@ def test_a_released_model_that_lacks_a_tensor_is_refused_before_a_run_begins(set
 
 
 def test_longer_texts_need_a_longer_position_table(electra_dir, settings):
-    longer = settings(max_seq_length=40)
+    longer = settings(max_seq_length=40)  # the table has 24 positions, of which pretraining saw 16
     with pytest.raises(InputError, match="max_seq_length 40 is more than the 24 positions of .* --grow_positions copy"):
         Start.pretrained(electra_dir, longer)
     table = Start.pretrained(electra_dir, settings()).create(KIND, "float32").encoder.embeddings.position_embeddings
     copied = Start.pretrained(electra_dir, longer, grow="copy").create(KIND, "float32")
     rows = copied.encoder.embeddings.position_embeddings.numpy()
-    np.testing.assert_array_equal(rows, np.concatenate([table.numpy(), table.numpy()[:16]]))
+    np.testing.assert_array_equal(rows, np.concatenate([table.numpy()[:16], table.numpy()[:16], table.numpy()[:8]]))
     random = Start.pretrained(electra_dir, longer, grow="random").create(KIND, "float32")
     rows = random.encoder.embeddings.position_embeddings.numpy()
     np.testing.assert_array_equal(rows[:24], table.numpy())
     assert rows.shape == (40, 16) and 0.01 < rows[24:].std() < 0.03 and np.abs(rows[24:]).max() <= 0.04
+
+
+def test_positions_that_pretraining_never_saw(electra_dir, settings, capsys):
+    name = "embeddings.position_embeddings.weight"
+    table = Start.pretrained(electra_dir, settings(max_seq_length=16)).released.tensors[name]
+    assert "positions" not in capsys.readouterr().err
+    kept = Start.pretrained(electra_dir, settings(max_seq_length=20))
+    assert "positions: only 16 of 20 are trained; --grow_positions copy repeats these" in capsys.readouterr().err
+    copied = Start.pretrained(electra_dir, settings(max_seq_length=20), grow="copy")
+    for start, expected in (kept, table), (copied, np.concatenate([table[:16], table[:8]])):
+        np.testing.assert_array_equal(start.released.tensors[name], expected)
+        assert start.shape.max_position_embeddings == 24
 
 
 def truncate(directory):
