@@ -278,5 +278,5 @@ def test_the_command_goes_on_in_other_text_with_the_checkpoint_s_vocabulary(comm
 def test_the_vocabulary_is_the_checkpoint_s_whatever_the_file_says():
     start = {"vocab_size": 200, "do_lower_case": True, "hidden_size": 32}
     config = PretrainConfig.load("koelectra-small", [], start)
-    assert (config.vocab_size, config.do_lower_case, config.hidden_size) == (200, True, 256)
+    assert (config.vocab_size, config.do_lower_case, config.hidden_size, config.learning_rate) == (200, True, 32, 5e-4)
     assert PretrainConfig.load("koelectra-small", ["vocab_size=300"], start).vocab_size == 300
