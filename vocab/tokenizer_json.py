@@ -41,10 +41,9 @@ class JsonTokenizer:
         except Exception as error:  # `tokenizers` raises nothing more specific
             raise InputError(f"{source}: damaged, or of another version of `tokenizers` "
                              f"({str(error).splitlines()[0]}); download it again") from None
-        self._source = source
-        self.model = type(self._tokenizer.model).__name__
-        if self.model not in _MODELS:
-            raise InputError(f"{source}: a model of type {self.model}; there is WordPiece, {', '.join(_MODELS)}")
+        model = type(self._tokenizer.model).__name__
+        if model not in _MODELS:
+            raise InputError(f"{source}: a model of type {model}; there is WordPiece, {', '.join(_MODELS)}")
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._tokenizer.encode_special_tokens = True  # "<mask>" in a text is text
