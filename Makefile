@@ -25,6 +25,7 @@ bench: $(DEV)
 
 lint: $(DEV)
 	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
 
 # What the commands need.
 $(CORE): requirements.lock

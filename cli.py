@@ -31,8 +31,10 @@ def run(main, positional=False):
         _fail(error)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            _fail(f"no space left on the disk while writing {error.filename or 'a file'}: "
-                  "what was complete is kept; free space and run the same command again")
+            _fail(
+                f"no space left on the disk while writing {error.filename or 'a file'}: "
+                "what was complete is kept; free space and run the same command again"
+            )
         if error.filename and isinstance(error, _PATH_ERRORS):
             _fail(f"{error.filename}: {error.strerror.lower()}; give another path, or change what stands there")
         raise
@@ -41,8 +43,17 @@ def run(main, positional=False):
 def progress(total, desc, unit, initial=0):
     """A progress bar on stderr with rate and time left; an occasional line where there is no terminal."""
     interval = 0.1 if sys.stderr.isatty() else 15
-    return tqdm(total=total, desc=desc, unit=unit, initial=initial, unit_scale=True,
-                mininterval=interval, maxinterval=interval, dynamic_ncols=True, file=sys.stderr)
+    return tqdm(
+        total=total,
+        desc=desc,
+        unit=unit,
+        initial=initial,
+        unit_scale=True,
+        mininterval=interval,
+        maxinterval=interval,
+        dynamic_ncols=True,
+        file=sys.stderr,
+    )
 
 
 def _parse_flags(argv):

@@ -9,5 +9,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 
 def pytest_addoption(parser):
-    parser.addoption("--all_lines", action="store_true", default=False,
-                     help="Check every line of the real corpora, not a sample (minutes).")
+    parser.addoption(
+        "--all_lines",
+        action="store_true",
+        default=False,
+        help="Check every line of the real corpora, not a sample (minutes).",
+    )

@@ -34,7 +34,7 @@ def read_config(path: str) -> dict:
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: not JSON: {error}") from None
     if not isinstance(values, dict):
-        raise InputError(f"{path}: a config is a JSON object, {{\"key\": value, …}}")
+        raise InputError(f'{path}: a config is a JSON object, {{"key": value, …}}')
     return values
 
 

@@ -30,9 +30,14 @@ class Contender:
         """
         self.module = module
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, json.dumps(settings or {})], cwd=ROOT, text=True,
-            env={**os.environ, **machine.ALLOCATOR}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            preexec_fn=None if cores is None else lambda: os.sched_setaffinity(0, cores))
+            [sys.executable, "-m", module, json.dumps(settings or {})],
+            cwd=ROOT,
+            text=True,
+            env={**os.environ, **machine.ALLOCATOR},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            preexec_fn=None if cores is None else lambda: os.sched_setaffinity(0, cores),
+        )
         self.first = self._receive()
 
     def turn(self):

@@ -15,8 +15,11 @@ _TRAINER = "transformers Trainer, dynamic padding, group_by_length"
 
 def run(rounds: int, data: str, work: str) -> list[Table]:
     """One table."""
-    arguments = {"vocabulary": real_data.vocabulary(data), "count": EXAMPLES,
-                 "reviews": real_data.path(data, "nsmc/ratings_train.txt")}
+    arguments = {
+        "vocabulary": real_data.vocabulary(data),
+        "count": EXAMPLES,
+        "reviews": real_data.path(data, "nsmc/ratings_train.txt"),
+    }
     contenders = {
         _OURS: Contender("benchmarks.finetune_ours", {**arguments, "batch_by_length": True}),
         _PADDED: Contender("benchmarks.finetune_ours", {**arguments, "batch_by_length": False}),
@@ -25,12 +28,15 @@ def run(rounds: int, data: str, work: str) -> list[Table]:
     turns = take_turns(contenders, rounds, warm_up=0)  # starting a contender was its first epoch
     for contender in contenders.values():
         contender.close()
-    table = Table(f"NSMC fine-tuning, ELECTRA-small from random weights, one epoch of {EXAMPLES:,} reviews, batch 32, "
-                  "float32", ["", "s an epoch", "reviews/s", "kolm is faster by", "s first epoch, from building on"])
+    table = Table(
+        f"NSMC fine-tuning, ELECTRA-small from random weights, one epoch of {EXAMPLES:,} reviews, batch 32, float32",
+        ["", "s an epoch", "reviews/s", "kolm is faster by", "s first epoch, from building on"],
+    )
     for name, seconds in turns.items():
         median = statistics.median(seconds)
-        table.rows.append([name, median, EXAMPLES / median, ratio(seconds, turns[_OURS]),
-                           contenders[name].first["seconds"]])
+        table.rows.append(
+            [name, median, EXAMPLES / median, ratio(seconds, turns[_OURS]), contenders[name].first["seconds"]]
+        )
     table.target("faster than padding to 128", ratio(turns[_PADDED], turns[_OURS]), at_least=5.0)
     table.target("faster than the Trainer", ratio(turns[_TRAINER], turns[_OURS]), at_least=1.0)
     table.notes = [
@@ -45,5 +51,5 @@ def examples(path: str, count: int) -> list[tuple[str, int]]:
     """`count` (document, label) pairs, evenly taken from `ratings_train.txt`."""
     with open(path, encoding="utf-8") as file:
         rows = [line.rstrip("\n").split("\t") for line in file][1:]
-    rows = rows[::max(1, len(rows) // count)][:count]
+    rows = rows[:: max(1, len(rows) // count)][:count]
     return [(document, int(label)) for _, document, label in rows]

@@ -27,8 +27,9 @@ def prepare(vocabulary: str, reviews: str, count: int, batch_by_length: bool):
     config = dataclasses.replace(FinetuneConfig.load("nsmc"), batch_by_length=batch_by_length, **SETTINGS)
     task = TASKS["nsmc"](config)
     start = Start.random(vocabulary, config)
-    rows = [Example(str(number), document, None, label)
-            for number, (document, label) in enumerate(examples(reviews, count))]
+    rows = [
+        Example(str(number), document, None, label) for number, (document, label) in enumerate(examples(reviews, count))
+    ]
     steps = -(-len(rows) // config.train_batch_size) * _EPOCHS
     warmup = round(config.warmup_proportion * steps)
     config = dataclasses.replace(config, num_train_steps=steps, num_warmup_steps=warmup)
@@ -46,8 +47,9 @@ def prepare(vocabulary: str, reviews: str, count: int, batch_by_length: bool):
         features = task.features(rows, start.tokenizer, training=True)
         size = config.train_batch_size
         order = batches.training_order(features, size, config.batch_by_length, seed, epochs)
-        dataset = batches.dataset(features, order, size, config.max_seq_length, config.batch_by_length,
-                                  start.tokenizer.pad_id)
+        dataset = batches.dataset(
+            features, order, size, config.max_seq_length, config.batch_by_length, start.tokenizer.pad_id
+        )
         losses = [step(batch) for batch in strategy.experimental_distribute_dataset(dataset)]
         float(sum(losses))
         epochs += 1

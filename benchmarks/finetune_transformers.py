@@ -20,23 +20,41 @@ def prepare(vocabulary: str, reviews: str, count: int):
     with tempfile.TemporaryDirectory() as directory:
         tokenizer = _tokenizer(vocabulary, directory)
     rows = examples(reviews, count)
-    config = transformers.ElectraConfig(vocab_size=len(tokenizer), num_labels=2, attn_implementation="sdpa",
-                                        max_position_embeddings=512, **MODEL_SIZES["small"])
+    config = transformers.ElectraConfig(
+        vocab_size=len(tokenizer),
+        num_labels=2,
+        attn_implementation="sdpa",
+        max_position_embeddings=512,
+        **MODEL_SIZES["small"],
+    )
     model = transformers.ElectraForSequenceClassification(config)
     arguments = transformers.TrainingArguments(
-        output_dir=tempfile.gettempdir(), num_train_epochs=1, learning_rate=SETTINGS["learning_rate"],
-        per_device_train_batch_size=SETTINGS["train_batch_size"], train_sampling_strategy="group_by_length",
-        optim="adamw_torch_fused", weight_decay=0.01, max_grad_norm=1.0, warmup_steps=0.1, use_cpu=True, report_to=[],
-        save_strategy="no", logging_strategy="no", disable_tqdm=True)
+        output_dir=tempfile.gettempdir(),
+        num_train_epochs=1,
+        learning_rate=SETTINGS["learning_rate"],
+        per_device_train_batch_size=SETTINGS["train_batch_size"],
+        train_sampling_strategy="group_by_length",
+        optim="adamw_torch_fused",
+        weight_decay=0.01,
+        max_grad_norm=1.0,
+        warmup_steps=0.1,
+        use_cpu=True,
+        report_to=[],
+        save_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+    )
     collator = transformers.DataCollatorWithPadding(tokenizer)
 
     def turn():
         begin = time.perf_counter()
-        encoded = tokenizer([document for document, _ in rows], truncation=True,
-                            max_length=SETTINGS["max_seq_length"])
-        data = [{"input_ids": ids, "token_type_ids": types, "attention_mask": mask, "labels": label}
-                for ids, types, mask, (_, label) in zip(encoded["input_ids"], encoded["token_type_ids"],
-                                                        encoded["attention_mask"], rows, strict=True)]
+        encoded = tokenizer([document for document, _ in rows], truncation=True, max_length=SETTINGS["max_seq_length"])
+        data = [
+            {"input_ids": ids, "token_type_ids": types, "attention_mask": mask, "labels": label}
+            for ids, types, mask, (_, label) in zip(
+                encoded["input_ids"], encoded["token_type_ids"], encoded["attention_mask"], rows, strict=True
+            )
+        ]
         transformers.Trainer(model, arguments, data_collator=collator, train_dataset=data).train()
         return time.perf_counter() - begin
 
@@ -45,8 +63,10 @@ def prepare(vocabulary: str, reviews: str, count: int):
 
 def _tokenizer(vocabulary, directory):
     """The vocabulary as a `BertTokenizerFast` that keeps Hangul whole, as ours does."""
-    with open(vocabulary, encoding="utf-8") as source, \
-            open(os.path.join(directory, "vocab.txt"), "w", encoding="utf-8") as target:
+    with (
+        open(vocabulary, encoding="utf-8") as source,
+        open(os.path.join(directory, "vocab.txt"), "w", encoding="utf-8") as target,
+    ):
         target.write(source.read())
     return transformers.BertTokenizerFast.from_pretrained(directory, do_lower_case=False, strip_accents=False)
 

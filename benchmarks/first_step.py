@@ -7,8 +7,11 @@ from benchmarks.electra_small import TITLE
 from benchmarks.table import Table
 
 ROUNDS = 3
-_MODULES = {"kolm": "benchmarks.step_ours", "PyTorch, transformers (eager)": "benchmarks.step_transformers",
-            "Model Garden, ElectraPretrainer": "benchmarks.step_model_garden"}
+_MODULES = {
+    "kolm": "benchmarks.step_ours",
+    "PyTorch, transformers (eager)": "benchmarks.step_transformers",
+    "Model Garden, ElectraPretrainer": "benchmarks.step_model_garden",
+}
 
 
 def run(rounds: int, data: str, work: str) -> list[Table]:
@@ -22,7 +25,8 @@ def run(rounds: int, data: str, work: str) -> list[Table]:
     table = Table(f"First step of {TITLE}, float32", ["", "median s", "slowest s"])
     table.rows = [[name, statistics.median(values), max(values)] for name, values in seconds.items()]
     table.target("seconds to the end of the first step", statistics.median(seconds["kolm"]), below=20.0)
-    table.notes = [f"{rounds} fresh processes each; from building the model to the end of the first step, without "
-                   "imports."]
+    table.notes = [
+        f"{rounds} fresh processes each; from building the model to the end of the first step, without imports."
+    ]
     table.raw = {"seconds": seconds}
     return [table]

@@ -15,14 +15,19 @@ _LENGTHS = (128, 512)
 def run(rounds: int, data: str, work: str) -> list[Table]:
     """One table, a row for each length."""
     vocabulary = real_data.vocabulary(data)
-    table = Table("Input pipeline, n-gram whole-word masking (ngram_max 3), one core",
-                  ["sequence length", "tokens/s", "slowest", "tokens an epoch", "CPU s a wall s"])
+    table = Table(
+        "Input pipeline, n-gram whole-word masking (ngram_max 3), one core",
+        ["sequence length", "tokens/s", "slowest", "tokens an epoch", "CPU s a wall s"],
+    )
     core = {min(os.sched_getaffinity(0))}
     for length in _LENGTHS:
         directory = os.path.join(work, f"records-{length}")
         real_data.build_records(data, directory, length)
-        contender = Contender("benchmarks.input_pipeline", {
-            "records": os.path.abspath(directory), "vocabulary": vocabulary, "length": length, "epochs": rounds}, core)
+        contender = Contender(
+            "benchmarks.input_pipeline",
+            {"records": os.path.abspath(directory), "vocabulary": vocabulary, "length": length, "epochs": rounds},
+            core,
+        )
         epochs = contender.first["turn"]
         contender.close()
         rates = [epoch["tokens"] / epoch["seconds"] for epoch in epochs]
@@ -53,8 +58,13 @@ def prepare(records: str, vocabulary: str, length: int, epochs: int):
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tokenizer = Tokenizer.load(vocabulary)
-    config = PretrainConfig(vocab_size=tokenizer.vocab_size, max_seq_length=length, ngram_max=3,
-                            whole_word_masking=True, train_batch_size=128).resolved()
+    config = PretrainConfig(
+        vocab_size=tokenizer.vocab_size,
+        max_seq_length=length,
+        ngram_max=3,
+        whole_word_masking=True,
+        train_batch_size=128,
+    ).resolved()
     corpus = batches.Corpus.open(records, 0, tokenizer.fingerprint, length)
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1
@@ -67,8 +77,9 @@ def prepare(records: str, vocabulary: str, length: int, epochs: int):
             begin, cpu, tokens = time.perf_counter(), time.process_time(), 0
             for _ in range(steps):
                 tokens += int(next(stream)["lengths"].numpy().sum())
-            measured.append({"tokens": tokens, "seconds": time.perf_counter() - begin,
-                             "cpu": time.process_time() - cpu})
+            measured.append(
+                {"tokens": tokens, "seconds": time.perf_counter() - begin, "cpu": time.process_time() - cpu}
+            )
         return measured[1:]
 
     return turn

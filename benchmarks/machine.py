@@ -8,8 +8,17 @@ import platform
 # Set in the environment, so that every contender has the very same allocator whatever it imports.
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40), "MALLOC_ARENA_MAX": "1"}
 
-_PACKAGES = ("tensorflow", "tensorflow-text", "tf_keras", "tf-models-official", "torch", "transformers", "accelerate",
-             "tokenizers", "numpy")
+_PACKAGES = (
+    "tensorflow",
+    "tensorflow-text",
+    "tf_keras",
+    "tf-models-official",
+    "torch",
+    "transformers",
+    "accelerate",
+    "tokenizers",
+    "numpy",
+)
 
 
 def cores() -> int:
@@ -23,9 +32,10 @@ def describe() -> dict:
         "processor": _processor(),
         "cores": cores(),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, "
-                  f"{' '.join(platform.libc_ver())}",
-        "allocator": "the C library's malloc with " + " ".join(f"{key}={value}" for key, value in ALLOCATOR.items())
-                     + ", for every contender",
+        f"{' '.join(platform.libc_ver())}",
+        "allocator": "the C library's malloc with "
+        + " ".join(f"{key}={value}" for key, value in ALLOCATOR.items())
+        + ", for every contender",
         "load before": round(os.getloadavg()[0], 2),
         "versions": ", ".join(f"{name} {number}" for name in _PACKAGES if (number := version(name))),
     }
@@ -46,7 +56,9 @@ def _processor():
         fields = {key.strip(): value.strip() for key, value in fields.items()}
         speed = f", {float(fields['cpu MHz']) / 1000:.1f} GHz" if "cpu MHz" in fields else ""
         extras = [flag for flag in ("avx2", "avx512f", "amx_bf16") if flag in fields.get("flags", "").split()]
-        return (f"{fields.get('model name', platform.processor())} (model {fields.get('model', '?')}{speed}; "
-                f"{' '.join(extras) or 'no AVX'})")
+        return (
+            f"{fields.get('model name', platform.processor())} (model {fields.get('model', '?')}{speed}; "
+            f"{' '.join(extras) or 'no AVX'})"
+        )
     except (OSError, ValueError):
         return platform.processor() or platform.machine()

@@ -1,6 +1,6 @@
 """The floor of a training step: its matrix products alone, forward and backward.
 
-    python -m benchmarks.matrix_products '{"library": "tensorflow", "precision": "float32"}'
+python -m benchmarks.matrix_products '{"library": "tensorflow", "precision": "float32"}'
 """
 
 import os
@@ -56,8 +56,11 @@ def step_products(config) -> list[Product]:
         products.append(Product(f"{part}: scores, gradient of query", layers, heads, length, length, size))
         products.append(Product(f"{part}: scores, gradient of key", layers, heads, length, length, size, True))
         products.append(Product(f"{part}: context", layers, heads, length, length, size))
-        products.append(Product(f"{part}: context, gradient of probabilities", layers, heads, length, size, length,
-                                transpose_b=True))
+        products.append(
+            Product(
+                f"{part}: context, gradient of probabilities", layers, heads, length, size, length, transpose_b=True
+            )
+        )
         products.append(Product(f"{part}: context, gradient of value", layers, heads, length, length, size, True))
     generator, hidden = config.generator(), config.hidden_size
     dense("generator head: transform", 1, places, generator.hidden_size, generator.embedding_size)
@@ -101,7 +104,9 @@ def _tensorflow(precision):
 
         def run():
             return multiply(a, b, transpose_a=product.transpose_a, transpose_b=product.transpose_b)
+
         return run
+
     return make
 
 
@@ -117,7 +122,9 @@ def _torch(precision):
 
         def run():
             return a @ b
+
         return run
+
     return make
 
 

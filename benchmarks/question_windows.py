@@ -38,19 +38,23 @@ def run(rounds: int, data: str, work: str) -> list[Table]:
     for contender in (*contenders.values(), decoding):
         contender.close()
 
-    windows = Table(f"KorQuAD questions to windows of {_LENGTH}, stride {_STRIDE}, one core",
-                    ["", "questions/s", "slowest", "ours is faster by"])
+    windows = Table(
+        f"KorQuAD questions to windows of {_LENGTH}, stride {_STRIDE}, one core",
+        ["", "questions/s", "slowest", "ours is faster by"],
+    )
     ours = statistics.median(rates["ours"])
     for name, label in names.items():
         rate = statistics.median(rates[name])
         windows.rows.append([label, rate, min(rates[name]), ours / rate])
     windows.target("ratio to the slow path", ours / statistics.median(rates["slow"]), at_least=10.0)
     windows.target("ratio to the fast path", ours / statistics.median(rates["fast"]), at_least=1.0)
-    windows.notes = [f"Medians of {rounds} rounds over KorQuAD_v1.0_train.json; the slow path over some {_SLOW} of its "
-                     "questions, spread evenly. All give token ids, windows and the places of the answers.",
-                     "Slow path: squad_convert_examples_to_features written anew (transformers 5 no longer ships it) "
-                     "around the library's BertTokenizerLegacy.",
-                     "The first turn of each, in which it builds its tables (kolm's take some 3 s), is not counted."]
+    windows.notes = [
+        f"Medians of {rounds} rounds over KorQuAD_v1.0_train.json; the slow path over some {_SLOW} of its "
+        "questions, spread evenly. All give token ids, windows and the places of the answers.",
+        "Slow path: squad_convert_examples_to_features written anew (transformers 5 no longer ships it) "
+        "around the library's BertTokenizerLegacy.",
+        "The first turn of each, in which it builds its tables (kolm's take some 3 s), is not counted.",
+    ]
     windows.raw = rates
     answers = Table(f"{_WINDOWS:,} windows of {_LENGTH} to 20 best answers, one core", ["", "seconds", "slowest"])
     answers.rows = [["kolm", statistics.median(seconds), max(seconds)]]
@@ -64,10 +68,17 @@ def prepare(vocabulary: str, data: str, name: str):
     """A turn is questions a second, or for `decode` seconds."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     with open(os.path.join(data, "KorQuAD_v1.0_train.json"), encoding="utf-8") as file:
-        rows = [(entry["question"], paragraph["context"], entry["answers"][0]["answer_start"],
-                 entry["answers"][0]["answer_start"] + len(entry["answers"][0]["text"]))
-                for article in json.load(file)["data"] for paragraph in article["paragraphs"]
-                for entry in paragraph["qas"]]
+        rows = [
+            (
+                entry["question"],
+                paragraph["context"],
+                entry["answers"][0]["answer_start"],
+                entry["answers"][0]["answer_start"] + len(entry["answers"][0]["text"]),
+            )
+            for article in json.load(file)["data"]
+            for paragraph in article["paragraphs"]
+            for entry in paragraph["qas"]
+        ]
     return {"ours": _ours, "fast": _fast, "slow": _slow, "decode": _decode}[name](vocabulary, rows)
 
 
@@ -76,6 +87,7 @@ def _timed(function, count):
         begin = time.perf_counter()
         function()
         return count / (time.perf_counter() - begin)
+
     return turn
 
 
@@ -88,8 +100,17 @@ def _windows_of(vocabulary, rows):
     def convert():
         numbers = {}
         context_of = np.array([numbers.setdefault(context, len(numbers)) for _, context, _, _ in rows])
-        return windows([row[0] for row in rows], list(numbers), context_of, np.array([row[2:] for row in rows]),
-                       tokenizer, _LENGTH, _STRIDE, _QUERY)
+        return windows(
+            [row[0] for row in rows],
+            list(numbers),
+            context_of,
+            np.array([row[2:] for row in rows]),
+            tokenizer,
+            _LENGTH,
+            _STRIDE,
+            _QUERY,
+        )
+
     return convert
 
 
@@ -106,10 +127,16 @@ def _fast(vocabulary, rows):
     def convert():
         begins = []
         for start in range(0, len(rows), 1000):
-            part = rows[start:start + 1000]
-            encoded = tokenizer([row[0] for row in part], [row[1] for row in part], truncation="only_second",
-                                max_length=_LENGTH, stride=_LENGTH - 3 - _QUERY - _STRIDE, return_offsets_mapping=True,
-                                return_overflowing_tokens=True)
+            part = rows[start : start + 1000]
+            encoded = tokenizer(
+                [row[0] for row in part],
+                [row[1] for row in part],
+                truncation="only_second",
+                max_length=_LENGTH,
+                stride=_LENGTH - 3 - _QUERY - _STRIDE,
+                return_offsets_mapping=True,
+                return_overflowing_tokens=True,
+            )
             for i, number in enumerate(encoded["overflow_to_sample_mapping"]):
                 offsets, parts = encoded["offset_mapping"][i], encoded.sequence_ids(i)
                 first, last = parts.index(1), len(parts) - 1 - parts[::-1].index(1)
@@ -123,6 +150,7 @@ def _fast(vocabulary, rows):
                     last -= 1
                 begins.append((first - 1, last + 1))
         return begins
+
     return _timed(convert, len(rows))
 
 
@@ -131,7 +159,7 @@ def _slow(vocabulary, rows):
     from benchmarks import squad_features
 
     tokenizer = squad_features.slow_tokenizer(vocabulary)
-    some = rows[::max(1, len(rows) // _SLOW)]
+    some = rows[:: max(1, len(rows) // _SLOW)]
     return _timed(lambda: squad_features.convert(some, tokenizer, _LENGTH, _STRIDE, _QUERY), len(some))
 
 
@@ -147,17 +175,28 @@ def _decode(vocabulary, rows):
     sizes = np.tile(made.lengths, repeats)[:_WINDOWS]
     splits = np.concatenate([[0], np.cumsum(sizes)])
     example = np.tile(made.example, repeats) + np.repeat(np.arange(repeats), len(made)) * count
-    fields |= dict(input_ids=np.zeros(splits[-1], np.int32), row_splits=splits, targets={}, token_targets={},
-                   segment_b=np.tile(made.segment_b, repeats)[:_WINDOWS], example=example[:_WINDOWS])
-    many = Windows(**fields, context_begin=np.tile(made.context_begin, repeats)[:_WINDOWS],
-                   first_token=np.tile(made.first_token, repeats)[:_WINDOWS], offsets=made.offsets)
+    fields |= dict(
+        input_ids=np.zeros(splits[-1], np.int32),
+        row_splits=splits,
+        targets={},
+        token_targets={},
+        segment_b=np.tile(made.segment_b, repeats)[:_WINDOWS],
+        example=example[:_WINDOWS],
+    )
+    many = Windows(
+        **fields,
+        context_begin=np.tile(made.context_begin, repeats)[:_WINDOWS],
+        first_token=np.tile(made.first_token, repeats)[:_WINDOWS],
+        offsets=made.offsets,
+    )
     logits = np.random.default_rng(0).normal(size=(int(splits[-1]), 2)).astype(np.float32)
-    contexts = ([row[1] for row in rows] * repeats)[:int(many.example[-1]) + 1]
+    contexts = ([row[1] for row in rows] * repeats)[: int(many.example[-1]) + 1]
 
     def turn():
         begin = time.perf_counter()
         answers(logits, many, contexts, 20, 30)
         return time.perf_counter() - begin
+
     return turn
 
 

@@ -36,8 +36,18 @@ def vocabulary(data: str) -> str:
 
 def build_records(data: str, directory: str, max_seq_length: int) -> str:
     """Runs pretrain/build.py on the reviews; what is complete already stays. Returns what it printed."""
-    command = [sys.executable, "pretrain/build.py", "--corpus", reviews(data), "--vocab", vocabulary(data),
-               "--output_dir", os.path.abspath(directory), "--max_seq_length", str(max_seq_length)]
+    command = [
+        sys.executable,
+        "pretrain/build.py",
+        "--corpus",
+        reviews(data),
+        "--vocab",
+        vocabulary(data),
+        "--output_dir",
+        os.path.abspath(directory),
+        "--max_seq_length",
+        str(max_seq_length),
+    ]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **ALLOCATOR}, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise RuntimeError(f"pretrain/build.py ended with status {done.returncode}; its message is above")

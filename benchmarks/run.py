@@ -61,8 +61,9 @@ def main(_):
         here, begin = machine.describe(), time.time()
         print(f"== {name}\n" + "\n".join(f"{key}: {value}" for key, value in here.items()) + "\n", flush=True)
         try:
-            tables = BENCHMARKS[name].run(flags.FLAGS.rounds or BENCHMARKS[name].ROUNDS, flags.FLAGS.data_dir,
-                                          flags.FLAGS.output_dir)
+            tables = BENCHMARKS[name].run(
+                flags.FLAGS.rounds or BENCHMARKS[name].ROUNDS, flags.FLAGS.data_dir, flags.FLAGS.output_dir
+            )
         except real_data.Missing as missing:
             print(f"left out: {missing}\n", flush=True)
             continue

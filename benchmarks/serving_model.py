@@ -1,6 +1,6 @@
 """Makes what `benchmarks.serving` asks: random weights of ELECTRA-small for NSMC, exported in both formats.
 
-    python -m benchmarks.serving_model VOCABULARY DIRECTORY
+python -m benchmarks.serving_model VOCABULARY DIRECTORY
 """
 
 import os
@@ -29,8 +29,10 @@ def main(vocabulary: str, directory: str):
         if variable.shape.rank == 2:
             variable.assign(3.0 * variable)
     finished = os.path.join(directory, "model")
-    write_config(finished, {**dataclasses.asdict(config), "task": "nsmc", "family": start.family,
-                            "encoder": start.shape.to_dict()})
+    write_config(
+        finished,
+        {**dataclasses.asdict(config), "task": "nsmc", "family": start.family, "encoder": start.shape.to_dict()},
+    )
     start.tokenizer.save(finished)
     write_json(os.path.join(finished, "results.json"), {"metrics": {}, "seeds": {"1": {}}})
     os.makedirs(os.path.join(finished, "seed-1", "best"))

@@ -15,8 +15,13 @@ def prepare(model: str, reviews: str, count: int, batch: int, threads: int):
     transformers.logging.set_verbosity_error()
     loaded = transformers.AutoModelForSequenceClassification.from_pretrained(model, attn_implementation="sdpa")
     answer = transformers.pipeline(
-        "text-classification", model=loaded, tokenizer=transformers.AutoTokenizer.from_pretrained(model),
-        device="cpu", batch_size=batch, top_k=None)
+        "text-classification",
+        model=loaded,
+        tokenizer=transformers.AutoTokenizer.from_pretrained(model),
+        device="cpu",
+        batch_size=batch,
+        top_k=None,
+    )
     texts = requests(reviews, count, batch)
 
     def turn():

@@ -88,7 +88,7 @@ def _convert(question, context, begin, end, tokenizer, max_seq_length, stride, m
     answer = context[begin:end]
     words, word_at = _words(context)
     first_word, last_word = word_at[begin], word_at[end - 1]
-    if " ".join(answer.split()) not in " ".join(words[first_word:last_word + 1]):
+    if " ".join(answer.split()) not in " ".join(words[first_word : last_word + 1]):
         return []
 
     pieces, word_of, first_piece = [], [], []
@@ -132,7 +132,7 @@ def _narrow(pieces, first, last, answer, tokenizer):
     wanted = " ".join(tokenizer.tokenize(answer))
     for start in range(first, last + 1):
         for stop in range(last, start - 1, -1):
-            if " ".join(pieces[start:stop + 1]) == wanted:
+            if " ".join(pieces[start : stop + 1]) == wanted:
                 return start, stop
     return first, last
 
@@ -142,14 +142,30 @@ def _cut(query, pieces, word_of, tokenizer, max_seq_length, stride):
     room, offset = max_seq_length - len(query) - 3, len(query) + 2
     windows, rest = [], pieces  # pieces at first, then ids
     for begin in range(0, len(pieces), stride):
-        encoded = tokenizer(query, rest, truncation="only_second", padding="max_length", max_length=max_seq_length,
-                            stride=room - stride, return_overflowing_tokens=True, return_token_type_ids=True)
+        encoded = tokenizer(
+            query,
+            rest,
+            truncation="only_second",
+            padding="max_length",
+            max_length=max_seq_length,
+            stride=room - stride,
+            return_overflowing_tokens=True,
+            return_token_type_ids=True,
+        )
         ids = encoded["input_ids"]
         size = ids.index(tokenizer.pad_token_id) if tokenizer.pad_token_id in ids else len(ids)
         length = min(room, len(pieces) - begin)
-        windows.append(Feature(ids, encoded["attention_mask"], encoded["token_type_ids"],
-                               tokenizer.convert_ids_to_tokens(ids[:size]), begin, length,
-                               {offset + place: word_of[begin + place] for place in range(length)}))
+        windows.append(
+            Feature(
+                ids,
+                encoded["attention_mask"],
+                encoded["token_type_ids"],
+                tokenizer.convert_ids_to_tokens(ids[:size]),
+                begin,
+                length,
+                {offset + place: word_of[begin + place] for place in range(length)},
+            )
+        )
         rest = encoded.get("overflowing_tokens")
         if not rest:
             break
@@ -179,4 +195,4 @@ def _mark(window, target, offset, tokenizer):
     window.p_mask = mask.tolist()
     first, last = target[0] - window.begin, target[1] - window.begin
     window.is_impossible = first < 0 or last >= window.context_length
-    window.start, window.end = ((window.cls_index,) * 2 if window.is_impossible else (offset + first, offset + last))
+    window.start, window.end = (window.cls_index,) * 2 if window.is_impossible else (offset + first, offset + last)

@@ -15,17 +15,28 @@ _OURS, _TRANSFORMERS, _GARDEN = "kolm", "PyTorch, transformers", "Model Garden, 
 
 def run(rounds: int, data: str, work: str) -> list[Table]:
     """Two tables: float32 with all contenders, bfloat16 without the Model Garden."""
-    return [_table("float32", rounds, {
-        _OURS: "benchmarks.step_ours", _TRANSFORMERS: "benchmarks.step_transformers",
-        _GARDEN: "benchmarks.step_model_garden"}),
-        _table("bfloat16", rounds, {_OURS: "benchmarks.step_ours", _TRANSFORMERS: "benchmarks.step_transformers"})]
+    return [
+        _table(
+            "float32",
+            rounds,
+            {
+                _OURS: "benchmarks.step_ours",
+                _TRANSFORMERS: "benchmarks.step_transformers",
+                _GARDEN: "benchmarks.step_model_garden",
+            },
+        ),
+        _table("bfloat16", rounds, {_OURS: "benchmarks.step_ours", _TRANSFORMERS: "benchmarks.step_transformers"}),
+    ]
 
 
 def _table(precision, rounds, modules):
-    contenders = {name: Contender(module, {"precision": precision, "steps": _STEPS})
-                  for name, module in modules.items()}
-    contenders |= {library: Contender("benchmarks.matrix_products", {"precision": precision, "library": library})
-                   for library in _LIBRARIES}
+    contenders = {
+        name: Contender(module, {"precision": precision, "steps": _STEPS}) for name, module in modules.items()
+    }
+    contenders |= {
+        library: Contender("benchmarks.matrix_products", {"precision": precision, "library": library})
+        for library in _LIBRARIES
+    }
     turns = take_turns(contenders, rounds)
     for contender in contenders.values():
         contender.close()
@@ -55,8 +66,13 @@ def _table(precision, rounds, modules):
         f"The floor takes each of the {len(products)} kinds of products ({flops / 1e9:,.0f} GFLOP a step, "
         f"{flops / floor / 1e9:,.0f} GFLOP/s) from the library that was faster at it.",
     ]
-    table.raw = {"turns": turns, "products": [[*product._asdict().values(), *seconds] for product, *seconds
-                                              in zip(products, *floors.values(), strict=True)]}
+    table.raw = {
+        "turns": turns,
+        "products": [
+            [*product._asdict().values(), *seconds]
+            for product, *seconds in zip(products, *floors.values(), strict=True)
+        ],
+    }
     return table
 
 

@@ -30,11 +30,11 @@ def prepare(precision: str, steps: int, attention: str = "sdpa"):
     discriminator.electra.embeddings = generator.electra.embeddings
     generator.tie_weights()
     model = torch.nn.ModuleList([generator, discriminator]).train()
-    optimizer = torch.optim.AdamW(_groups(model, config.weight_decay_rate), lr=config.learning_rate,
-                                  eps=config.adam_epsilon, fused=True)
+    optimizer = torch.optim.AdamW(
+        _groups(model, config.weight_decay_rate), lr=config.learning_rate, eps=config.adam_epsilon, fused=True
+    )
     total, warm_up = config.num_train_steps, config.num_warmup_steps
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(step / warm_up, 1.0) * (1 - step / total))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(step / warm_up, 1.0) * (1 - step / total))
     batch = example_batch(config)
     parameters = list(model.parameters())
     autocast = torch.autocast("cpu", torch.bfloat16) if precision == "bfloat16" else contextlib.nullcontext()
@@ -109,8 +109,11 @@ def example_batch(config) -> dict:
     positions = torch.rand(size, seq_len).argsort(1)[:, :places]
     flat = (torch.arange(size)[:, None] * seq_len + positions).flatten()
     return {
-        "input_ids": input_ids, "masked_ids": input_ids, "token_type_ids": torch.zeros_like(input_ids),
-        "attention_mask": torch.ones_like(input_ids), "flat_positions": flat,
+        "input_ids": input_ids,
+        "masked_ids": input_ids,
+        "token_type_ids": torch.zeros_like(input_ids),
+        "attention_mask": torch.ones_like(input_ids),
+        "flat_positions": flat,
         "labels": input_ids.flatten()[flat],
         "weights": (torch.arange(places) < round(config.mask_prob * seq_len)).float().repeat(size),
     }
@@ -123,8 +126,10 @@ def _hugging_face(shape, attention):
 def _groups(model, decay):
     """Matrices decay, biases and LayerNorms do not."""
     parameters = list(model.parameters())
-    return [{"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-            {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0}]
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0},
+    ]
 
 
 if __name__ == "__main__":

@@ -33,12 +33,18 @@ class Table:
     def __str__(self):
         cells = [self.columns] + [[_text(cell) for cell in row] for row in self.rows]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = ["  ".join(cell.ljust(width) if place == 0 else cell.rjust(width)
-                           for place, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
-                 for row in cells]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if place == 0 else cell.rjust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in cells
+        ]
         lines.insert(1, "  ".join("-" * width for width in widths))
-        lines += [f"{'met   ' if met else 'MISSED'} {name}: {_text(value)} ({wanted})"
-                  for name, value, wanted, met in self.targets]
+        lines += [
+            f"{'met   ' if met else 'MISSED'} {name}: {_text(value)} ({wanted})"
+            for name, value, wanted, met in self.targets
+        ]
         return "\n".join([self.title, *lines, *self.notes])
 
 
@@ -47,8 +53,12 @@ def write(directory: str, name: str, tables: list[Table], machine: dict) -> str:
     os.makedirs(directory, exist_ok=True)
     path = os.path.join(directory, name + ".json")
     with open(path + ".partial", "w", encoding="utf-8") as file:
-        json.dump({"machine": machine, "tables": [dataclasses.asdict(table) for table in tables]}, file,
-                  ensure_ascii=False, indent=2)
+        json.dump(
+            {"machine": machine, "tables": [dataclasses.asdict(table) for table in tables]},
+            file,
+            ensure_ascii=False,
+            indent=2,
+        )
         file.write("\n")
     os.replace(path + ".partial", path)
     return path

@@ -44,8 +44,10 @@ def run(rounds: int, data: str, work: str) -> list[Table]:
         ["tokenizers' encode_batch, tokenization alone", statistics.median(tokenizers), min(tokenizers)],
     ]
     table.target("steady state, tokens/s", statistics.median(steady), at_least=1.5e6)
-    table.notes = [f"Medians of {rounds} runs; tokens without [CLS] and [SEP]. The command starts its workers anew "
-                   "each time; steady state is from the first chunk's start on, as the command itself prints."]
+    table.notes = [
+        f"Medians of {rounds} runs; tokens without [CLS] and [SEP]. The command starts its workers anew "
+        "each time; steady state is from the first chunk's start on, as the command itself prints."
+    ]
     table.raw = {"steady": steady, "whole": whole, "tokenizers": tokenizers}
     return [table]
 

@@ -60,9 +60,7 @@ class Claims:
         self.rng = rng
         self.extended = extended
 
-    def draw(
-        self, positive: bool, negated: float, doubled: float = 0.0, spoken: tuple[str, ...] = ()
-    ) -> Claim:
+    def draw(self, positive: bool, negated: float, doubled: float = 0.0, spoken: tuple[str, ...] = ()) -> Claim:
         """Something of this polarity.
 
         negated, doubled: how often it is worded as a negation, or as a double one; spoken: the

@@ -62,9 +62,7 @@ class Predicate:
     @property
     def _open_stem(self) -> str:
         # The stem before endings in ㄴ, ㅂ, ㅅ: a final ㄹ is dropped (길다 -> 기네요).
-        return (
-            self.stem[:-1] + chr(ord(self.stem[-1]) - 8) if final(self.stem) == "ㄹ" else self.stem
-        )
+        return self.stem[:-1] + chr(ord(self.stem[-1]) - 8) if final(self.stem) == "ㄹ" else self.stem
 
     @property
     def _eu(self) -> str:
@@ -148,32 +146,24 @@ def with_final_removed(text: str) -> str:
 
 def negate_long(predicate: Predicate) -> Predicate:
     """-지 않다."""
-    return dataclasses.replace(
-        predicate, stem=predicate.stem + "지 않", aeo=predicate.stem + "지 않아"
-    )
+    return dataclasses.replace(predicate, stem=predicate.stem + "지 않", aeo=predicate.stem + "지 않아")
 
 
 def negate_long_also(predicate: Predicate) -> Predicate:
     """-지도 않다, as in a list of complaints or relief."""
-    return dataclasses.replace(
-        predicate, stem=predicate.stem + "지도 않", aeo=predicate.stem + "지도 않아"
-    )
+    return dataclasses.replace(predicate, stem=predicate.stem + "지도 않", aeo=predicate.stem + "지도 않아")
 
 
 def negate_short(predicate: Predicate) -> Predicate:
     """안 before the word itself, after whatever is fixed before it: 가슴에 안 와닿다."""
     before, _, word = predicate.stem.rpartition(" ")
     before_aeo, _, word_aeo = predicate.aeo.rpartition(" ")
-    return dataclasses.replace(
-        predicate, stem=f"{before} 안 {word}".strip(), aeo=f"{before_aeo} 안 {word_aeo}".strip()
-    )
+    return dataclasses.replace(predicate, stem=f"{before} 안 {word}".strip(), aeo=f"{before_aeo} 안 {word_aeo}".strip())
 
 
 def negate_unable(predicate: Predicate) -> Predicate:
     """-지 못하다: 살리지 못한다, 매끄럽지 못하다."""
-    return dataclasses.replace(
-        predicate, stem=predicate.stem + "지 못하", aeo=predicate.stem + "지 못해"
-    )
+    return dataclasses.replace(predicate, stem=predicate.stem + "지 못하", aeo=predicate.stem + "지 못해")
 
 
 def deny_noun(predicate: Predicate, noun: str) -> Predicate:

@@ -53,12 +53,8 @@ def generate(
     seen: set[str] = set()
     test = _distinct(_labelled(Random(f"{seed} test"), TEST_EXTENDED), labelled_test, seen)
     train = _distinct(_labelled(Random(f"{seed} train"), TRAIN_EXTENDED), labelled_train, seen)
-    _write_nsmc(
-        os.path.join(output_dir, "nsmc", "ratings_test.txt"), test, Random(f"{seed} test order")
-    )
-    _write_nsmc(
-        os.path.join(output_dir, "nsmc", "ratings_train.txt"), train, Random(f"{seed} train order")
-    )
+    _write_nsmc(os.path.join(output_dir, "nsmc", "ratings_test.txt"), test, Random(f"{seed} test order"))
+    _write_nsmc(os.path.join(output_dir, "nsmc", "ratings_train.txt"), train, Random(f"{seed} train order"))
     reviews = _distinct(_unlabelled(Random(f"{seed} unlabelled")), unlabelled, seen)
     _write(os.path.join(output_dir, "reviews.txt"), (f"{text}\n" for text, _ in reviews))
     held_out = {text for text, _ in test}
@@ -89,9 +85,7 @@ def _documents(rng: Random, count: int, held_out: set[str]) -> Iterator[str]:
         yield "\n".join(sentences) + "\n\n"
 
 
-def _distinct(
-    reviews: Iterator[tuple[str, int]], count: int, seen: set[str]
-) -> list[tuple[str, int]]:
+def _distinct(reviews: Iterator[tuple[str, int]], count: int, seen: set[str]) -> list[tuple[str, int]]:
     """The first reviews that are not in `seen`, half of them of each label."""
     kept, wanted = [], {0: count - count // 2, 1: count // 2}
     while len(kept) < count:
@@ -106,9 +100,7 @@ def _distinct(
 def _write_nsmc(path: str, reviews: list[tuple[str, int]], rng: Random):
     rng.shuffle(reviews)
     ids = rng.sample(range(1_000_000, 10_000_000), len(reviews))
-    rows = (
-        f"{number}\t{text}\t{label}\n" for number, (text, label) in zip(ids, reviews, strict=True)
-    )
+    rows = (f"{number}\t{text}\t{label}\n" for number, (text, label) in zip(ids, reviews, strict=True))
     _write(path, ["id\tdocument\tlabel\n", *rows])
 
 

@@ -89,9 +89,7 @@ class Reviewer:
         elif style == "casual":
             ending = predicate.past + "어" if past else predicate.casual
         elif style == "exclaim":
-            ending = (predicate.past + "네" if past else predicate.exclaim) + self.rng.choice(
-                ("", "요")
-            )
+            ending = (predicate.past + "네" if past else predicate.exclaim) + self.rng.choice(("", "요"))
         else:
             ending = predicate.past + "음" if past else predicate.nominal
         return claim.said(ending, pair)
@@ -113,8 +111,7 @@ class Reviewer:
             return claim.said(predicate.past + "는데" if past else predicate.background, "은는")
         if how < 0.75:
             return claim.said(
-                predicate.stem
-                + self.rng.choice(("긴 한데", "긴 하지만", "기는 했는데", "긴 했지만")),
+                predicate.stem + self.rng.choice(("긴 한데", "긴 하지만", "기는 했는데", "긴 했지만")),
                 "은는",
             )
         if how < 0.85:

@@ -23,8 +23,13 @@ import cli
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LABELLED, TEST, UNLABELLED, DOCUMENTS = 1000, 4000, 60000, 6000
-PRETRAINING = ["num_train_steps=5000", "log_steps=100", "save_checkpoints_steps=2500", "eval_steps=500",
-               "eval_examples=512"]
+PRETRAINING = [
+    "num_train_steps=5000",
+    "log_steps=100",
+    "save_checkpoints_steps=2500",
+    "eval_steps=500",
+    "eval_examples=512",
+]
 # Few labels take many passes; the same for both models.
 FINETUNING = ["num_train_epochs=12", "learning_rate=3e-4", "max_seq_length=64", "dev_share=0.1"]
 
@@ -42,17 +47,42 @@ def main(_):
     nsmc = ["--task", "nsmc", "--data_dir", os.path.join(paths["text"], "nsmc"), *_set(FINETUNING)]
     with open(os.path.join(ROOT, "configs/pretrain/tiny.json"), encoding="utf-8") as file:
         tiny = json.load(file)
-    shape = [f"{key}={tiny[key]}" for key in ("embedding_size", "hidden_size", "num_hidden_layers",
-                                             "num_attention_heads", "intermediate_size")]
+    shape = [
+        f"{key}={tiny[key]}"
+        for key in ("embedding_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+    ]
 
     _run("vocab/run.py", *corpus, "--output_dir", paths["vocab"], "--vocab_size", str(tiny["vocab_size"]))
-    _run("pretrain/build.py", *corpus, "--vocab", os.path.join(paths["vocab"], "vocab.txt"),
-         "--output_dir", paths["records"], "--max_seq_length", str(tiny["max_seq_length"]))
-    _run("pretrain/run.py", "--config", "tiny", "--data", paths["records"], "--model_dir", paths["model"],
-         *_set(PRETRAINING))
+    _run(
+        "pretrain/build.py",
+        *corpus,
+        "--vocab",
+        os.path.join(paths["vocab"], "vocab.txt"),
+        "--output_dir",
+        paths["records"],
+        "--max_seq_length",
+        str(tiny["max_seq_length"]),
+    )
+    _run(
+        "pretrain/run.py",
+        "--config",
+        "tiny",
+        "--data",
+        paths["records"],
+        "--model_dir",
+        paths["model"],
+        *_set(PRETRAINING),
+    )
     _run("finetune/run.py", *nsmc, "--init_checkpoint", paths["model"], "--output_dir", paths["pretrained"])
-    _run("finetune/run.py", *nsmc, "--vocab", os.path.join(paths["vocab"], "vocab.txt"), *_set(shape),
-         "--output_dir", paths["random"])
+    _run(
+        "finetune/run.py",
+        *nsmc,
+        "--vocab",
+        os.path.join(paths["vocab"], "vocab.txt"),
+        *_set(shape),
+        "--output_dir",
+        paths["random"],
+    )
     print(table(paths, time.time() - begin))
 
 

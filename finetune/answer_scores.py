@@ -33,8 +33,9 @@ def squad_v1(predictions: Predictions, truths: Truths) -> dict[str, float]:
     return _mean_scores(predictions, truths, _english, lambda text: _english(text).split())
 
 
-def squad_v2(predictions: Predictions, truths: Truths, no_answer: Mapping[str, float] | None = None,
-             threshold: float = 1.0) -> dict[str, float]:
+def squad_v2(
+    predictions: Predictions, truths: Truths, no_answer: Mapping[str, float] | None = None, threshold: float = 1.0
+) -> dict[str, float]:
     """SQuAD 2.0: a question without gold answers is right if nothing is said.
 
     Args:
@@ -53,8 +54,9 @@ def squad_v2(predictions: Predictions, truths: Truths, no_answer: Mapping[str, f
     return _with_no_answer(predictions, truths, no_answer, threshold, _english, str.split)
 
 
-def tydiqa(predictions: Predictions, truths: Truths, no_answer: Mapping[str, float] | None = None,
-           threshold: float = 1.0) -> dict[str, float]:
+def tydiqa(
+    predictions: Predictions, truths: Truths, no_answer: Mapping[str, float] | None = None, threshold: float = 1.0
+) -> dict[str, float]:
     """TyDi QA: SQuAD 2.0's way with questions, KorQuAD 2's with text, as KoBigBird does. See `squad_v2`.
 
     Unlike KoBigBird's script, saying nothing where there is no answer counts as right in `f1` too.
@@ -73,8 +75,9 @@ def _with_no_answer(predictions, truths, no_answer, threshold, normal, units):
     chances = no_answer if no_answer is not None else dict.fromkeys(truths, 0.0)
 
     def applied(scores):
-        return {name: float(not answerable[name]) if chances[name] > threshold else score
-                for name, score in scores.items()}
+        return {
+            name: float(not answerable[name]) if chances[name] > threshold else score for name, score in scores.items()
+        }
 
     result = {}
     for prefix, kept in ("", lambda name: True), ("HasAns_", answerable.get), ("NoAns_", lambda n: not answerable[n]):

@@ -35,8 +35,14 @@ class Answer:
         return self.candidates[0][0] if self.candidates and self.no_answer <= threshold else ""
 
 
-def answers(logits: np.ndarray, windows: Windows, contexts: Sequence[str], n_best: int, max_answer_length: int,
-            trim: Callable[[str, int, int, int], int] | None = None) -> list[Answer]:
+def answers(
+    logits: np.ndarray,
+    windows: Windows,
+    contexts: Sequence[str],
+    n_best: int,
+    max_answer_length: int,
+    trim: Callable[[str, int, int, int], int] | None = None,
+) -> list[Answer]:
     """The answers to all questions.
 
     Args:
@@ -72,8 +78,9 @@ def answers(logits: np.ndarray, windows: Windows, contexts: Sequence[str], n_bes
         values = np.array([value[2] for value in found.values()], np.float64)
         chances = np.exp(values - values.max(initial=-np.inf)) if len(values) else values
         chances /= max(chances.sum(), 1e-300)
-        candidates = tuple((text, *value, chance)
-                           for (text, value), chance in zip(found.items(), chances.tolist(), strict=True))
+        candidates = tuple(
+            (text, *value, chance) for (text, value), chance in zip(found.items(), chances.tolist(), strict=True)
+        )
         if candidates:
             best = borders[number]
             result.append(Answer(candidates, float(null[number] - values[0]), (begins[best], ends[best])))
@@ -94,7 +101,7 @@ def best_spans(logits: np.ndarray, windows: Windows, n_best: int, max_answer_len
     places = windows.row_splits[:-1] + windows.context_begin
     kept = []
     by_size = np.argsort(sizes, kind="stable")
-    for group in (by_size[i:i + _GROUP] for i in range(0, len(by_size), _GROUP)):
+    for group in (by_size[i : i + _GROUP] for i in range(0, len(by_size), _GROUP)):
         column = np.arange(max(int(sizes[group].max()), 1))
         inside = column < sizes[group][:, None]
         at = np.where(inside, places[group][:, None] + column, 0)
@@ -109,10 +116,18 @@ def best_spans(logits: np.ndarray, windows: Windows, n_best: int, max_answer_len
         score = total[rows, best]
         valid = np.isfinite(score)
         window = np.broadcast_to(group[:, None], best.shape)[valid]
-        kept.append((window, firsts[rows, best // lasts.shape[1]][valid], lasts[rows, best % lasts.shape[1]][valid],
-                     score[valid].astype(np.float32)))
-    window, first, last, score = (np.concatenate(part) if kept else np.zeros(0, np.int64)
-                                  for part in (zip(*kept, strict=True) if kept else [()] * 4))
+        kept.append(
+            (
+                window,
+                firsts[rows, best // lasts.shape[1]][valid],
+                lasts[rows, best % lasts.shape[1]][valid],
+                score[valid].astype(np.float32),
+            )
+        )
+    window, first, last, score = (
+        np.concatenate(part) if kept else np.zeros(0, np.int64)
+        for part in (zip(*kept, strict=True) if kept else [()] * 4)
+    )
     example = windows.example[window]
     order = np.lexsort((last, first, -score, example))
     return example[order], window[order], first[order], last[order], score[order]

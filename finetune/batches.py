@@ -15,23 +15,24 @@ def training_order(features: Features, size: int, by_length: bool, seed: int, ep
     """The rows of each batch of an epoch, every row once; the last batch may be smaller."""
     order = np.argsort(numpy_fold(seed, epoch, np.arange(len(features))), kind="stable")
     if not by_length:
-        return [order[i:i + size] for i in range(0, len(order), size)]
+        return [order[i : i + size] for i in range(0, len(order), size)]
     batches = []
     for start in range(0, len(order), size * _WINDOW):
-        window = order[start:start + size * _WINDOW]
+        window = order[start : start + size * _WINDOW]
         window = window[np.argsort(features.lengths[window], kind="stable")]
-        batches += [window[i:i + size] for i in range(0, len(window), size)]
+        batches += [window[i : i + size] for i in range(0, len(window), size)]
     return [batches[i] for i in np.argsort(numpy_fold(seed, epoch, 1, np.arange(len(batches))), kind="stable")]
 
 
 def evaluation_order(features: Features, size: int, by_length: bool) -> list[np.ndarray]:
     """The rows of each batch, shortest first."""
     order = np.argsort(features.lengths, kind="stable") if by_length else np.arange(len(features))
-    return [order[i:i + size] for i in range(0, len(order), size)]
+    return [order[i : i + size] for i in range(0, len(order), size)]
 
 
-def dataset(features: Features, order: list[np.ndarray], size: int, max_seq_length: int, by_length: bool,
-            pad_id: int) -> tf.data.Dataset:
+def dataset(
+    features: Features, order: list[np.ndarray], size: int, max_seq_length: int, by_length: bool, pad_id: int
+) -> tf.data.Dataset:
     """Batches of `size` rows; a smaller one is filled with empty rows of weight 0.
 
     Each is a dict: input_ids int32 [size, length], token_type_ids int32 [size, length],
@@ -43,8 +44,9 @@ def dataset(features: Features, order: list[np.ndarray], size: int, max_seq_leng
     segment_b = tf.constant(features.segment_b)
     targets = {name: tf.constant(value) for name, value in features.targets.items()}
     token_targets = {name: tf.constant(value) for name, value in features.token_targets.items()}
-    rows = tf.data.Dataset.from_tensor_slices(tf.ragged.constant(order, dtype=tf.int32, row_splits_dtype=tf.int64)
-                                              if order else tf.zeros([0, 0], tf.int32))
+    rows = tf.data.Dataset.from_tensor_slices(
+        tf.ragged.constant(order, dtype=tf.int32, row_splits_dtype=tf.int64) if order else tf.zeros([0, 0], tf.int32)
+    )
     choices = [length for length in PADDED_LENGTHS if length < max_seq_length] + [max_seq_length]
 
     def batch(index):

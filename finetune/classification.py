@@ -62,13 +62,17 @@ class Classification:
         """
         said, numbers = probabilities.argmax(-1), range(len(self.labels))
         precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-            truth, said, labels=numbers, zero_division=0.0)
+            truth, said, labels=numbers, zero_division=0.0
+        )
         values = {"accuracy": metrics.accuracy_score(truth, said), "macro_f1": f1.mean()}
         if len(self.labels) == 2:
             values["f1"] = f1[1]
         for number, label in enumerate(self.labels):
-            values |= {f"precision/{label}": precision[number], f"recall/{label}": recall[number],
-                       f"f1/{label}": f1[number]}
+            values |= {
+                f"precision/{label}": precision[number],
+                f"recall/{label}": recall[number],
+                f"f1/{label}": f1[number],
+            }
         return {name: 100.0 * float(value) for name, value in values.items()}
 
     def details(self, probabilities: np.ndarray, truth: np.ndarray) -> dict:
@@ -90,5 +94,9 @@ class Classification:
         return (f"{probabilities.max():.5f}",)
 
     def answer(self, probabilities: np.ndarray) -> dict:
-        return {"label": self.said(probabilities), "probabilities": {
-            label: round(float(value), 6) for label, value in zip(self.labels, probabilities, strict=True)}}
+        return {
+            "label": self.said(probabilities),
+            "probabilities": {
+                label: round(float(value), 6) for label, value in zip(self.labels, probabilities, strict=True)
+            },
+        }

@@ -94,13 +94,27 @@ class FinetuneConfig:
         path = find_config(source, "finetune")
         config = dataclasses.replace(cls(), **checked(cls, read_config(path), path, _CHOICES))
         config = dataclasses.replace(config, **parse_overrides(cls, overrides, _CHOICES))
-        for name in ("max_seq_length", "train_batch_size", "eval_batch_size", "num_train_epochs", "learning_rate",
-                     "doc_stride", "eval_doc_stride", "max_query_length", "max_answer_length", "n_best_size",
-                     "initializer_range"):
+        for name in (
+            "max_seq_length",
+            "train_batch_size",
+            "eval_batch_size",
+            "num_train_epochs",
+            "learning_rate",
+            "doc_stride",
+            "eval_doc_stride",
+            "max_query_length",
+            "max_answer_length",
+            "n_best_size",
+            "initializer_range",
+        ):
             if getattr(config, name) is not None and not 0 < getattr(config, name) < float("inf"):
                 raise InputError(f"{path}: {name} must be greater than 0, not {getattr(config, name)}")
-        for name, low, high in (("dev_share", 0, 1), ("warmup_proportion", 0, 1), ("hidden_dropout_prob", 0, 1),
-                                ("attention_probs_dropout_prob", 0, 1)):
+        for name, low, high in (
+            ("dev_share", 0, 1),
+            ("warmup_proportion", 0, 1),
+            ("hidden_dropout_prob", 0, 1),
+            ("attention_probs_dropout_prob", 0, 1),
+        ):
             if not low <= getattr(config, name) < high:
                 raise InputError(f"{path}: {name} must be in [{low}, {high}), not {getattr(config, name)}")
         for name in ("train_share", "layerwise_lr_decay"):
@@ -109,7 +123,7 @@ class FinetuneConfig:
         if config.max_seq_length < 8:
             raise InputError(f"{path}: max_seq_length {config.max_seq_length} leaves no room for text; use 8 or more")
         if config.optimizer == "lamb" and config.layerwise_lr_decay != 1:
-            raise InputError(f"{path}: layerwise_lr_decay goes with optimizer \"adamw\", not \"lamb\"")
+            raise InputError(f'{path}: layerwise_lr_decay goes with optimizer "adamw", not "lamb"')
         try:
             config.encoder(vocab_size=1)
         except ValueError as error:
@@ -119,7 +133,11 @@ class FinetuneConfig:
     def encoder(self, vocab_size: int) -> EncoderConfig:
         """The shape of an encoder that starts from random weights."""
         sizes = {name: getattr(self, name) or number for name, number in MODEL_SIZES[self.model_size].items()}
-        return EncoderConfig(vocab_size=vocab_size, max_position_embeddings=max(512, self.max_seq_length),
-                             hidden_dropout_prob=self.hidden_dropout_prob,
-                             attention_probs_dropout_prob=self.attention_probs_dropout_prob,
-                             initializer_range=self.initializer_range, **sizes)
+        return EncoderConfig(
+            vocab_size=vocab_size,
+            max_position_embeddings=max(512, self.max_seq_length),
+            hidden_dropout_prob=self.hidden_dropout_prob,
+            attention_probs_dropout_prob=self.attention_probs_dropout_prob,
+            initializer_range=self.initializer_range,
+            **sizes,
+        )

@@ -38,10 +38,10 @@ from absl import flags
 import cli
 from cli import InputError
 
-ATTEMPTS = 5        # connections for one file, before it is left to the next run
-PAUSE = 1.0         # seconds before the second attempt; doubles with each further one
-TIMEOUT = 30        # seconds without a byte after which a connection counts as cut
-CHUNK = 1 << 16     # bytes read at once: all that a cut can lose
+ATTEMPTS = 5  # connections for one file, before it is left to the next run
+PAUSE = 1.0  # seconds before the second attempt; doubles with each further one
+TIMEOUT = 30  # seconds without a byte after which a connection counts as cut
+CHUNK = 1 << 16  # bytes read at once: all that a cut can lose
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,125 +96,349 @@ _TYDIQA = "https://storage.googleapis.com/tydiqa/v1.0"
 
 CATALOGUE = {
     "nsmc": DataSet(
-        "sentiment of film reviews", "CC0 1.0", "https://github.com/e9t/nsmc", (
-            File(f"{_NSMC}/ratings_train.txt", "ratings_train.txt", 14_628_807,
-                 "e03b7d14e9e41be8d464a28057cd25d7396c53e67aa7fd5f7e552c59b0ee2940"),
-            File(f"{_NSMC}/ratings_test.txt", "ratings_test.txt", 4_893_335,
-                 "8ac9f64052f11dbf6ae0acb5e038f03d90a76f0eda7820cfb3a92d02edfcebda"))),
+        "sentiment of film reviews",
+        "CC0 1.0",
+        "https://github.com/e9t/nsmc",
+        (
+            File(
+                f"{_NSMC}/ratings_train.txt",
+                "ratings_train.txt",
+                14_628_807,
+                "e03b7d14e9e41be8d464a28057cd25d7396c53e67aa7fd5f7e552c59b0ee2940",
+            ),
+            File(
+                f"{_NSMC}/ratings_test.txt",
+                "ratings_test.txt",
+                4_893_335,
+                "8ac9f64052f11dbf6ae0acb5e038f03d90a76f0eda7820cfb3a92d02edfcebda",
+            ),
+        ),
+    ),
     # In the sentence-a-line form of KoELECTRA. No sizes or SHA-256 of these were published.
     "naver-ner": DataSet(
-        "named entities", "none stated; for research, as in the Naver NLP Challenge 2018",
-        "https://github.com/naver/nlp-challenge", (
-            File(f"{_KOELECTRA}/89691367595d0ad91d9f4d5baa742c2d26135f03/finetune/data/naver-ner/train.tsv",
-                 "train.tsv"),
-            File(f"{_KOELECTRA}/89691367595d0ad91d9f4d5baa742c2d26135f03/finetune/data/naver-ner/test.tsv",
-                 "test.tsv"))),
+        "named entities",
+        "none stated; for research, as in the Naver NLP Challenge 2018",
+        "https://github.com/naver/nlp-challenge",
+        (
+            File(
+                f"{_KOELECTRA}/89691367595d0ad91d9f4d5baa742c2d26135f03/finetune/data/naver-ner/train.tsv", "train.tsv"
+            ),
+            File(f"{_KOELECTRA}/89691367595d0ad91d9f4d5baa742c2d26135f03/finetune/data/naver-ner/test.tsv", "test.tsv"),
+        ),
+    ),
     "paws": DataSet(
-        "paraphrases", "free for any purpose, naming Google LLC as the source",
-        "https://github.com/google-research-datasets/paws/tree/master/pawsx", (
-            File("https://storage.googleapis.com/paws/pawsx/x-final.tar.gz", "x-final.tar.gz", 30_282_057,
-                 "4146db499101d66e68ae4c8ed3cf9dadecd625f44b7d8cf3d4a0fe93afc4fd9f", unpack=".",
-                 members=("ko/translated_train.tsv", "ko/dev_2k.tsv", "ko/test_2k.tsv")),)),
+        "paraphrases",
+        "free for any purpose, naming Google LLC as the source",
+        "https://github.com/google-research-datasets/paws/tree/master/pawsx",
+        (
+            File(
+                "https://storage.googleapis.com/paws/pawsx/x-final.tar.gz",
+                "x-final.tar.gz",
+                30_282_057,
+                "4146db499101d66e68ae4c8ed3cf9dadecd625f44b7d8cf3d4a0fe93afc4fd9f",
+                unpack=".",
+                members=("ko/translated_train.tsv", "ko/dev_2k.tsv", "ko/test_2k.tsv"),
+            ),
+        ),
+    ),
     "kornli": DataSet(
-        "entailment between sentences", "CC BY-SA 4.0", "https://github.com/kakaobrain/kor-nlu-datasets", (
-            File(f"{_KORNLU}/KorNLI/multinli.train.ko.tsv", "multinli.train.ko.tsv", 83_550_821,
-                 "dca5bf65597af45b139a5fbc8aa3587b612b391446475617b8faa09e5dfcd349"),
-            File(f"{_KORNLU}/KorNLI/snli_1.0_train.ko.tsv", "snli_1.0_train.ko.tsv", 78_486_224,
-                 "aaf12d8955fcda2b14319e5cabb9b31824c6f504aede460c975b518911f484c0"),
-            File(f"{_KORNLU}/KorNLI/xnli.dev.ko.tsv", "xnli.dev.ko.tsv", 511_383,
-                 "821fb1c1c2e538ac2724a6132da36ffa379eb9a542ceb89243b3cf711377382c"),
-            File(f"{_KORNLU}/KorNLI/xnli.test.ko.tsv", "xnli.test.ko.tsv", 1_032_430,
-                 "0db53cf8e182283a0d0404ec3fe1b15d1e29236d23d22082dc20d43067254b3e"))),
+        "entailment between sentences",
+        "CC BY-SA 4.0",
+        "https://github.com/kakaobrain/kor-nlu-datasets",
+        (
+            File(
+                f"{_KORNLU}/KorNLI/multinli.train.ko.tsv",
+                "multinli.train.ko.tsv",
+                83_550_821,
+                "dca5bf65597af45b139a5fbc8aa3587b612b391446475617b8faa09e5dfcd349",
+            ),
+            File(
+                f"{_KORNLU}/KorNLI/snli_1.0_train.ko.tsv",
+                "snli_1.0_train.ko.tsv",
+                78_486_224,
+                "aaf12d8955fcda2b14319e5cabb9b31824c6f504aede460c975b518911f484c0",
+            ),
+            File(
+                f"{_KORNLU}/KorNLI/xnli.dev.ko.tsv",
+                "xnli.dev.ko.tsv",
+                511_383,
+                "821fb1c1c2e538ac2724a6132da36ffa379eb9a542ceb89243b3cf711377382c",
+            ),
+            File(
+                f"{_KORNLU}/KorNLI/xnli.test.ko.tsv",
+                "xnli.test.ko.tsv",
+                1_032_430,
+                "0db53cf8e182283a0d0404ec3fe1b15d1e29236d23d22082dc20d43067254b3e",
+            ),
+        ),
+    ),
     "korsts": DataSet(
-        "similarity of sentences", "CC BY-SA 4.0", "https://github.com/kakaobrain/kor-nlu-datasets", (
-            File(f"{_KORNLU}/KorSTS/sts-train.tsv", "sts-train.tsv", 1_046_952,
-                 "b5aaa7f957d6ff46f4b6834a8b0f024a9234a6eefe9289aed66746b4533da3b8"),
-            File(f"{_KORNLU}/KorSTS/sts-dev.tsv", "sts-dev.tsv", 307_276,
-                 "d835b65b424401fbcce6be28a78159df8d61f5b19977ea7a0b83b8cb6105f393"),
-            File(f"{_KORNLU}/KorSTS/sts-test.tsv", "sts-test.tsv", 249_596,
-                 "13f83a3440d9db52d134eb40303ce021b03264aa338fbf2871c8786ce04d2105"))),
+        "similarity of sentences",
+        "CC BY-SA 4.0",
+        "https://github.com/kakaobrain/kor-nlu-datasets",
+        (
+            File(
+                f"{_KORNLU}/KorSTS/sts-train.tsv",
+                "sts-train.tsv",
+                1_046_952,
+                "b5aaa7f957d6ff46f4b6834a8b0f024a9234a6eefe9289aed66746b4533da3b8",
+            ),
+            File(
+                f"{_KORNLU}/KorSTS/sts-dev.tsv",
+                "sts-dev.tsv",
+                307_276,
+                "d835b65b424401fbcce6be28a78159df8d61f5b19977ea7a0b83b8cb6105f393",
+            ),
+            File(
+                f"{_KORNLU}/KorSTS/sts-test.tsv",
+                "sts-test.tsv",
+                249_596,
+                "13f83a3440d9db52d134eb40303ce021b03264aa338fbf2871c8786ce04d2105",
+            ),
+        ),
+    ),
     "question-pair": DataSet(
-        "questions that ask the same", "MIT", "https://github.com/songys/Question_pair", (
-            File(f"{_QUESTION_PAIR}/train.txt", "train.tsv", 441_758,
-                 "addf4c88b19066ad55a09f466c5c3f6428b3f2bd5d55100d3ca5b93d9d8daff9"),
-            File(f"{_QUESTION_PAIR}/validation.txt", "dev.tsv", 49_083,
-                 "3928c783f561f36547fd8e0c9d78a6e1d6013db3debcf559c4135aa5536badea"),
-            File(f"{_QUESTION_PAIR}/test.txt", "test.tsv", 54_395,
-                 "0d5738107ea3742de4dcaf3a358b6bfa4818781bc6aec11a9956a3fbe35f8b61"))),
+        "questions that ask the same",
+        "MIT",
+        "https://github.com/songys/Question_pair",
+        (
+            File(
+                f"{_QUESTION_PAIR}/train.txt",
+                "train.tsv",
+                441_758,
+                "addf4c88b19066ad55a09f466c5c3f6428b3f2bd5d55100d3ca5b93d9d8daff9",
+            ),
+            File(
+                f"{_QUESTION_PAIR}/validation.txt",
+                "dev.tsv",
+                49_083,
+                "3928c783f561f36547fd8e0c9d78a6e1d6013db3debcf559c4135aa5536badea",
+            ),
+            File(
+                f"{_QUESTION_PAIR}/test.txt",
+                "test.tsv",
+                54_395,
+                "0d5738107ea3742de4dcaf3a358b6bfa4818781bc6aec11a9956a3fbe35f8b61",
+            ),
+        ),
+    ),
     # KoELECTRA's copy: it has the articles' titles beside the comments, the original has them in other files.
     # Size and SHA-256 are those of a copy that is in use, not published ones.
     "hate-speech": DataSet(
-        "hate and bias in news comments", "CC BY-SA 4.0", "https://github.com/kocohub/korean-hate-speech", (
-            File(f"{_KOELECTRA}/a2eba40b2d48005187ac0e85d4902ab750adaac4/finetune/data/hate-speech/train.tsv",
-                 "train.tsv", 1_609_701, "d851fb0a3bceed9aa1f7f287612986a6c2c0eb66680f37bc2dfb23201ce9252b"),
-            File(f"{_KOELECTRA}/a2eba40b2d48005187ac0e85d4902ab750adaac4/finetune/data/hate-speech/val.tsv",
-                 "validate.tsv", 96_297, "3389eecafe121839b632eddb0d8ad475f049f3bddc10f3b9360e9e5a82434eef"))),
+        "hate and bias in news comments",
+        "CC BY-SA 4.0",
+        "https://github.com/kocohub/korean-hate-speech",
+        (
+            File(
+                f"{_KOELECTRA}/a2eba40b2d48005187ac0e85d4902ab750adaac4/finetune/data/hate-speech/train.tsv",
+                "train.tsv",
+                1_609_701,
+                "d851fb0a3bceed9aa1f7f287612986a6c2c0eb66680f37bc2dfb23201ce9252b",
+            ),
+            File(
+                f"{_KOELECTRA}/a2eba40b2d48005187ac0e85d4902ab750adaac4/finetune/data/hate-speech/val.tsv",
+                "validate.tsv",
+                96_297,
+                "3389eecafe121839b632eddb0d8ad475f049f3bddc10f3b9360e9e5a82434eef",
+            ),
+        ),
+    ),
     "korquad": DataSet(
-        "question answering", "CC BY-ND 2.0 KR", "https://korquad.github.io/KorQuad%201.0/", (
-            File(f"{_KORQUAD}/KorQuAD_v1.0_train.json", "KorQuAD_v1.0_train.json", 38_527_475,
-                 "40d5115879a701751781df721d901abfa736d8db5f89000f2619433f39bf2dd2"),
-            File(f"{_KORQUAD}/KorQuAD_v1.0_dev.json", "KorQuAD_v1.0_dev.json", 3_881_058,
-                 "25ffeb51e6c51ec02c071b60a10188e10005c144110f0d876b26079d80a35bdf"))),
+        "question answering",
+        "CC BY-ND 2.0 KR",
+        "https://korquad.github.io/KorQuad%201.0/",
+        (
+            File(
+                f"{_KORQUAD}/KorQuAD_v1.0_train.json",
+                "KorQuAD_v1.0_train.json",
+                38_527_475,
+                "40d5115879a701751781df721d901abfa736d8db5f89000f2619433f39bf2dd2",
+            ),
+            File(
+                f"{_KORQUAD}/KorQuAD_v1.0_dev.json",
+                "KorQuAD_v1.0_dev.json",
+                3_881_058,
+                "25ffeb51e6c51ec02c071b60a10188e10005c144110f0d876b26079d80a35bdf",
+            ),
+        ),
+    ),
     "korquad-v2": DataSet(
-        "question answering on whole web pages", "CC BY-ND 2.0 KR", "https://korquad.github.io/", tuple(
+        "question answering on whole web pages",
+        "CC BY-ND 2.0 KR",
+        "https://korquad.github.io/",
+        tuple(
             File(f"{_KORQUAD}/KorQuAD_2.1/{split}/{name}", name, size, sha256, unpack=split)
             for split, name, size, sha256 in (
-                ("train", "KorQuAD_2.1_train_00.zip", 96_161_084,
-                 "98918d10e3e08bf6b34b50d17cd7f7438d5a577a8089d02698d16a151424a36a"),
-                ("train", "KorQuAD_2.1_train_01.zip", 92_163_603,
-                 "0a8a59ee82e92e9509c5dbf7d98a31c007a3693afb818e37c60ddacf7f48c4b3"),
-                ("train", "KorQuAD_2.1_train_02.zip", 91_681_447,
-                 "7035a35daac0c210b4754fc6a2885442929754db35e33b40d7c912706c66b9bc"),
-                ("train", "KorQuAD_2.1_train_03.zip", 94_792_676,
-                 "4a61272d13e535f73fa20f2d1619b895adb763d8fa7cf02d813b733e7f702562"),
-                ("train", "KorQuAD_2.1_train_04.zip", 94_470_762,
-                 "35834a74b3486eaa32712c689bccaab0c841c3ee252560e754245d3ed89e1c3a"),
-                ("train", "KorQuAD_2.1_train_05.zip", 93_427_959,
-                 "5ea9b2975451c5a67bc172690a56a6e7a9e87b4001d3d1d684cb1336958a3a3b"),
-                ("train", "KorQuAD_2.1_train_06.zip", 93_224_892,
-                 "87872acd46c2a8291a176826ad7eb23f3a6cf1db05bb27566d2eac1199a9091b"),
-                ("train", "KorQuAD_2.1_train_07.zip", 92_550_803,
-                 "a615c0ebba60fc9b55fa602973d504f76d0273592c22f63b7f202655c1bb10bf"),
-                ("train", "KorQuAD_2.1_train_08.zip", 93_684_404,
-                 "fa3955e23eab859819990edde3dd23308740cf94c3839fb538f30b1126117a39"),
-                ("train", "KorQuAD_2.1_train_09.zip", 94_028_022,
-                 "b3b7ec508fbacaf6a5c12065e1d061cbfd8990bf2ae4c940a0a8d841294c2c1c"),
-                ("train", "KorQuAD_2.1_train_10.zip", 93_432_479,
-                 "b7e8e44e43ec63514265e2202f73a4a6ce46f7226cc5662efc6a2ab92161a462"),
-                ("train", "KorQuAD_2.1_train_11.zip", 94_500_610,
-                 "f6483e1e4b2577603e4fc881ec1651ca2ea5764a4b0f7e5eb59007ed9cc4bbae"),
-                ("train", "KorQuAD_2.1_train_12.zip", 99_301_520,
-                 "84c4b6391a07bc1fdcc70d7194bda0e65edc796ae9b4e184a58c58d6973af7ad"),
-                ("dev", "KorQuAD_2.1_dev_00.zip", 93_536_216,
-                 "4a0b25f896f333dc470e87b83cef874a9f7ea9a3df4c83f5ce8d5de6d71b07db"),
-                ("dev", "KorQuAD_2.1_dev_01.zip", 56_806_828,
-                 "bf76fe7c684409151f92eacc56d551d0471477c47959b916c002ae39666caf59")))),
+                (
+                    "train",
+                    "KorQuAD_2.1_train_00.zip",
+                    96_161_084,
+                    "98918d10e3e08bf6b34b50d17cd7f7438d5a577a8089d02698d16a151424a36a",
+                ),
+                (
+                    "train",
+                    "KorQuAD_2.1_train_01.zip",
+                    92_163_603,
+                    "0a8a59ee82e92e9509c5dbf7d98a31c007a3693afb818e37c60ddacf7f48c4b3",
+                ),
+                (
+                    "train",
+                    "KorQuAD_2.1_train_02.zip",
+                    91_681_447,
+                    "7035a35daac0c210b4754fc6a2885442929754db35e33b40d7c912706c66b9bc",
+                ),
+                (
+                    "train",
+                    "KorQuAD_2.1_train_03.zip",
+                    94_792_676,
+                    "4a61272d13e535f73fa20f2d1619b895adb763d8fa7cf02d813b733e7f702562",
+                ),
+                (
+                    "train",
+                    "KorQuAD_2.1_train_04.zip",
+                    94_470_762,
+                    "35834a74b3486eaa32712c689bccaab0c841c3ee252560e754245d3ed89e1c3a",
+                ),
+                (
+                    "train",
+                    "KorQuAD_2.1_train_05.zip",
+                    93_427_959,
+                    "5ea9b2975451c5a67bc172690a56a6e7a9e87b4001d3d1d684cb1336958a3a3b",
+                ),
+                (
+                    "train",
+                    "KorQuAD_2.1_train_06.zip",
+                    93_224_892,
+                    "87872acd46c2a8291a176826ad7eb23f3a6cf1db05bb27566d2eac1199a9091b",
+                ),
+                (
+                    "train",
+                    "KorQuAD_2.1_train_07.zip",
+                    92_550_803,
+                    "a615c0ebba60fc9b55fa602973d504f76d0273592c22f63b7f202655c1bb10bf",
+                ),
+                (
+                    "train",
+                    "KorQuAD_2.1_train_08.zip",
+                    93_684_404,
+                    "fa3955e23eab859819990edde3dd23308740cf94c3839fb538f30b1126117a39",
+                ),
+                (
+                    "train",
+                    "KorQuAD_2.1_train_09.zip",
+                    94_028_022,
+                    "b3b7ec508fbacaf6a5c12065e1d061cbfd8990bf2ae4c940a0a8d841294c2c1c",
+                ),
+                (
+                    "train",
+                    "KorQuAD_2.1_train_10.zip",
+                    93_432_479,
+                    "b7e8e44e43ec63514265e2202f73a4a6ce46f7226cc5662efc6a2ab92161a462",
+                ),
+                (
+                    "train",
+                    "KorQuAD_2.1_train_11.zip",
+                    94_500_610,
+                    "f6483e1e4b2577603e4fc881ec1651ca2ea5764a4b0f7e5eb59007ed9cc4bbae",
+                ),
+                (
+                    "train",
+                    "KorQuAD_2.1_train_12.zip",
+                    99_301_520,
+                    "84c4b6391a07bc1fdcc70d7194bda0e65edc796ae9b4e184a58c58d6973af7ad",
+                ),
+                (
+                    "dev",
+                    "KorQuAD_2.1_dev_00.zip",
+                    93_536_216,
+                    "4a0b25f896f333dc470e87b83cef874a9f7ea9a3df4c83f5ce8d5de6d71b07db",
+                ),
+                (
+                    "dev",
+                    "KorQuAD_2.1_dev_01.zip",
+                    56_806_828,
+                    "bf76fe7c684409151f92eacc56d551d0471477c47959b916c002ae39666caf59",
+                ),
+            )
+        ),
+    ),
     "squad-v1.1": DataSet(
-        "question answering, English", "CC BY-SA 4.0", "https://rajpurkar.github.io/SQuAD-explorer/", (
-            File(f"{_SQUAD}/train-v1.1.json", "train-v1.1.json", 30_288_272,
-                 "3527663986b8295af4f7fcdff1ba1ff3f72d07d61a20f487cb238a6ef92fd955"),
-            File(f"{_SQUAD}/dev-v1.1.json", "dev-v1.1.json", 4_854_279,
-                 "95aa6a52d5d6a735563366753ca50492a658031da74f301ac5238b03966972c9"))),
+        "question answering, English",
+        "CC BY-SA 4.0",
+        "https://rajpurkar.github.io/SQuAD-explorer/",
+        (
+            File(
+                f"{_SQUAD}/train-v1.1.json",
+                "train-v1.1.json",
+                30_288_272,
+                "3527663986b8295af4f7fcdff1ba1ff3f72d07d61a20f487cb238a6ef92fd955",
+            ),
+            File(
+                f"{_SQUAD}/dev-v1.1.json",
+                "dev-v1.1.json",
+                4_854_279,
+                "95aa6a52d5d6a735563366753ca50492a658031da74f301ac5238b03966972c9",
+            ),
+        ),
+    ),
     "squad-v2.0": DataSet(
-        "question answering, English", "CC BY-SA 4.0", "https://rajpurkar.github.io/SQuAD-explorer/", (
-            File(f"{_SQUAD}/train-v2.0.json", "train-v2.0.json", 42_123_633,
-                 "68dcfbb971bd3e96d5b46c7177b16c1a4e7d4bdef19fb204502738552dede002"),
-            File(f"{_SQUAD}/dev-v2.0.json", "dev-v2.0.json", 4_370_528,
-                 "80a5225e94905956a6446d296ca1093975c4d3b3260f1d6c8f68bc2ab77182d8"))),
+        "question answering, English",
+        "CC BY-SA 4.0",
+        "https://rajpurkar.github.io/SQuAD-explorer/",
+        (
+            File(
+                f"{_SQUAD}/train-v2.0.json",
+                "train-v2.0.json",
+                42_123_633,
+                "68dcfbb971bd3e96d5b46c7177b16c1a4e7d4bdef19fb204502738552dede002",
+            ),
+            File(
+                f"{_SQUAD}/dev-v2.0.json",
+                "dev-v2.0.json",
+                4_370_528,
+                "80a5225e94905956a6446d296ca1093975c4d3b3260f1d6c8f68bc2ab77182d8",
+            ),
+        ),
+    ),
     "tydiqa": DataSet(
-        "question answering, 11 languages", "Apache-2.0", "https://github.com/google-research-datasets/tydiqa", (
-            File(f"{_TYDIQA}/tydiqa-v1.0-train.jsonl.gz", "tydiqa-v1.0-train.jsonl.gz", 1_729_651_634,
-                 "8eeedfee7593db7c3637d65a3d5c67b82486137ac6ac3ea7d08be9a64d71b629"),
-            File(f"{_TYDIQA}/tydiqa-v1.0-dev.jsonl.gz", "tydiqa-v1.0-dev.jsonl.gz", 160_614_310,
-                 "b52b8d4db1850b1549e960219e6056d8139986f8caf1b5e8b4eecadabed24413"))),
+        "question answering, 11 languages",
+        "Apache-2.0",
+        "https://github.com/google-research-datasets/tydiqa",
+        (
+            File(
+                f"{_TYDIQA}/tydiqa-v1.0-train.jsonl.gz",
+                "tydiqa-v1.0-train.jsonl.gz",
+                1_729_651_634,
+                "8eeedfee7593db7c3637d65a3d5c67b82486137ac6ac3ea7d08be9a64d71b629",
+            ),
+            File(
+                f"{_TYDIQA}/tydiqa-v1.0-dev.jsonl.gz",
+                "tydiqa-v1.0-dev.jsonl.gz",
+                160_614_310,
+                "b52b8d4db1850b1549e960219e6056d8139986f8caf1b5e8b4eecadabed24413",
+            ),
+        ),
+    ),
     "fake-news": DataSet(
-        "articles whose content belies their title", "none stated", "https://github.com/2alive3s/Fake_news", (
-            File(f"{_GITHUB}/2alive3s/Fake_news/b43638105f4802de5773c21afe539157ebed6cc5/data/mission2_train.zip",
-                 "mission2_train.zip", unpack=".", members=("mission2_train.csv",)),)),
+        "articles whose content belies their title",
+        "none stated",
+        "https://github.com/2alive3s/Fake_news",
+        (
+            File(
+                f"{_GITHUB}/2alive3s/Fake_news/b43638105f4802de5773c21afe539157ebed6cc5/data/mission2_train.zip",
+                "mission2_train.zip",
+                unpack=".",
+                members=("mission2_train.csv",),
+            ),
+        ),
+    ),
     "modu-sentiment": DataSet(
-        "sentiment of texts", "the institute's, agreed to in person", "https://corpus.korean.go.kr",
+        "sentiment of texts",
+        "the institute's, agreed to in person",
+        "https://corpus.korean.go.kr",
         by_hand="ask the National Institute of Korean Language for the sentiment analysis corpus 2020 (감성 분석 "
-                "말뭉치 2020), with the form at https://corpus.korean.go.kr, and put EXSA2002108040.json"),
+        "말뭉치 2020), with the form at https://corpus.korean.go.kr, and put EXSA2002108040.json",
+    ),
 }
 
 
@@ -231,8 +455,10 @@ def main(argv):
     names = list(dict.fromkeys(argv[1:]))
     unknown = [name for name in names if name not in CATALOGUE]
     if unknown or not names:
-        raise InputError((f"{unknown[0]}: no such data set" if unknown else "which data sets?")
-                         + f"; there is {', '.join(CATALOGUE)} (--list tells of them)")
+        raise InputError(
+            (f"{unknown[0]}: no such data set" if unknown else "which data sets?")
+            + f"; there is {', '.join(CATALOGUE)} (--list tells of them)"
+        )
     # What has to be asked for ends the command, so it comes after all that can be fetched.
     for name in sorted(names, key=lambda name: bool(CATALOGUE[name].by_hand)):
         fetch(name, CATALOGUE[name], os.path.join(FLAGS.data_dir, name))
@@ -246,8 +472,9 @@ def table(catalogue: dict[str, DataSet]) -> str:
         size = f"{sum(sizes) / 1e6:,.1f} MB" if sizes and None not in sizes else "?"
         rows.append((name, "by hand" if data_set.by_hand else size, data_set.task, data_set.licence, data_set.source))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-                     for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def fetch(name: str, data_set: DataSet, folder: str) -> None:
@@ -305,13 +532,17 @@ def download(file: File, path: str) -> str:
             reason = cut
     else:
         kept = os.path.getsize(part) if os.path.exists(part) else 0
-        raise InputError(f"{file.url}: {reason}; run the same command again, it goes on where this stopped "
-                         f"({kept:,} bytes are in {part})")
+        raise InputError(
+            f"{file.url}: {reason}; run the same command again, it goes on where this stopped "
+            f"({kept:,} bytes are in {part})"
+        )
     fault, verified = _compare(file, part)
     if fault:
         os.remove(part)
-        raise InputError(f"{file.url}: {fault}; what came was removed. Run the same command again; if this stays so, "
-                         "the file has changed at its source")
+        raise InputError(
+            f"{file.url}: {fault}; what came was removed. Run the same command again; if this stays so, "
+            "the file has changed at its source"
+        )
     os.replace(part, path)
     return verified
 
@@ -342,8 +573,10 @@ def unpack(path: str, folder: str, members: tuple[str, ...] | None = None) -> No
             if isinstance(error, OSError) and error.errno not in _BAD_ARCHIVE_ERRNO:
                 raise
             os.remove(path)
-            raise InputError(f"{path}: damaged archive ({_one_line(error)}); it was removed, nothing was unpacked. "
-                             "Run the same command again") from None
+            raise InputError(
+                f"{path}: damaged archive ({_one_line(error)}); it was removed, nothing was unpacked. "
+                "Run the same command again"
+            ) from None
         for name in lacking:
             os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
             os.replace(os.path.join(temporary, name), os.path.join(folder, name))
@@ -358,9 +591,15 @@ class _Cut(Exception):
 
 # Not urllib's default ones, which open file: and ftp: addresses too, the latter even after a redirect.
 _OPENER = urllib.request.OpenerDirector()
-for _handler in (urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler,
-                 urllib.request.HTTPRedirectHandler, urllib.request.HTTPDefaultErrorHandler,
-                 urllib.request.HTTPErrorProcessor, urllib.request.UnknownHandler):
+for _handler in (
+    urllib.request.ProxyHandler,
+    urllib.request.HTTPHandler,
+    urllib.request.HTTPSHandler,
+    urllib.request.HTTPRedirectHandler,
+    urllib.request.HTTPDefaultErrorHandler,
+    urllib.request.HTTPErrorProcessor,
+    urllib.request.UnknownHandler,
+):
     _OPENER.add_handler(_handler())
 
 
@@ -378,8 +617,9 @@ def _transfer(file, part):
         length = response.headers.get("Content-Length", "")
         total = have + int(length) if length.isdecimal() else file.size
         if file.size not in (None, total):
-            raise InputError(f"{file.url}: {total:,} bytes, where {file.size:,} are published: the file has changed at "
-                             "its source")
+            raise InputError(
+                f"{file.url}: {total:,} bytes, where {file.size:,} are published: the file has changed at its source"
+            )
         name = os.path.basename(part).removesuffix(".part")
         with open(part, "ab" if have else "wb") as out, cli.progress(total, name, "B", initial=have) as bar:
             while chunk := _read(response):
@@ -402,8 +642,9 @@ def _request(url, start):
         status = f"HTTP status {error.code} {_one_line(error.reason)}"
         if error.code >= 500 or error.code == 429:  # in trouble, or asked too often
             raise _Cut(status) from None
-        raise InputError(f"{url}: {status}; the file may have moved: see the source named above, and put it in the "
-                         "folder by hand") from None
+        raise InputError(
+            f"{url}: {status}; the file may have moved: see the source named above, and put it in the folder by hand"
+        ) from None
     except (OSError, http.client.HTTPException) as error:
         raise _Cut(f"no connection ({_one_line(getattr(error, 'reason', error))})") from None
 
@@ -449,8 +690,16 @@ class _Entry:
 
 # What reading a bad archive raises: RuntimeError is encryption or an unknown compression. Among the system's
 # errors, no number is gzip's own, EINVAL an impossible offset, and the others are impossible paths.
-_BAD_ARCHIVE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError, IndexError, ValueError,
-                OSError)
+_BAD_ARCHIVE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    IndexError,
+    ValueError,
+    OSError,
+)
 _BAD_ARCHIVE_ERRNO = (None, errno.EINVAL, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 
 
@@ -469,8 +718,9 @@ def _entries(path, archive) -> Iterator[_Entry]:
             is_link = not info.isfile() and not is_folder
         parts = name.replace("\\", "/").split("/")
         if parts[0] == "" or ".." in parts or re.match("[A-Za-z]:", name):
-            raise InputError(f"{path}: refused, as {name!r} in it would be written outside of its folder; nothing was "
-                             "unpacked")
+            raise InputError(
+                f"{path}: refused, as {name!r} in it would be written outside of its folder; nothing was unpacked"
+            )
         if is_link:
             raise InputError(f"{path}: refused, as {name!r} in it is a link or a device; nothing was unpacked")
         if not is_folder:
@@ -497,8 +747,10 @@ def _wanted(path, entries, members):
     for member in members:
         matches = [entry for entry in entries if f"/{entry.name}".endswith(f"/{member}")]
         if len(matches) != 1:
-            raise InputError(f"{path}: has {len(matches)} files {member}, where one was expected; nothing was "
-                             "unpacked. It has changed at its source")
+            raise InputError(
+                f"{path}: has {len(matches)} files {member}, where one was expected; nothing was "
+                "unpacked. It has changed at its source"
+            )
         wanted[os.path.basename(member)] = matches[0]
     return wanted
 
@@ -507,8 +759,10 @@ def _has(folder, name, size, archive):
     """Whether a member is unpacked already. Members come whole, so one of another size is the user's."""
     target = os.path.join(folder, name)
     if os.path.isfile(target) and os.path.getsize(target) != size:
-        raise InputError(f"{target}: {os.path.getsize(target):,} bytes, {size:,} in {archive}; it was left as it is. "
-                         "Move it away and run the same command again")
+        raise InputError(
+            f"{target}: {os.path.getsize(target):,} bytes, {size:,} in {archive}; it was left as it is. "
+            "Move it away and run the same command again"
+        )
     return os.path.isfile(target)
 
 

@@ -35,8 +35,9 @@ class Features:
         return np.diff(self.row_splits)
 
 
-def sequences(tokenizer, first: Sequence[str], second: Sequence[str] | None, max_seq_length: int,
-              targets: dict[str, np.ndarray]) -> Features:
+def sequences(
+    tokenizer, first: Sequence[str], second: Sequence[str] | None, max_seq_length: int, targets: dict[str, np.ndarray]
+) -> Features:
     """One input an example: `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`.
 
     RoBERTa's tokenizers have two separators between the texts, `<s> first </s></s> second </s>`; the second

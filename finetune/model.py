@@ -123,8 +123,9 @@ class Start:
         return self.released and self.released.path
 
     @classmethod
-    def pretrained(cls, path: str, config, allow_partial: bool = False, generator: bool = False,
-                   grow: str | None = None) -> "Start":
+    def pretrained(
+        cls, path: str, config, allow_partial: bool = False, generator: bool = False, grow: str | None = None
+    ) -> "Start":
         """From a checkpoint of any origin.
 
         Args:
@@ -142,29 +143,41 @@ class Start:
         tokenizer = load_tokenizer(vocabulary_of(path))
         most, trained, notes = released.shape.max_position_embeddings, _trained_positions(released), []
         if config.max_seq_length > most and grow is None:
-            raise InputError(f"max_seq_length {config.max_seq_length} is more than the {most} positions of {path}; "
-                             f"use --set max_seq_length={most}, or --grow_positions copy")
+            raise InputError(
+                f"max_seq_length {config.max_seq_length} is more than the {most} positions of {path}; "
+                f"use --set max_seq_length={most}, or --grow_positions copy"
+            )
         if config.max_seq_length > trained and grow:
             released = resize.to_positions(released, max(config.max_seq_length, most), grow, trained)
-            notes.append(f"  positions: {trained} to {config.max_seq_length}, "
-                         + ("repeated" if grow == "copy" else "new ones random"))
+            notes.append(
+                f"  positions: {trained} to {config.max_seq_length}, "
+                + ("repeated" if grow == "copy" else "new ones random")
+            )
         elif config.max_seq_length > trained:
-            notes.append(f"  positions: only {trained} of {config.max_seq_length} are trained; --grow_positions copy "
-                         "repeats these")
+            notes.append(
+                f"  positions: only {trained} of {config.max_seq_length} are trained; --grow_positions copy "
+                "repeats these"
+            )
         # Released models may have more rows than pieces, for a round number.
         rows, here = released.shape.vocab_size, "objective" in released.values
         if tokenizer.vocab_size > rows or here and tokenizer.vocab_size != rows:
-            raise InputError(f"{vocabulary_of(path)}: its vocabulary has {tokenizer.vocab_size} pieces, the checkpoint "
-                             f"{rows}")
+            raise InputError(
+                f"{vocabulary_of(path)}: its vocabulary has {tokenizer.vocab_size} pieces, the checkpoint {rows}"
+            )
         if tokenizer.vocab_size < rows:
-            notes.append(f"  vocabulary: {tokenizer.vocab_size} pieces; the embeddings' other "
-                         f"{rows - tokenizer.vocab_size} rows are never used")
+            notes.append(
+                f"  vocabulary: {tokenizer.vocab_size} pieces; the embeddings' other "
+                f"{rows - tokenizer.vocab_size} rows are never used"
+            )
         with tf.Graph().as_default():  # the variables' shapes, without memory for them
             tensors = hugging_face.encoder_tensors(Encoder(released.shape, name="encoder"), released.family)
             _, said = hugging_face.matched(tensors, released, allow_partial)
         print("\n".join([said, *notes]), file=sys.stderr)
-        shape = dataclasses.replace(released.shape, hidden_dropout_prob=config.hidden_dropout_prob,
-                                    attention_probs_dropout_prob=config.attention_probs_dropout_prob)
+        shape = dataclasses.replace(
+            released.shape,
+            hidden_dropout_prob=config.hidden_dropout_prob,
+            attention_probs_dropout_prob=config.attention_probs_dropout_prob,
+        )
         return cls(shape, tokenizer, released.family, released, allow_partial)
 
     @classmethod

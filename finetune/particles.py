@@ -85,8 +85,11 @@ def _mecab():
 
     def morphemes(word):
         # The comma: at the very end of a text MeCab takes many a 의 or 로 for a noun.
-        return [(morpheme.feature.pos, morpheme.span.start, True) for morpheme in tagger.parse(word + ",")
-                if morpheme.span.start < len(word)]
+        return [
+            (morpheme.feature.pos, morpheme.span.start, True)
+            for morpheme in tagger.parse(word + ",")
+            if morpheme.span.start < len(word)
+        ]
 
     return morphemes
 

@@ -142,10 +142,12 @@ def _json(lines, source):
     if isinstance(content, dict) and "data" not in content:
         content = [content]
     elif isinstance(content, dict):
-        content = [{**question, "context": paragraph.get("context")}
-                   for article in rows.objects(content, "data", source)
-                   for paragraph in rows.objects(article, "paragraphs", source)
-                   for question in rows.objects(paragraph, "qas", source)]
+        content = [
+            {**question, "context": paragraph.get("context")}
+            for article in rows.objects(content, "data", source)
+            for paragraph in rows.objects(article, "paragraphs", source)
+            for question in rows.objects(paragraph, "qas", source)
+        ]
     for number, row in enumerate(content, 1):
         row = row if isinstance(row, dict) else {}
         yield functools.partial(rows.line_of, text, row), row.get("id", number), row
@@ -175,9 +177,14 @@ def _table(lines, header, columns, source):
         if len(cells) != len(header):
             raise InputError(f"{source}:{number}: {len(cells)} columns where the header has {len(header)}")
         row = dict(zip(header, cells, strict=True))
-        yield lambda number=number: number, row.get("id", number), {
-            name: " ".join(row[column].strip() for column in names) if len(names) > 1 else row[names[0]]
-            for name, names in columns.items()}
+        yield (
+            lambda number=number: number,
+            row.get("id", number),
+            {
+                name: " ".join(row[column].strip() for column in names) if len(names) > 1 else row[names[0]]
+                for name, names in columns.items()
+            },
+        )
 
 
 def _texts(lines, task, source):
@@ -187,8 +194,9 @@ def _texts(lines, task, source):
             continue
         fields = [line] if len(task.inputs) == 1 else line.split("\t")
         if len(fields) != len(task.inputs):
-            raise InputError(f"{source}:{number}: {len(fields)} columns; a line has {', '.join(task.inputs)}, "
-                             "separated by tabs")
+            raise InputError(
+                f"{source}:{number}: {len(fields)} columns; a line has {', '.join(task.inputs)}, separated by tabs"
+            )
         yield lambda number=number: number, number, dict(zip(task.inputs, fields, strict=True))
 
 

@@ -116,15 +116,28 @@ class QuestionTask:
         places = None
         if training:
             places = np.array([example.learned for example in examples], np.int64)
-        return windows([example.question for example in examples], list(numbers), context_of, places, tokenizer,
-                       config.max_seq_length, config.doc_stride if training else
-                       config.eval_doc_stride or config.doc_stride, config.max_query_length)
+        return windows(
+            [example.question for example in examples],
+            list(numbers),
+            context_of,
+            places,
+            tokenizer,
+            config.max_seq_length,
+            config.doc_stride if training else config.eval_doc_stride or config.doc_stride,
+            config.max_query_length,
+        )
 
     def decoded(self, outputs: np.ndarray, examples: list[Question], features: Windows) -> list[Answer]:
         """The answers."""
         config = self.config
-        return answers(outputs, features, [example.context for example in examples], config.n_best_size,
-                       config.max_answer_length, particles.trimmer(config.trim_particles))
+        return answers(
+            outputs,
+            features,
+            [example.context for example in examples],
+            config.n_best_size,
+            config.max_answer_length,
+            particles.trimmer(config.trim_particles),
+        )
 
     def score(self, decoded: list[Answer], examples: list[Question]) -> tuple[dict, dict]:
         """The official scores, and the questions answered worst.
@@ -141,8 +154,10 @@ class QuestionTask:
         else:
             scores = self.scorer(said, truths)
         if self.config.trim_particles != "none":
-            whole = {example.id: said[example.id] and example.original(*answer.whole_tokens)[0]
-                     for example, answer in zip(examples, decoded, strict=True)}
+            whole = {
+                example.id: said[example.id] and example.original(*answer.whole_tokens)[0]
+                for example, answer in zip(examples, decoded, strict=True)
+            }
             untrimmed = self.scorer(whole, truths)
             scores |= {f"{name}_whole_tokens": untrimmed[name] for name in ("exact_match", "f1")}
         worst = []
@@ -151,9 +166,18 @@ class QuestionTask:
             chance = answer.candidates[0][4] if answer.candidates else 0.0
             worst.append((f1, -chance, example.id, example.question, truths[example.id]))
         worst.sort(key=lambda entry: entry[:3])
-        return scores, {"worst": [{"id": name, "text": question, "truth": " / ".join(dict.fromkeys(truth)) or "(none)",
-                                   "prediction": said[name] or "(none)", "score": round(f1, 2)}
-                                  for f1, _, name, question, truth in worst[:20]]}
+        return scores, {
+            "worst": [
+                {
+                    "id": name,
+                    "text": question,
+                    "truth": " / ".join(dict.fromkeys(truth)) or "(none)",
+                    "prediction": said[name] or "(none)",
+                    "score": round(f1, 2),
+                }
+                for f1, _, name, question, truth in worst[:20]
+            ]
+        }
 
     def answers(self, decoded: list[Answer], examples: list[Question]) -> Iterator[dict]:
         """What is told of each question: the answer, its place in the context, and the next best."""
@@ -176,13 +200,17 @@ class QuestionTask:
         for example, answer in zip(examples, decoded, strict=True):
             nbest[example.id] = [
                 {"text": example.original(begin, end)[0], "score": round(score, 4), "probability": round(chance, 6)}
-                for _, begin, end, score, chance in answer.candidates]
+                for _, begin, end, score, chance in answer.candidates
+            ]
         _write(directory, "predictions.json", self._texts(decoded, examples))
         _write(directory, "nbest.json", nbest)
         if self.unanswerable:
             _write(directory, "always_answered.json", self._texts(decoded, examples, always=True))
-            _write(directory, "null_odds.json", {example.id: answer.no_answer
-                                                 for example, answer in zip(examples, decoded, strict=True)})
+            _write(
+                directory,
+                "null_odds.json",
+                {example.id: answer.no_answer for example, answer in zip(examples, decoded, strict=True)},
+            )
 
     def _texts(self, decoded, examples, always=False):
         """Question -> answer in the original text; `always` the best candidate, even if no answer is likelier."""
@@ -217,7 +245,7 @@ def read_squad(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Ca
     """
     content, text = rows.read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
-        raise InputError(f"{path}:1: not in SQuAD's format (an object with a list \"data\")")
+        raise InputError(f'{path}:1: not in SQuAD\'s format (an object with a list "data")')
     for article in rows.objects(content, "data", path):
         for paragraph in rows.objects(article, "paragraphs", path):
             context = paragraph.get("context")
@@ -248,7 +276,7 @@ def problem(question: Question, learned: bool, impossible: bool) -> str | None:
     for text, begin in question.answers:
         if not isinstance(text, str) or not isinstance(begin, int):
             return f"an answer to {question.id!r} has no text or no place"
-        if learned and (not text or begin < 0 or question.context[begin:begin + len(text)] != text):
+        if learned and (not text or begin < 0 or question.context[begin : begin + len(text)] != text):
             return f"the answer {text[:30]!r} to {question.id!r} does not stand at character {begin} of its context"
     return None
 

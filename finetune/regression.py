@@ -59,8 +59,9 @@ class Regression:
     def score(self, said: np.ndarray, truth: np.ndarray) -> dict:
         """Correlation by rank (Spearman) and by value (Pearson), times 100. 0 where all are alike."""
         constant = len(said) < 2 or np.ptp(said) == 0 or np.ptp(truth) == 0
-        correlations = [0.0, 0.0] if constant else [stats.spearmanr(said, truth).statistic,
-                                                    stats.pearsonr(said, truth).statistic]
+        correlations = (
+            [0.0, 0.0] if constant else [stats.spearmanr(said, truth).statistic, stats.pearsonr(said, truth).statistic]
+        )
         return {name: 100.0 * float(value) for name, value in zip(("spearman", "pearson"), correlations, strict=True)}
 
     def details(self, said: np.ndarray, truth: np.ndarray) -> dict:

@@ -171,12 +171,16 @@ def find_results(patterns: Sequence[str], names: Sequence[str] = ()) -> list[Res
         matches = [pattern] if os.path.isdir(pattern) else sorted(glob.glob(pattern, recursive=True))
         folders = [path for path in matches if os.path.isdir(path)]
         if not folders:
-            raise InputError(f"--results {pattern}: no such folder; give an output directory of finetune/run.py, "
-                             "or a folder above such ones")
+            raise InputError(
+                f"--results {pattern}: no such folder; give an output directory of finetune/run.py, "
+                "or a folder above such ones"
+            )
         below = {os.path.realpath(path): content for folder in folders for path, content in _summaries(folder)}
         if not below:
-            raise InputError(f"--results {pattern}: no results in or below it; finetune/run.py writes results.json "
-                             "when all its seeds are done")
+            raise InputError(
+                f"--results {pattern}: no results in or below it; finetune/run.py writes results.json "
+                "when all its seeds are done"
+            )
         found |= below
     results = [_result(directory, summary) for directory, summary in found.items()]
     _rename(results, names)
@@ -211,12 +215,15 @@ def _result(directory, summary) -> Result:
         raise InputError(f"{path}: no metrics in it; delete it and run finetune/run.py again")
     for name, value in metrics.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InputError(f"{path}: {name} is {value!r}, which is no number; delete the file and run "
-                             "finetune/run.py again")
+            raise InputError(
+                f"{path}: {name} is {value!r}, which is no number; delete the file and run finetune/run.py again"
+            )
     for name in MAIN_METRICS.get(summary["task"], ()):
         if name not in metrics:
-            raise InputError(f"{path}: {summary['task']} is reported by {name}, which is not among its metrics "
-                             f"({', '.join(metrics)}); run finetune/run.py again in another folder")
+            raise InputError(
+                f"{path}: {summary['task']} is reported by {name}, which is not among its metrics "
+                f"({', '.join(metrics)}); run finetune/run.py again in another folder"
+            )
     paths = {seed: os.path.join(directory, f"seed-{seed}", "results.json") for seed in summary["seeds"]}
     seeds = {seed: _read_json(path) for seed, path in paths.items() if os.path.exists(path)}
     return Result(directory, model_name(summary), summary, seeds)
@@ -242,7 +249,7 @@ def model_name(summary: dict) -> str:
 def _rename(results, names):
     for text in names:
         # Either side may hold a "=", so the folder that exists decides where the name begins.
-        splits = [(text[:found.start()], text[found.end():].strip()) for found in re.finditer("=", text)]
+        splits = [(text[: found.start()], text[found.end() :].strip()) for found in re.finditer("=", text)]
         folder, name = next(((folder, name) for folder, name in splits if name and os.path.isdir(folder)), (None, None))
         if folder is None:
             raise InputError(f"--name {text}: write DIR=NAME with a folder that is there")
@@ -288,9 +295,14 @@ def make_table(results: Sequence[Result], published: dict) -> Table:
         if len(result.summary["seeds"]) > 1:
             row.deviations[result.task] = tuple(deviation.get(name, math.nan) for name in names)
         row.notes[result.task] = _differences(result)
-    theirs = [Row(system["name"], system["source"],
-                  {task: tuple(scores) for task, scores in system["scores"].items() if task in columns})
-              for system in published["systems"]]
+    theirs = [
+        Row(
+            system["name"],
+            system["source"],
+            {task: tuple(scores) for task, scores in system["scores"].items() if task in columns},
+        )
+        for system in published["systems"]
+    ]
     theirs = [row for row in theirs if row.scores]
     notes = {task: [f"{task}, published: {note}"] for task, note in published["notes"].items()}
     used = {row.source for row in theirs}
@@ -332,8 +344,9 @@ def format_table(table: Table) -> str:
     text += "".join(f"\n- {table.marks([note])} {_escape(note)}" for note in table.footnotes)
     text += f"\n- {_LEGEND}"
     if table.sources:
-        text += "\n- Published figures: " + ", ".join(f"[{_escape(name)}]({address})"
-                                                      for name, address in table.sources.items())
+        text += "\n- Published figures: " + ", ".join(
+            f"[{_escape(name)}]({address})" for name, address in table.sources.items()
+        )
     return text + "\n"
 
 
@@ -341,8 +354,10 @@ def _score_texts(row, task) -> list[str]:
     """A cell's numbers as text, without marks: `88.10 ± 0.21` for each score."""
     scores = row.scores.get(task, ())
     deviations = row.deviations.get(task, (None,) * len(scores))
-    return [_rounded(score) + (f" ± {_rounded(deviation)}" if deviation is not None else "")
-            for score, deviation in zip(scores, deviations, strict=True)]
+    return [
+        _rounded(score) + (f" ± {_rounded(deviation)}" if deviation is not None else "")
+        for score, deviation in zip(scores, deviations, strict=True)
+    ]
 
 
 def format_details(results: Sequence[Result], columns: Iterable[str], worst: int) -> str:
@@ -362,8 +377,10 @@ def format_details(results: Sequence[Result], columns: Iterable[str], worst: int
                 continue
             shown, seed = result.seeds[result.shown_seed], _escape(result.shown_seed)
             if shown.get("confusion"):
-                parts += [f"Confusion matrix, seed {seed}: how often each label was given each answer\n",
-                          _format_confusion(shown["confusion"], shown.get("labels"))]
+                parts += [
+                    f"Confusion matrix, seed {seed}: how often each label was given each answer\n",
+                    _format_confusion(shown["confusion"], shown.get("labels")),
+                ]
             if shown.get("entities"):
                 parts += [f"Entities, seed {seed}\n", _format_entities(shown["entities"])]
             if shown.get("worst") and worst:
@@ -374,11 +391,16 @@ def format_details(results: Sequence[Result], columns: Iterable[str], worst: int
 def _format_run(result) -> str:
     summary = result.summary
     counts = next((seed["examples"] for seed in result.seeds.values() if "examples" in seed), {})
-    facts = [", ".join(f"{number:,} {split}" for split, number in counts.items()),
-             ", ".join(f"{name} {summary['config'][name]:g}" for name in _SETTINGS
-                       if isinstance(summary.get("config", {}).get(name), int | float)),
-             f"from {summary['init_checkpoint']}" if summary.get("init_checkpoint") else "from random weights",
-             f"{summary['seconds']:,.0f} s" if "seconds" in summary else ""]
+    facts = [
+        ", ".join(f"{number:,} {split}" for split, number in counts.items()),
+        ", ".join(
+            f"{name} {summary['config'][name]:g}"
+            for name in _SETTINGS
+            if isinstance(summary.get("config", {}).get(name), int | float)
+        ),
+        f"from {summary['init_checkpoint']}" if summary.get("init_checkpoint") else "from random weights",
+        f"{summary['seconds']:,.0f} s" if "seconds" in summary else "",
+    ]
     return _escape("; ".join(filter(None, facts))) + "\n"
 
 
@@ -410,8 +432,14 @@ def _format_confusion(counts, labels) -> str:
 
 
 def _format_entities(entities) -> str:
-    lines = [[_escape(kind), *(_rounded(scores.get(name)) for name in ("precision", "recall", "f1")),
-              f"{scores.get('support', 0):,}"] for kind, scores in entities.items()]
+    lines = [
+        [
+            _escape(kind),
+            *(_rounded(scores.get(name)) for name in ("precision", "recall", "f1")),
+            f"{scores.get('support', 0):,}",
+        ]
+        for kind, scores in entities.items()
+    ]
     return _markdown_table(["entity", "precision", "recall", "F1", "support"], lines, "lrrrr")
 
 
@@ -452,7 +480,7 @@ def _printable(text: str) -> str:
 
 
 def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[:limit - 1] + "…"
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def draw_table(table: Table) -> bytes:
@@ -472,8 +500,11 @@ def draw_table(table: Table) -> bytes:
     left = 0.35 + 0.085 * longest
     cell, line, small = 1.3, 0.29, 0.17
     width = max(6.5, left + cell * len(columns) + 0.2)
-    notes = [part for note in table.footnotes
-             for part in textwrap.wrap(f"{table.marks([note])} {_printable(note)}", int(width / 0.068))] + [_LEGEND]
+    notes = [
+        part
+        for note in table.footnotes
+        for part in textwrap.wrap(f"{table.marks([note])} {_printable(note)}", int(width / 0.068))
+    ] + [_LEGEND]
     height = 0.85 + sum(0.4 + line * len(rows) for rows in groups.values()) + 0.25 + small * len(notes)
     figure = Figure(figsize=(width, height), dpi=130)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
@@ -494,10 +525,24 @@ def draw_table(table: Table) -> bytes:
     for source, rows in groups.items():
         axes.plot((0.1, left + cell * len(columns)), (y + 0.06,) * 2, color="0.6", linewidth=0.8)
         if source is None:
-            axes.add_patch(Rectangle((0.1, y + 0.06), left + cell * len(columns) - 0.1, 0.34 + line * len(rows),
-                                     facecolor="#fff4d6", linewidth=0))
-        write(0.15, y + 0.22, "ours" if source is None else f"published: {source}", 8.5, "left", color="0.35",
-              style="italic")
+            axes.add_patch(
+                Rectangle(
+                    (0.1, y + 0.06),
+                    left + cell * len(columns) - 0.1,
+                    0.34 + line * len(rows),
+                    facecolor="#fff4d6",
+                    linewidth=0,
+                )
+            )
+        write(
+            0.15,
+            y + 0.22,
+            "ours" if source is None else f"published: {source}",
+            8.5,
+            "left",
+            color="0.35",
+            style="italic",
+        )
         y += 0.37
         for row in rows:
             weight = "bold" if source is None else "normal"
@@ -511,8 +556,15 @@ def draw_table(table: Table) -> bytes:
                     # By rank: one model that learnt nothing would leave the others a single shade.
                     ranks = sorted(set(table.values(task, place)))
                     level = (ranks.index(row.scores[task][place]) + 1) / len(ranks)
-                    axes.add_patch(Rectangle((x + 0.02, y + 0.01), cell - 0.04, line - 0.02, linewidth=0,
-                                             facecolor=colormaps["Greens"](0.02 + 0.53 * level)))
+                    axes.add_patch(
+                        Rectangle(
+                            (x + 0.02, y + 0.01),
+                            cell - 0.04,
+                            line - 0.02,
+                            linewidth=0,
+                            facecolor=colormaps["Greens"](0.02 + 0.53 * level),
+                        )
+                    )
                 best = value != _MISSING and value == table.best(task, place)
                 write(x + cell / 2, y + line / 2, text + marks, weight="bold" if best else "normal")
             y += line
@@ -553,8 +605,9 @@ def main(_):
 
 
 if __name__ == "__main__":
-    flags.DEFINE_multi_string("results", [], "Output directory of finetune/run.py, a folder above, or a glob; "
-                              "repeatable.")
+    flags.DEFINE_multi_string(
+        "results", [], "Output directory of finetune/run.py, a folder above, or a glob; repeatable."
+    )
     flags.DEFINE_string("output_dir", None, "Where report.md and report.png go.", required=True)
     flags.DEFINE_multi_string("name", [], "DIR=NAME: calls the model of the results in DIR so; repeatable.")
     flags.DEFINE_integer("worst", 10, "How many of the worst examples to show.", lower_bound=0)

@@ -32,8 +32,9 @@ class BadRows:
             InputError: there are more than `limit`; names the first.
         """
         if len(self.found) > limit:
-            raise InputError(f"{self.found[0]} ({len(self.found)} unusable rows in this file, more than "
-                             f"--max_bad_rows {limit})")
+            raise InputError(
+                f"{self.found[0]} ({len(self.found)} unusable rows in this file, more than --max_bad_rows {limit})"
+            )
         if self.found:
             print(f"{self.path}: {len(self.found)} rows left out:", *self.found, sep="\n  ", file=sys.stderr)
 
@@ -56,8 +57,7 @@ def data_files(data_dir: str, names: Sequence[str], download: str) -> list[str]:
     Raises:
         InputError: there is none; names the command that downloads it.
     """
-    paths = {path for name in names for path in
-             glob.glob(os.path.join(glob.escape(data_dir), name), recursive=True)}
+    paths = {path for name in names for path in glob.glob(os.path.join(glob.escape(data_dir), name), recursive=True)}
     archives = sorted(path for path in paths if path.endswith(".zip"))
     plain = sorted(paths.difference(archives))
     there = {os.path.basename(path) for path in plain}
@@ -94,8 +94,9 @@ def line_of(content: str, entry, again: bool = False) -> int:
     return 1
 
 
-def read_table(path: str, columns: Sequence[str], bad: BadRows, delimiter: str = "\t",
-               quoted: bool = False) -> Iterator[tuple[int, dict]]:
+def read_table(
+    path: str, columns: Sequence[str], bad: BadRows, delimiter: str = "\t", quoted: bool = False
+) -> Iterator[tuple[int, dict]]:
     """Rows of a file with a header.
 
     Args:
@@ -118,8 +119,10 @@ def read_table(path: str, columns: Sequence[str], bad: BadRows, delimiter: str =
         raise InputError(f"{path}: empty file")
     missing = [column for column in columns if column not in header]
     if missing:
-        raise InputError(f"{path}:1: no column {missing[0]!r}; the header must have {', '.join(columns)}, "
-                         f"separated by {_NAMES.get(delimiter, delimiter)}, and has: {', '.join(header)[:100]}")
+        raise InputError(
+            f"{path}:1: no column {missing[0]!r}; the header must have {', '.join(columns)}, "
+            f"separated by {_NAMES.get(delimiter, delimiter)}, and has: {', '.join(header)[:100]}"
+        )
     for line, row in rows:
         if len(row) == len(header):
             yield line, dict(zip(header, row, strict=True))
@@ -167,8 +170,9 @@ def objects(parent: dict, key: str, name: str) -> list[dict]:
 
 def write_table(directory: str, name: str, table: Iterable[Sequence[str]]) -> None:
     """Writes a tab-separated file; tabs and line breaks inside a field become spaces."""
-    lines = ("\t".join(" ".join(field.split()) if _BREAKS.search(field) else field for field in row) + "\n"
-             for row in table)
+    lines = (
+        "\t".join(" ".join(field.split()) if _BREAKS.search(field) else field for field in row) + "\n" for row in table
+    )
     write_file(os.path.join(directory, name), "".join(lines))
 
 

@@ -28,25 +28,37 @@ from cli import InputError
 
 
 def _define_flags():
-    flags.DEFINE_string("task", None, "nsmc, naver-ner, paws, kornli, korsts, question-pair, hate-speech, korquad, "
-                        "squad-v1.1, squad-v2.0, korquad-v2, tydiqa, fake-news or modu-sentiment.", required=True)
+    flags.DEFINE_string(
+        "task",
+        None,
+        "nsmc, naver-ner, paws, kornli, korsts, question-pair, hate-speech, korquad, "
+        "squad-v1.1, squad-v2.0, korquad-v2, tydiqa, fake-news or modu-sentiment.",
+        required=True,
+    )
     flags.DEFINE_string("data_dir", None, "Folder with the task's files; data/TASK if not given.")
     flags.DEFINE_string("output_dir", None, "Where scores, predictions and the model go.", required=True)
     flags.DEFINE_string("init_checkpoint", None, "Model to start from; this or --vocab.")
     flags.DEFINE_bool("init_from_generator", False, "Start from an ELECTRA's generator, not its discriminator.")
     flags.DEFINE_bool("allow_partial", False, "Start from a model with missing or unknown tensors.")
-    flags.DEFINE_enum("grow_positions", None, ["copy", "random"], "For a max_seq_length beyond the positions "
-                      "that the model was trained on: repeat these, as Longformer, or draw new ones.")
-    flags.DEFINE_string("vocab", None, "Vocabulary or its directory, to start from random weights; this or "
-                        "--init_checkpoint.")
+    flags.DEFINE_enum(
+        "grow_positions",
+        None,
+        ["copy", "random"],
+        "For a max_seq_length beyond the positions "
+        "that the model was trained on: repeat these, as Longformer, or draw new ones.",
+    )
+    flags.DEFINE_string(
+        "vocab", None, "Vocabulary or its directory, to start from random weights; this or --init_checkpoint."
+    )
     flags.DEFINE_string("config", None, "Path or name of a config; by default the task's.")
-    flags.DEFINE_multi_string("set", [], "key=value; overrides a key of the config (finetune/config.py says what each "
-                              "is). May be repeated.")
-    flags.DEFINE_integer("max_bad_rows", None, "More unusable rows in a file, and the run does not start; by "
-                         "default 100.",
-                         lower_bound=0)
+    flags.DEFINE_multi_string(
+        "set", [], "key=value; overrides a key of the config (finetune/config.py says what each is). May be repeated."
+    )
+    flags.DEFINE_integer(
+        "max_bad_rows", None, "More unusable rows in a file, and the run does not start; by default 100.", lower_bound=0
+    )
     flags.DEFINE_string("seeds", "1", "Seeds to run: 1, 1-5, or 1,3,7.")
-    flags.DEFINE_string("tpu_name", "", "A TPU's name, grpc://host:port, or \"local\" on a TPU VM.")
+    flags.DEFINE_string("tpu_name", "", 'A TPU\'s name, grpc://host:port, or "local" on a TPU VM.')
     flags.DEFINE_string("tpu_zone", "", "Google Cloud zone of the TPU.")
     flags.DEFINE_string("gcp_project", "", "Google Cloud project of the TPU.")
 
@@ -71,22 +83,40 @@ def main(_):
     data_dir = FLAGS.data_dir or os.path.join("data", FLAGS.task)
     data = task.splits(data_dir, config.max_bad_rows)
     if FLAGS.init_checkpoint:
-        start = Start.pretrained(FLAGS.init_checkpoint, config, FLAGS.allow_partial, FLAGS.init_from_generator,
-                                 FLAGS.grow_positions)
+        start = Start.pretrained(
+            FLAGS.init_checkpoint, config, FLAGS.allow_partial, FLAGS.init_from_generator, FLAGS.grow_positions
+        )
     else:
         start = Start.random(FLAGS.vocab, config)
-    claim_directory(FLAGS.output_dir, {
-        "task": task.name, "init_checkpoint": start.checkpoint, "vocabulary": start.tokenizer.fingerprint,
-        "data": fingerprint(data), "family": start.family, "encoder": start.shape.to_dict(),
-        **dataclasses.asdict(config)})
+    claim_directory(
+        FLAGS.output_dir,
+        {
+            "task": task.name,
+            "init_checkpoint": start.checkpoint,
+            "vocabulary": start.tokenizer.fingerprint,
+            "data": fingerprint(data),
+            "family": start.family,
+            "encoder": start.shape.to_dict(),
+            **dataclasses.asdict(config),
+        },
+    )
     start.tokenizer.save(FLAGS.output_dir)
     strategy = create_strategy(FLAGS.tpu_name, FLAGS.tpu_zone, FLAGS.gcp_project)
-    print(f"{task.name}: " + ", ".join(f"{len(rows):,} {split}" for split, rows in data.items())
-          + f"; on {describe(strategy)}", file=sys.stderr)
-    runs = [finetune(task, data, start, config, seed, os.path.join(FLAGS.output_dir, f"seed-{seed}"), strategy)
-            for seed in seeds]
-    print(report(task, runs, FLAGS.output_dir, split_note(task, data, data_dir),
-                 0.0 if "dev" in data else config.dev_share))
+    print(
+        f"{task.name}: "
+        + ", ".join(f"{len(rows):,} {split}" for split, rows in data.items())
+        + f"; on {describe(strategy)}",
+        file=sys.stderr,
+    )
+    runs = [
+        finetune(task, data, start, config, seed, os.path.join(FLAGS.output_dir, f"seed-{seed}"), strategy)
+        for seed in seeds
+    ]
+    print(
+        report(
+            task, runs, FLAGS.output_dir, split_note(task, data, data_dir), 0.0 if "dev" in data else config.dev_share
+        )
+    )
 
 
 def split_note(task, data: dict[str, list], data_dir: str) -> str:
@@ -96,8 +126,11 @@ def split_note(task, data: dict[str, list], data_dir: str) -> str:
     """
     from finetune.download import CATALOGUE
 
-    notes = [f"{split} {len(data[split]):,}, published {size:,}" for split, size in task.published.items()
-             if split in data and len(data[split]) != size]
+    notes = [
+        f"{split} {len(data[split]):,}, published {size:,}"
+        for split, size in task.published.items()
+        if split in data and len(data[split]) != size
+    ]
     if not task.published:
         notes.append(", ".join(f"{split} {len(examples):,}" for split, examples in data.items()))
     if not notes and task.name in CATALOGUE:
@@ -151,8 +184,10 @@ def claim_directory(output_dir: str, settings: dict) -> None:
     if os.path.exists(os.path.join(output_dir, "config.json")):
         for key, before in read_config(output_dir).items():
             if settings.get(key) != before:
-                raise InputError(f"{output_dir}/config.json: {key} is {before!r} there and {settings.get(key)!r} now; "
-                                 "use another --output_dir")
+                raise InputError(
+                    f"{output_dir}/config.json: {key} is {before!r} there and {settings.get(key)!r} now; "
+                    "use another --output_dir"
+                )
     check_output(output_dir)
     write_config(output_dir, settings)
 
@@ -176,11 +211,16 @@ def report(task, runs: list[dict], output_dir: str, note: str = "", dev_share: f
         "metrics": {name: float(values.mean()) for name, values in scores.items()},
         "deviation": {name: float(values.std(ddof=1)) if len(runs) > 1 else 0.0 for name, values in scores.items()},
         "seeds": {str(run["seed"]): {"metrics": run["metrics"], "chosen": run["chosen"]} for run in runs},
-        "best_seed": {name: {"seed": runs[at]["seed"], "score": float(scores[name][at])}
-                      for name, at in ((name, int(values.argmax())) for name, values in scores.items())},
-        "split_note": note, "dev_share": dev_share,
+        "best_seed": {
+            name: {"seed": runs[at]["seed"], "score": float(scores[name][at])}
+            for name, at in ((name, int(values.argmax())) for name, values in scores.items())
+        },
+        "split_note": note,
+        "dev_share": dev_share,
         "seconds": sum(run["seconds"] for run in runs),
-        "examples": runs[0]["examples"], "config": runs[0]["config"], "init_checkpoint": runs[0]["init_checkpoint"],
+        "examples": runs[0]["examples"],
+        "config": runs[0]["config"],
+        "init_checkpoint": runs[0]["init_checkpoint"],
     }
     chosen = [run for run in runs if f"dev_{task.main_metric}" in run["chosen"]]
     if chosen:
@@ -188,12 +228,17 @@ def report(task, runs: list[dict], output_dir: str, note: str = "", dev_share: f
         summary["best_on_dev"] = {"seed": best["seed"], "metrics": best["metrics"]}
     write_json(os.path.join(output_dir, "results.json"), summary)
     lines = [f"{task.name}, {len(runs)} seed{'s' if len(runs) > 1 else ''}, test"]
-    lines += [f"  {name:<16} {summary['metrics'][name]:6.2f}"
-              + (f" ± {summary['deviation'][name]:.2f}, best {scores[name].max():.2f}" if len(runs) > 1 else "")
-              for name in names]
+    lines += [
+        f"  {name:<16} {summary['metrics'][name]:6.2f}"
+        + (f" ± {summary['deviation'][name]:.2f}, best {scores[name].max():.2f}" if len(runs) > 1 else "")
+        for name in names
+    ]
     if len(runs) > 1:
-        lines.append(f"  chosen on dev: seed {best['seed']}, {task.main_metric} {best['metrics'][task.main_metric]:.2f}"
-                     if chosen else "  no seed is chosen: there is no dev set")
+        lines.append(
+            f"  chosen on dev: seed {best['seed']}, {task.main_metric} {best['metrics'][task.main_metric]:.2f}"
+            if chosen
+            else "  no seed is chosen: there is no dev set"
+        )
     if note:
         lines.append(f"  data: {note}")
     return "\n".join(lines)

@@ -122,8 +122,10 @@ class SentenceTask:
         Raises:
             InputError: a file is missing, has no rows, or more than `max_bad_rows` bad ones.
         """
-        found = {split: [example for name in names for example in self._read(data_dir, name, max_bad_rows)]
-                 for split, names in self.files.items()}
+        found = {
+            split: [example for name in names for example in self._read(data_dir, name, max_bad_rows)]
+            for split, names in self.files.items()
+        }
         if "all" in found:
             return self._cut(found["all"])
         return found
@@ -132,8 +134,13 @@ class SentenceTask:
         """One input an example."""
         targets = np.array([example.target or 0 for example in examples], self.kind.dtype)
         second = [example.second for example in examples] if self.pair else None
-        return sequences(tokenizer, [example.first for example in examples], second, self.config.max_seq_length,
-                         {self.kind.target_name: targets})
+        return sequences(
+            tokenizer,
+            [example.first for example in examples],
+            second,
+            self.config.max_seq_length,
+            {self.kind.target_name: targets},
+        )
 
     def decoded(self, outputs: np.ndarray, examples: list[Example], features: Features) -> np.ndarray:
         """The kind's predictions as they are: probabilities [n, labels] or scores [n]."""
@@ -146,9 +153,15 @@ class SentenceTask:
         errors = self.kind.errors(decoded, truth)
         worst = np.argsort(-errors, kind="stable")[:20]
         extra["worst"] = [
-            {"id": examples[i].id, "text": " / ".join(filter(None, (examples[i].first, examples[i].second))),
-             "truth": self.kind.shown(truth[i]), "prediction": self.kind.said(decoded[i]),
-             "score": round(float(errors[i]), 4)} for i in worst]
+            {
+                "id": examples[i].id,
+                "text": " / ".join(filter(None, (examples[i].first, examples[i].second))),
+                "truth": self.kind.shown(truth[i]),
+                "prediction": self.kind.said(decoded[i]),
+                "score": round(float(errors[i]), 4),
+            }
+            for i in worst
+        ]
         return self.kind.score(decoded, truth), extra
 
     def answers(self, decoded: np.ndarray, examples: list[Example]) -> Iterator[dict]:
@@ -161,8 +174,9 @@ class SentenceTask:
         table = [("id", self.kind.target_name, "prediction", *self.kind.columns, *self.inputs)]
         for example, values in zip(examples, decoded, strict=True):
             texts = (example.first, example.second) if self.pair else (example.first,)
-            table.append((example.id, self.kind.shown(example.target), self.kind.said(values),
-                          *self.kind.cells(values), *texts))
+            table.append(
+                (example.id, self.kind.shown(example.target), self.kind.said(values), *self.kind.cells(values), *texts)
+            )
         rows.write_table(directory, "predictions.tsv", table)
 
     def _read(self, data_dir, name, max_bad_rows):
@@ -178,9 +192,11 @@ class SentenceTask:
         from sklearn.model_selection import train_test_split
 
         try:
-            train, test = train_test_split(examples, test_size=self.test_share, random_state=42,
-                                           stratify=[example.target for example in examples])
+            train, test = train_test_split(
+                examples, test_size=self.test_share, random_state=42, stratify=[example.target for example in examples]
+            )
         except ValueError as error:
-            raise InputError(f"{self.name}: {len(examples)} examples can't be cut into train and test: "
-                             f"{error}") from None
+            raise InputError(
+                f"{self.name}: {len(examples)} examples can't be cut into train and test: {error}"
+            ) from None
         return {"train": train, "test": test}

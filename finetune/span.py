@@ -27,8 +27,10 @@ class Span:
         """Mean of the cross-entropies of start and end, over the row's tokens: float32 [batch]."""
         real = tf.sequence_mask(batch["lengths"], logits.shape[1] or tf.shape(logits)[1])
         logits = tf.where(real[:, :, None], logits, -1e30)
-        start, end = (tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch[name], logits=logits[:, :, i])
-                      for i, name in enumerate(("start", "end")))
+        start, end = (
+            tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch[name], logits=logits[:, :, i])
+            for i, name in enumerate(("start", "end"))
+        )
         return (start + end) / 2
 
     def predictions(self, logits: np.ndarray) -> np.ndarray:

@@ -29,9 +29,9 @@ def split_training(examples: list, config) -> tuple[list, list]:
     """(training, dev): `dev_share` set apart, then `train_share` of the rest; the same whatever the seed."""
     numbers = np.arange(len(examples))
     by_draw = np.argsort(numpy_fold(_DEV_DRAW, numbers), kind="stable")
-    dev = np.sort(by_draw[:round(len(examples) * config.dev_share)])
+    dev = np.sort(by_draw[: round(len(examples) * config.dev_share)])
     rest = np.setdiff1d(numbers, dev)
-    kept = np.argsort(numpy_fold(_SHARE_DRAW, rest), kind="stable")[:max(1, round(len(rest) * config.train_share))]
+    kept = np.argsort(numpy_fold(_SHARE_DRAW, rest), kind="stable")[: max(1, round(len(rest) * config.train_share))]
     return [examples[i] for i in rest[np.sort(kept)]], [examples[i] for i in dev]
 
 
@@ -92,8 +92,9 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
         while step < steps:
             epoch, done = divmod(step, steps_per_epoch)
             order = batches.training_order(training, size, config.batch_by_length, seed, epoch)[done:]
-            dataset = batches.dataset(training, order, size, config.max_seq_length, config.batch_by_length,
-                                      start.tokenizer.pad_id)
+            dataset = batches.dataset(
+                training, order, size, config.max_seq_length, config.batch_by_length, start.tokenizer.pad_id
+            )
             losses = []
             for batch in strategy.experimental_distribute_dataset(dataset):
                 losses.append(train_step(batch))
@@ -105,15 +106,19 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
                     break
             loss = float(np.mean([float(value) for value in losses]))
             if not np.isfinite(loss):
-                raise InputError(f"{task.name}, seed {seed}: the loss is not a number before step {step}; try a lower "
-                                 "learning_rate or precision float32")
+                raise InputError(
+                    f"{task.name}, seed {seed}: the loss is not a number before step {step}; try a lower "
+                    "learning_rate or precision float32"
+                )
             entry = {"epoch": epoch + 1, "step": step, "loss": loss}
             if dev is not None:
                 decoded = task.decoded(predict(dev, start.tokenizer.pad_id), dev_examples, dev)
                 scores, _ = task.score(decoded, dev_examples)
                 entry |= {f"dev_{task.main_metric}": scores[task.main_metric]}
-                bar.write(f"{task.name} seed {seed}, epoch {epoch + 1}: loss {loss:.4f}, "
-                          f"dev {task.main_metric} {scores[task.main_metric]:.2f}")
+                bar.write(
+                    f"{task.name} seed {seed}, epoch {epoch + 1}: loss {loss:.4f}, "
+                    f"dev {task.main_metric} {scores[task.main_metric]:.2f}"
+                )
             history.append(entry)
             if entry is _best(history, task.main_metric):
                 with disk_full_named(output_dir):
@@ -128,9 +133,15 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
     scores, extra = task.score(decoded, data["test"])
     task.save(decoded, data["test"], output_dir)
     results = {
-        "task": task.name, "metrics": scores, **extra, "seed": seed, "chosen": best, "history": history,
+        "task": task.name,
+        "metrics": scores,
+        **extra,
+        "seed": seed,
+        "chosen": best,
+        "history": history,
         "examples": {"train": len(train_examples), "dev": len(dev_examples), "test": len(data["test"])},
-        "init_checkpoint": start.checkpoint, "seconds": round(time.time() - begin, 1),
+        "init_checkpoint": start.checkpoint,
+        "seconds": round(time.time() - begin, 1),
         "config": dataclasses.asdict(config) | dataclasses.asdict(start.shape),
     }
     write_json(results_path, results)
@@ -158,16 +169,16 @@ def training_step(model: TaskModel, kind, optimizer, config, seed: int, strategy
 
     def replica_step(batch):
         context = tf.distribute.get_replica_context()
-        reduce = (lambda x: context.all_reduce(tf.distribute.ReduceOp.SUM, x)) \
-            if not alone else (lambda x: x)
+        reduce = (lambda x: context.all_reduce(tf.distribute.ReduceOp.SUM, x)) if not alone else (lambda x: x)
         count = tf.maximum(reduce(tf.reduce_sum(kind.counts(batch) * batch["weights"])), 1.0)
         grads, loss = gradients(batch, optimizer.iterations, count)
         grads = reduce(grads)
         if config.precision == "float16":
             grads = optimizer.get_unscaled_gradients(grads)
         grads, _ = clipped(grads)
-        optimizer.apply_gradients(zip(grads, model.trainable_variables, strict=True),
-                                  experimental_aggregate_gradients=False)
+        optimizer.apply_gradients(
+            zip(grads, model.trainable_variables, strict=True), experimental_aggregate_gradients=False
+        )
         return reduce(loss)
 
     if whole and alone:  # as in pretraining
@@ -186,8 +197,12 @@ def prediction(model: TaskModel, kind, config, strategy):
     A kind that is `per_token` predicts for all tokens one after another, as `features.input_ids` has them.
     """
     whole = config.xla == "on" or config.xla == "auto" and compiles_whole_step(strategy)
-    forward = tf.function(lambda batch: (model(batch), batch["index"]), jit_compile=whole or None, autograph=False,
-                          reduce_retracing=not whole)
+    forward = tf.function(
+        lambda batch: (model(batch), batch["index"]),
+        jit_compile=whole or None,
+        autograph=False,
+        reduce_retracing=not whole,
+    )
 
     @tf.function(autograph=False, reduce_retracing=not whole)
     def run(batch):
@@ -195,13 +210,15 @@ def prediction(model: TaskModel, kind, config, strategy):
 
     def predict(features: Features, pad_id: int) -> np.ndarray:
         order = batches.evaluation_order(features, config.eval_batch_size, config.batch_by_length)
-        dataset = batches.dataset(features, order, config.eval_batch_size, config.max_seq_length,
-                                  config.batch_by_length, pad_id)
+        dataset = batches.dataset(
+            features, order, config.eval_batch_size, config.max_seq_length, config.batch_by_length, pad_id
+        )
         outputs = None
         for batch in strategy.experimental_distribute_dataset(dataset):
             values, indices = run(batch)
-            for value, index in zip(strategy.experimental_local_results(values),
-                                    strategy.experimental_local_results(indices), strict=True):
+            for value, index in zip(
+                strategy.experimental_local_results(values), strategy.experimental_local_results(indices), strict=True
+            ):
                 value, index = value.numpy(), index.numpy()
                 value, index = value[index >= 0], index[index >= 0]
                 if kind.per_token:

@@ -33,8 +33,16 @@ class Windows(Features):
         return self.lengths - self.context_begin - 1
 
 
-def windows(questions: Sequence[str], contexts: Sequence[str], context_of: np.ndarray, answers: np.ndarray | None,
-            tokenizer, max_seq_length: int, stride: int, max_query_length: int) -> Windows:
+def windows(
+    questions: Sequence[str],
+    contexts: Sequence[str],
+    context_of: np.ndarray,
+    answers: np.ndarray | None,
+    tokenizer,
+    max_seq_length: int,
+    stride: int,
+    max_query_length: int,
+) -> Windows:
     """Cuts every example's context into windows.
 
     Args:
@@ -78,10 +86,20 @@ def windows(questions: Sequence[str], contexts: Sequence[str], context_of: np.nd
         first, last = _answer_tokens(answers, context_of, splits, offsets)
         first, last = first[example] - begin, last[example] - begin
         inside = (first >= 0) & (last >= first) & (last < size) & (answers[example, 0] >= 0)
-        targets = {"start": np.where(inside, first + context_begin, 0).astype(np.int32),
-                   "end": np.where(inside, last + context_begin, 0).astype(np.int32)}
-    return Windows(out, row_splits, context_begin, targets, example.astype(np.int32),
-                   context_begin=context_begin, first_token=first_token, offsets=offsets)
+        targets = {
+            "start": np.where(inside, first + context_begin, 0).astype(np.int32),
+            "end": np.where(inside, last + context_begin, 0).astype(np.int32),
+        }
+    return Windows(
+        out,
+        row_splits,
+        context_begin,
+        targets,
+        example.astype(np.int32),
+        context_begin=context_begin,
+        first_token=first_token,
+        offsets=offsets,
+    )
 
 
 def _answer_tokens(answers, context_of, splits, offsets):

@@ -55,8 +55,10 @@ class WordTask:
         Raises:
             InputError: a file is missing, without sentences, or has more than `max_bad_rows` bad ones.
         """
-        return {split: self._read(rows.data_file(data_dir, name, f"python finetune/download.py {self.name}"),
-                                  max_bad_rows) for split, name in self.files.items()}
+        return {
+            split: self._read(rows.data_file(data_dir, name, f"python finetune/download.py {self.name}"), max_bad_rows)
+            for split, name in self.files.items()
+        }
 
     def features(self, examples: list[Sentence], tokenizer, training: bool = False) -> Features:
         """Each sentence's pieces; a long sentence makes several inputs, cut between words.
@@ -82,32 +84,53 @@ class WordTask:
         numbers = {tag: number for number, tag in enumerate(self.kind.labels)}
         tags[word_place] = [numbers[tag] for example in examples for tag in example.tags or ["O"] * len(example.words)]
         example_of = np.repeat(np.arange(len(examples)), lengths)
-        return Features(out, row_splits, np.zeros(len(totals), np.int32), {},
-                        example_of[first_word].astype(np.int32), {"tag": tags})
+        return Features(
+            out, row_splits, np.zeros(len(totals), np.int32), {}, example_of[first_word].astype(np.int32), {"tag": tags}
+        )
 
     def decoded(self, outputs: np.ndarray, examples: list[Sentence], features: Features) -> list[list[tuple]]:
         """(tag, probability) of every word of every sentence."""
         of_words = outputs[features.token_targets["tag"] >= 0]
         best, chance = of_words.argmax(-1).tolist(), of_words.max(-1).tolist()
         said = iter(zip(best, chance, strict=True))
-        return [[(self.kind.labels[number], p) for number, p in (next(said) for _ in example.words)]
-                for example in examples]
+        return [
+            [(self.kind.labels[number], p) for number, p in (next(said) for _ in example.words)] for example in examples
+        ]
 
     def score(self, decoded: list[list[tuple]], examples: list[Sentence]) -> tuple[dict, dict]:
         """F1, precision and recall of whole entities in percent (seqeval's default), and of each type."""
         truth = [[_type_last(tag) for tag in example.tags] for example in examples]
         said = [[_type_last(tag) for tag, _ in tags] for tags in decoded]
         report = metrics.classification_report(truth, said, output_dict=True, zero_division=0)
-        scores = {name: 100.0 * float(report["micro avg"][key]) for name, key in
-                  (("f1", "f1-score"), ("precision", "precision"), ("recall", "recall"))}
-        entities = {kind: {"precision": 100.0 * float(row["precision"]), "recall": 100.0 * float(row["recall"]),
-                           "f1": 100.0 * float(row["f1-score"]), "support": int(row["support"])}
-                    for kind, row in report.items() if not kind.endswith(" avg")}
+        scores = {
+            name: 100.0 * float(report["micro avg"][key])
+            for name, key in (("f1", "f1-score"), ("precision", "precision"), ("recall", "recall"))
+        }
+        entities = {
+            kind: {
+                "precision": 100.0 * float(row["precision"]),
+                "recall": 100.0 * float(row["recall"]),
+                "f1": 100.0 * float(row["f1-score"]),
+                "support": int(row["support"]),
+            }
+            for kind, row in report.items()
+            if not kind.endswith(" avg")
+        }
         wrong = [sum(a != b for a, b in zip(*pair, strict=True)) for pair in zip(truth, said, strict=True)]
         worst = sorted(range(len(examples)), key=lambda i: -wrong[i])[:20]
-        return scores, {"entities": entities, "worst": [
-            {"id": examples[i].id, "text": " ".join(examples[i].words), "truth": _marked(examples[i].words, truth[i]),
-             "prediction": _marked(examples[i].words, said[i]), "score": wrong[i]} for i in worst]}
+        return scores, {
+            "entities": entities,
+            "worst": [
+                {
+                    "id": examples[i].id,
+                    "text": " ".join(examples[i].words),
+                    "truth": _marked(examples[i].words, truth[i]),
+                    "prediction": _marked(examples[i].words, said[i]),
+                    "score": wrong[i],
+                }
+                for i in worst
+            ],
+        }
 
     def answers(self, decoded: list[list[tuple]], examples: list[Sentence]) -> Iterator[dict]:
         """The entities of each sentence, with their places in characters of the text."""
@@ -120,15 +143,30 @@ class WordTask:
             found = []
             for kind, first, last in get_entities([_type_last(tag) for tag, _ in tags]):
                 begin, end = places[first][0], places[last][1]
-                found.append({"type": kind, "text": example.text[begin:end], "begin": begin, "end": end,
-                              "probability": round(min(p for _, p in tags[first:last + 1]), 6)})
+                found.append(
+                    {
+                        "type": kind,
+                        "text": example.text[begin:end],
+                        "begin": begin,
+                        "end": end,
+                        "probability": round(min(p for _, p in tags[first : last + 1]), 6),
+                    }
+                )
             yield {"id": example.id, "entities": found}
 
     def save(self, decoded: list[list[tuple]], examples: list[Sentence], directory: str) -> None:
         """Writes predictions.tsv: words, true tags, predicted tags, each separated by spaces."""
-        rows.write_table(directory, "predictions.tsv", [("words", "tags", "predicted"), *(
-            (" ".join(example.words), " ".join(example.tags), " ".join(tag for tag, _ in tags))
-            for example, tags in zip(examples, decoded, strict=True))])
+        rows.write_table(
+            directory,
+            "predictions.tsv",
+            [
+                ("words", "tags", "predicted"),
+                *(
+                    (" ".join(example.words), " ".join(example.tags), " ".join(tag for tag, _ in tags))
+                    for example, tags in zip(examples, decoded, strict=True)
+                ),
+            ],
+        )
 
     def _read(self, path, max_bad_rows):
         bad, found, known = rows.BadRows(path), [], set(self.kind.labels)
@@ -175,4 +213,4 @@ def _type_last(tag):
 
 def _marked(words, tags):
     """The entities of a sentence: `[이순신 PER] [한산도 LOC]`."""
-    return " ".join(f"[{' '.join(words[first:last + 1])} {kind}]" for kind, first, last in get_entities(list(tags)))
+    return " ".join(f"[{' '.join(words[first : last + 1])} {kind}]" for kind, first, last in get_entities(list(tags)))

@@ -1,10 +1,10 @@
 """Model directories: everything that a later run, fine-tuning or an export needs, and nothing half-written.
 
-    config.json      every resolved key, and the versions of the packages
-    vocab.txt, tokenizer_config.json
-    data.json        counts of the records that it is trained on
-    checkpoints/     TensorFlow checkpoints, `step-N`
-    metrics.jsonl, curves.png, tensorboard/
+config.json      every resolved key, and the versions of the packages
+vocab.txt, tokenizer_config.json
+data.json        counts of the records that it is trained on
+checkpoints/     TensorFlow checkpoints, `step-N`
+metrics.jsonl, curves.png, tensorboard/
 """
 
 import errno
@@ -36,8 +36,9 @@ def read_config(directory: str) -> dict:
         with tf.io.gfile.GFile(path) as file:
             values = json.loads(file.read())
     except tf.errors.NotFoundError:
-        raise InputError(f"{directory}: no config.json in it; a model directory is what pretrain/run.py wrote "
-                         "to its --model_dir") from None
+        raise InputError(
+            f"{directory}: no config.json in it; a model directory is what pretrain/run.py wrote to its --model_dir"
+        ) from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: not JSON: {error}") from None
     if not isinstance(values, dict):
@@ -76,7 +77,8 @@ class disk_full_named:  # noqa: N801, a context manager reads as a phrase
 
     def __exit__(self, kind, error, traceback):
         if isinstance(error, tf.errors.OpError) and (
-                isinstance(error, tf.errors.ResourceExhaustedError) or "No space left" in str(error)):
+            isinstance(error, tf.errors.ResourceExhaustedError) or "No space left" in str(error)
+        ):
             raise OSError(errno.ENOSPC, "No space left on device", self.path) from None
 
 
@@ -93,7 +95,8 @@ class Checkpoints:
         self.directory = os.path.join(directory, "checkpoints")
         self._checkpoint = tf.train.Checkpoint(**objects)
         self._manager = tf.train.CheckpointManager(
-            self._checkpoint, self.directory, max_to_keep=keep, checkpoint_name="step")
+            self._checkpoint, self.directory, max_to_keep=keep, checkpoint_name="step"
+        )
 
     @property
     def latest(self) -> str | None:
@@ -134,8 +137,10 @@ def restore(checkpoint: tf.train.Checkpoint, path: str):
     try:
         return checkpoint.read(path).expect_partial()  # else TensorFlow lists what is left over, when it likes
     except (tf.errors.OpError, ValueError, IndexError) as error:
-        raise InputError(f"{path}: cannot be read as this model ({first_line(error)}); if it is damaged, delete it and "
-                         "the run continues from the checkpoint before it") from None
+        raise InputError(
+            f"{path}: cannot be read as this model ({first_line(error)}); if it is damaged, delete it and "
+            "the run continues from the checkpoint before it"
+        ) from None
 
 
 def first_line(error: Exception) -> str:

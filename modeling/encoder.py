@@ -83,7 +83,8 @@ class Dense(Layer):
     def __init__(self, inputs: int, outputs: int, config: EncoderConfig, **kwargs):
         super().__init__(**kwargs)
         self.kernel = self.add_weight(
-            name=f"{self.name}/kernel", shape=[inputs, outputs], initializer=initializer(config))
+            name=f"{self.name}/kernel", shape=[inputs, outputs], initializer=initializer(config)
+        )
         self.bias = self.add_weight(name=f"{self.name}/bias", shape=[outputs], initializer="zeros")
 
     def product(self, x):
@@ -113,15 +114,18 @@ class Embeddings(Layer):
         super().__init__(**kwargs)
         self.config = config
         self.word_embeddings = self._table("word_embeddings", config.vocab_size)
-        self.position_embeddings = self._table("position_embeddings",
-                                               config.position_offset + config.max_position_embeddings)
-        self.token_type_embeddings = self._table("token_type_embeddings", config.type_vocab_size) \
-            if config.type_vocab_size else None
+        self.position_embeddings = self._table(
+            "position_embeddings", config.position_offset + config.max_position_embeddings
+        )
+        self.token_type_embeddings = (
+            self._table("token_type_embeddings", config.type_vocab_size) if config.type_vocab_size else None
+        )
         self.layer_norm = LayerNorm(config.embedding_size, name=f"{self.name}/layer_norm")
 
     def _table(self, name, rows):
-        return self.add_weight(name=f"{self.name}/{name}", shape=[rows, self.config.embedding_size],
-                               initializer=initializer(self.config))
+        return self.add_weight(
+            name=f"{self.name}/{name}", shape=[rows, self.config.embedding_size], initializer=initializer(self.config)
+        )
 
     def call(self, input_ids, token_type_ids, noise: Noise | None = None):
         """int32 `[batch, seq_len]` twice -> float32 `[batch * seq_len, embedding_size]`."""
@@ -136,10 +140,12 @@ class Embeddings(Layer):
         else:
             # Two types: a product with one-hot rows has a far cheaper gradient than a scatter.
             types = tf.one_hot(token_type_ids, self.config.type_vocab_size)
-            types = tf.reshape(tf.matmul(tf.reshape(types, [-1, self.config.type_vocab_size]),
-                                         self.token_type_embeddings), [batch, seq_len, size])
+            types = tf.reshape(
+                tf.matmul(tf.reshape(types, [-1, self.config.type_vocab_size]), self.token_type_embeddings),
+                [batch, seq_len, size],
+            )
         offset = self.config.position_offset
-        positions = self.position_embeddings[offset:offset + seq_len]
+        positions = self.position_embeddings[offset : offset + seq_len]
         gamma, beta = self.layer_norm.gamma, self.layer_norm.beta
         if noise is None or not rate:
             out = _sum_norm(epsilon)(words, positions, types, gamma, beta)
@@ -218,8 +224,9 @@ class Encoder(Layer):
         hidden = encoder(input_ids, token_type_ids, lengths)   # [batch, seq_len, 256]
     """
 
-    def __init__(self, config: EncoderConfig, embeddings: Embeddings | None = None,
-                 compute_dtype: str = "float32", **kwargs):
+    def __init__(
+        self, config: EncoderConfig, embeddings: Embeddings | None = None, compute_dtype: str = "float32", **kwargs
+    ):
         """
         Args:
             config: the shape.
@@ -233,10 +240,13 @@ class Encoder(Layer):
         self.embeddings = embeddings or Embeddings(config, name=f"{self.name}/embeddings")
         self.embeddings_project = None
         if config.projects_embeddings:
-            self.embeddings_project = Dense(config.embedding_size, config.hidden_size, config,
-                                            name=f"{self.name}/embeddings_project")
-        self.transformer_layers = [TransformerLayer(config, name=f"{self.name}/layer_{i}")
-                                   for i in range(1 if config.shared_layers else config.num_hidden_layers)]
+            self.embeddings_project = Dense(
+                config.embedding_size, config.hidden_size, config, name=f"{self.name}/embeddings_project"
+            )
+        self.transformer_layers = [
+            TransformerLayer(config, name=f"{self.name}/layer_{i}")
+            for i in range(1 if config.shared_layers else config.num_hidden_layers)
+        ]
 
     def call(self, input_ids, token_type_ids, lengths, noise: Noise | None = None, documents=None):
         """
@@ -279,6 +289,7 @@ def _cached(make):
             made = make(*constants)
             _kernels[key] = fused(*made) if isinstance(made, tuple) else fused(made)
         return _kernels[key]
+
     return lookup
 
 
@@ -287,6 +298,7 @@ def _sum_norm(epsilon, rate=None):
     def kernel(words, positions, types, gamma, beta, noise_bytes=None):
         out = normalized(words + positions + types, gamma, beta, epsilon)
         return out if rate is None else dropped(out, noise_bytes, rate)
+
     return kernel
 
 
@@ -297,6 +309,7 @@ def _split_heads(heads):
         biased = tf.cast(tf.cast(qkv, tf.float32) + bias, qkv.dtype)
         split = tf.reshape(biased, [batch, seq_len, 3, heads, width // 3 // heads])
         return tf.transpose(split, [2, 0, 3, 1, 4])
+
     return kernel
 
 
@@ -329,6 +342,7 @@ def _bias_residual_norm(epsilon, rate=None):
         if rate is not None:
             out = dropped(out, noise_bytes, rate)
         return tf.cast(normalized(out + tf.cast(residual, tf.float32), gamma, beta, epsilon), x.dtype)
+
     return kernel
 
 
@@ -336,6 +350,7 @@ def _bias_residual_norm(epsilon, rate=None):
 def _bias_activation(name):
     def kernel(x, bias):
         return tf.cast(ACTIVATIONS[name](_plus_bias(tf.cast(x, tf.float32), bias)), x.dtype)
+
     return kernel
 
 

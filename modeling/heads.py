@@ -23,7 +23,8 @@ class MaskedLMHead(Layer):
         self.transform = Dense(config.hidden_size, config.embedding_size, config, name=f"{self.name}/transform")
         self.layer_norm = LayerNorm(config.embedding_size, name=f"{self.name}/layer_norm")
         self.output_bias = self.add_weight(
-            name=f"{self.name}/output_bias", shape=[config.vocab_size], initializer="zeros")
+            name=f"{self.name}/output_bias", shape=[config.vocab_size], initializer="zeros"
+        )
 
     def call(self, hidden, word_embeddings):
         """`[n, hidden_size]`, `[vocab_size, embedding_size]` -> `[n, vocab_size]`, without the output bias.
@@ -186,6 +187,7 @@ def sample_tokens(product, output_bias, labels, uniforms, temperature=1.0, disal
     Returns:
         int32 `[n]`.
     """
+
     def logits_at(product, output_bias, labels, columns):
         """float32 `[n, k]` at columns `[n, k]`, which may lie beyond the vocabulary."""
         inside = tf.minimum(columns, product.shape[-1] - 1)

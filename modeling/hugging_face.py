@@ -43,46 +43,89 @@ class Family:
     heads: tuple[str, ...] = ()
     classifier: tuple[str, str] = ("classifier.dense", "classifier.out_proj")
     pooler_act: str | None = "tanh"
-    masked_lm: tuple[str, str, str] = ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm",
-                                       "cls.predictions.bias")
+    masked_lm: tuple[str, str, str] = (
+        "cls.predictions.transform.dense",
+        "cls.predictions.transform.LayerNorm",
+        "cls.predictions.bias",
+    )
 
 
 _BERT = {
-    "query": "attention.self.query", "key": "attention.self.key", "value": "attention.self.value",
-    "attention_output": "attention.output.dense", "attention_norm": "attention.output.LayerNorm",
-    "intermediate": "intermediate.dense", "output_dense": "output.dense", "output_norm": "output.LayerNorm",
+    "query": "attention.self.query",
+    "key": "attention.self.key",
+    "value": "attention.self.value",
+    "attention_output": "attention.output.dense",
+    "attention_norm": "attention.output.LayerNorm",
+    "intermediate": "intermediate.dense",
+    "output_dense": "output.dense",
+    "output_norm": "output.LayerNorm",
 }
 _DISTILBERT = {
-    "query": "attention.q_lin", "key": "attention.k_lin", "value": "attention.v_lin",
-    "attention_output": "attention.out_lin", "attention_norm": "sa_layer_norm",
-    "intermediate": "ffn.lin1", "output_dense": "ffn.lin2", "output_norm": "output_layer_norm",
+    "query": "attention.q_lin",
+    "key": "attention.k_lin",
+    "value": "attention.v_lin",
+    "attention_output": "attention.out_lin",
+    "attention_norm": "sa_layer_norm",
+    "intermediate": "ffn.lin1",
+    "output_dense": "ffn.lin2",
+    "output_norm": "output_layer_norm",
 }
 _ALBERT = {
-    "query": "attention.query", "key": "attention.key", "value": "attention.value",
-    "attention_output": "attention.dense", "attention_norm": "attention.LayerNorm",
-    "intermediate": "ffn", "output_dense": "ffn_output", "output_norm": "full_layer_layer_norm",
+    "query": "attention.query",
+    "key": "attention.key",
+    "value": "attention.value",
+    "attention_output": "attention.dense",
+    "attention_norm": "attention.LayerNorm",
+    "intermediate": "ffn",
+    "output_dense": "ffn_output",
+    "output_norm": "full_layer_layer_norm",
 }
 _TASK_HEADS = ("classifier.", "qa_outputs.")
 FAMILIES = {
-    "bert": Family("bert.", "encoder.layer.{}.", _BERT, heads=("pooler.", "cls.", *_TASK_HEADS),
-                   classifier=("pooler.dense", "classifier")),
-    "electra": Family("electra.", "encoder.layer.{}.", _BERT, "embeddings_project",
-                      ("discriminator_predictions.", "generator_predictions.", "generator_lm_head.", *_TASK_HEADS),
-                      pooler_act="gelu", masked_lm=("generator_predictions.dense", "generator_predictions.LayerNorm",
-                                                    "generator_lm_head.bias")),
-    "roberta": Family("roberta.", "encoder.layer.{}.", _BERT, heads=("pooler.", "lm_head.", *_TASK_HEADS),
-                      masked_lm=("lm_head.dense", "lm_head.layer_norm", "lm_head.bias")),
-    "big_bird": Family("bert.", "encoder.layer.{}.", _BERT, heads=("pooler.", "cls.", "qa_classifier.", *_TASK_HEADS),
-                       pooler_act=None),
-    "distilbert": Family("distilbert.", "transformer.layer.{}.", _DISTILBERT,
-                         heads=("vocab_", "pre_classifier.", *_TASK_HEADS),
-                         classifier=("pre_classifier", "classifier"), pooler_act="relu",
-                         masked_lm=("vocab_transform", "vocab_layer_norm", "vocab_projector.bias")),
-    "albert": Family("albert.", "encoder.albert_layer_groups.0.albert_layers.0.", _ALBERT,
-                     "encoder.embedding_hidden_mapping_in", ("pooler.", "predictions.", "sop_classifier.",
-                                                             *_TASK_HEADS),
-                     classifier=("pooler", "classifier"),
-                     masked_lm=("predictions.dense", "predictions.LayerNorm", "predictions.bias")),
+    "bert": Family(
+        "bert.",
+        "encoder.layer.{}.",
+        _BERT,
+        heads=("pooler.", "cls.", *_TASK_HEADS),
+        classifier=("pooler.dense", "classifier"),
+    ),
+    "electra": Family(
+        "electra.",
+        "encoder.layer.{}.",
+        _BERT,
+        "embeddings_project",
+        ("discriminator_predictions.", "generator_predictions.", "generator_lm_head.", *_TASK_HEADS),
+        pooler_act="gelu",
+        masked_lm=("generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.bias"),
+    ),
+    "roberta": Family(
+        "roberta.",
+        "encoder.layer.{}.",
+        _BERT,
+        heads=("pooler.", "lm_head.", *_TASK_HEADS),
+        masked_lm=("lm_head.dense", "lm_head.layer_norm", "lm_head.bias"),
+    ),
+    "big_bird": Family(
+        "bert.", "encoder.layer.{}.", _BERT, heads=("pooler.", "cls.", "qa_classifier.", *_TASK_HEADS), pooler_act=None
+    ),
+    "distilbert": Family(
+        "distilbert.",
+        "transformer.layer.{}.",
+        _DISTILBERT,
+        heads=("vocab_", "pre_classifier.", *_TASK_HEADS),
+        classifier=("pre_classifier", "classifier"),
+        pooler_act="relu",
+        masked_lm=("vocab_transform", "vocab_layer_norm", "vocab_projector.bias"),
+    ),
+    "albert": Family(
+        "albert.",
+        "encoder.albert_layer_groups.0.albert_layers.0.",
+        _ALBERT,
+        "encoder.embedding_hidden_mapping_in",
+        ("pooler.", "predictions.", "sop_classifier.", *_TASK_HEADS),
+        classifier=("pooler", "classifier"),
+        masked_lm=("predictions.dense", "predictions.LayerNorm", "predictions.bias"),
+    ),
 }
 # Other names of the same families.
 _ALIASES = {"xlm-roberta": "roberta", "camembert": "roberta"}
@@ -187,8 +230,9 @@ class Released:
             raise InputError(f"{path}: not JSON ({error})") from None
         family = _ALIASES.get(values.get("model_type"), values.get("model_type"))
         if family not in FAMILIES:
-            raise InputError(f"{path}: model_type {values.get('model_type')!r} is none of "
-                             f"{', '.join([*FAMILIES, *_ALIASES])}")
+            raise InputError(
+                f"{path}: model_type {values.get('model_type')!r} is none of {', '.join([*FAMILIES, *_ALIASES])}"
+            )
         try:
             shape = _SHAPES.get(family, _shape)(values)
             shape = dataclasses.replace(shape, pooler_act=FAMILIES[family].pooler_act or shape.hidden_act)
@@ -236,26 +280,38 @@ def matched(tensors: Iterable[Tensor], released: Released, allow_partial: bool =
         value = released.tensors[name]
         value = value.T if tensor.transposed else value
         if value.shape != tuple(tensor.variable.shape):
-            raise InputError(f"{path}: {name} is {_size(value.shape)}, and by config.json it would be "
-                             f"{_size(tensor.variable.shape)}")
+            raise InputError(
+                f"{path}: {name} is {_size(value.shape)}, and by config.json it would be {_size(tensor.variable.shape)}"
+            )
         found.append((tensor.variable, value))
     heads = FAMILIES[released.family].heads
     unused = sorted(set(released.tensors) - used)
-    unknown = [name for name in unused if not name.startswith(heads) and not name.endswith("position_ids")
-               and not name.endswith("token_type_ids")]
+    unknown = [
+        name
+        for name in unused
+        if not name.startswith(heads) and not name.endswith("position_ids") and not name.endswith("token_type_ids")
+    ]
     if new and not allow_partial:
         raise InputError(f"{path}: no tensor {new[0]} ({len(new)} are missing); --allow_partial leaves them random")
     if unknown and not allow_partial:
-        raise InputError(f"{path}: {unknown[0]} is not of a {released.family} model as known here "
-                         f"({len(unknown)} such tensors); --allow_partial ignores them")
+        raise InputError(
+            f"{path}: {unknown[0]} is not of a {released.family} model as known here "
+            f"({len(unknown)} such tensors); --allow_partial ignores them"
+        )
     lines = [f"{path}: {released.family}, {len(found)} tensors loaded"]
     lines += [f"  new, random: {', '.join(new)}"] if new else []
     lines += [f"  not used: {', '.join(unused)}"] if unused else []
     return found, "\n".join(lines)
 
 
-def write(directory: str, family: str, architecture: str, shape: EncoderConfig, tensors: Iterable[Tensor],
-          values: dict | None = None) -> None:
+def write(
+    directory: str,
+    family: str,
+    architecture: str,
+    shape: EncoderConfig,
+    tensors: Iterable[Tensor],
+    values: dict | None = None,
+) -> None:
     """Writes config.json and model.safetensors.
 
     Args:
@@ -278,41 +334,68 @@ def write(directory: str, family: str, architecture: str, shape: EncoderConfig, 
         value = np.ascontiguousarray(value.T if tensor.transposed else value)
         inside = tensor.name.startswith(("embeddings", "encoder.", "transformer.", "pooler"))
         content[(prefix if inside else "") + tensor.name] = value
-    config = {"architectures": [_CLASSES[family] + architecture], "model_type": family, **(values or {}),
-              **_values(family, shape)}
+    config = {
+        "architectures": [_CLASSES[family] + architecture],
+        "model_type": family,
+        **(values or {}),
+        **_values(family, shape),
+    }
     save_file(content, os.path.join(directory, WEIGHTS), metadata={"format": "pt"})
     with open(os.path.join(directory, "config.json"), "w", encoding="utf-8") as file:
         json.dump(config, file, ensure_ascii=False, indent=2)
         file.write("\n")
 
 
-_CLASSES = {"bert": "Bert", "electra": "Electra", "roberta": "Roberta", "big_bird": "BigBird",
-            "distilbert": "DistilBert", "albert": "Albert"}
+_CLASSES = {
+    "bert": "Bert",
+    "electra": "Electra",
+    "roberta": "Roberta",
+    "big_bird": "BigBird",
+    "distilbert": "DistilBert",
+    "albert": "Albert",
+}
 
 
 def _values(family, shape):
     """What config.json says of the encoder: the inverse of `_shape` and its kin."""
     if family not in ("electra", "albert") and shape.embedding_size != shape.hidden_size:
-        raise InputError(f"embedding_size {shape.embedding_size} and hidden_size {shape.hidden_size} differ: a "
-                         f"{family} model in Hugging Face's layout has one width")
-    common = {"vocab_size": shape.vocab_size, "max_position_embeddings": shape.max_position_embeddings,
-              "initializer_range": shape.initializer_range}
+        raise InputError(
+            f"embedding_size {shape.embedding_size} and hidden_size {shape.hidden_size} differ: a "
+            f"{family} model in Hugging Face's layout has one width"
+        )
+    common = {
+        "vocab_size": shape.vocab_size,
+        "max_position_embeddings": shape.max_position_embeddings,
+        "initializer_range": shape.initializer_range,
+    }
     if family == "distilbert":
         return common | {
-            "dim": shape.hidden_size, "n_layers": shape.num_hidden_layers, "n_heads": shape.num_attention_heads,
-            "hidden_dim": shape.intermediate_size, "activation": shape.hidden_act,
-            "dropout": shape.hidden_dropout_prob, "attention_dropout": shape.attention_probs_dropout_prob}
+            "dim": shape.hidden_size,
+            "n_layers": shape.num_hidden_layers,
+            "n_heads": shape.num_attention_heads,
+            "hidden_dim": shape.intermediate_size,
+            "activation": shape.hidden_act,
+            "dropout": shape.hidden_dropout_prob,
+            "attention_dropout": shape.attention_probs_dropout_prob,
+        }
     common |= {
-        "hidden_size": shape.hidden_size, "num_hidden_layers": shape.num_hidden_layers,
-        "num_attention_heads": shape.num_attention_heads, "intermediate_size": shape.intermediate_size,
-        "type_vocab_size": shape.type_vocab_size, "hidden_act": shape.hidden_act,
-        "layer_norm_eps": shape.layer_norm_eps, "hidden_dropout_prob": shape.hidden_dropout_prob,
-        "attention_probs_dropout_prob": shape.attention_probs_dropout_prob}
+        "hidden_size": shape.hidden_size,
+        "num_hidden_layers": shape.num_hidden_layers,
+        "num_attention_heads": shape.num_attention_heads,
+        "intermediate_size": shape.intermediate_size,
+        "type_vocab_size": shape.type_vocab_size,
+        "hidden_act": shape.hidden_act,
+        "layer_norm_eps": shape.layer_norm_eps,
+        "hidden_dropout_prob": shape.hidden_dropout_prob,
+        "attention_probs_dropout_prob": shape.attention_probs_dropout_prob,
+    }
     if family in ("electra", "albert"):
         common["embedding_size"] = shape.embedding_size
     if family == "roberta":
-        common |= {"max_position_embeddings": shape.max_position_embeddings + shape.position_offset,
-                   "pad_token_id": shape.position_offset - 1}
+        common |= {
+            "max_position_embeddings": shape.max_position_embeddings + shape.position_offset,
+            "pad_token_id": shape.position_offset - 1,
+        }
     if family == "big_bird":
         common["attention_type"] = "original_full"
     return common
@@ -328,8 +411,9 @@ def _read(directory, prefix):
         if os.path.exists(pickled):
             raise InputError(
                 f"{pickled}: a pickle, which could run code, is not read; convert it where you trust it: python -c "
-                f"\"import torch, safetensors.torch as s; s.save_file({{k: v.clone() for k, v in "
-                f"torch.load('{pickled}', weights_only=True).items()}}, '{path}')\"")
+                f'"import torch, safetensors.torch as s; s.save_file({{k: v.clone() for k, v in '
+                f"torch.load('{pickled}', weights_only=True).items()}}, '{path}')\""
+            )
         raise InputError(f"{path}: no such file")
     tensors = {}
     try:
@@ -365,17 +449,24 @@ def _activation(name):
 def _shape(values, **others):
     """BERT, and what is like it."""
     if values.get("position_embedding_type", "absolute") != "absolute":
-        raise ValueError(f"position_embedding_type {values['position_embedding_type']!r} is not supported, "
-                         "only 'absolute'")
+        raise ValueError(
+            f"position_embedding_type {values['position_embedding_type']!r} is not supported, only 'absolute'"
+        )
     given = dict(
-        vocab_size=values["vocab_size"], embedding_size=values.get("embedding_size", values["hidden_size"]),
-        hidden_size=values["hidden_size"], num_hidden_layers=values["num_hidden_layers"],
-        num_attention_heads=values["num_attention_heads"], intermediate_size=values["intermediate_size"],
-        max_position_embeddings=values["max_position_embeddings"], type_vocab_size=values.get("type_vocab_size", 2),
+        vocab_size=values["vocab_size"],
+        embedding_size=values.get("embedding_size", values["hidden_size"]),
+        hidden_size=values["hidden_size"],
+        num_hidden_layers=values["num_hidden_layers"],
+        num_attention_heads=values["num_attention_heads"],
+        intermediate_size=values["intermediate_size"],
+        max_position_embeddings=values["max_position_embeddings"],
+        type_vocab_size=values.get("type_vocab_size", 2),
         hidden_act=_activation(values.get("hidden_act", "gelu")),
         hidden_dropout_prob=values.get("hidden_dropout_prob", 0.1),
         attention_probs_dropout_prob=values.get("attention_probs_dropout_prob", 0.1),
-        layer_norm_eps=values.get("layer_norm_eps", 1e-12), initializer_range=values.get("initializer_range", 0.02))
+        layer_norm_eps=values.get("layer_norm_eps", 1e-12),
+        initializer_range=values.get("initializer_range", 0.02),
+    )
     return EncoderConfig(**{**given, **others})
 
 
@@ -388,8 +479,12 @@ def _roberta(values):
 def _albert(values):
     if values.get("num_hidden_groups", 1) != 1 or values.get("inner_group_num", 1) != 1:
         raise ValueError("more than one group of layers is not supported")
-    return _shape(values, shared_layers=True, hidden_act=_activation(values.get("hidden_act", "gelu_new")),
-                  embedding_size=values.get("embedding_size", 128))
+    return _shape(
+        values,
+        shared_layers=True,
+        hidden_act=_activation(values.get("hidden_act", "gelu_new")),
+        embedding_size=values.get("embedding_size", 128),
+    )
 
 
 def _big_bird(values):
@@ -400,13 +495,19 @@ def _big_bird(values):
 
 def _distilbert(values):
     return EncoderConfig(
-        vocab_size=values["vocab_size"], embedding_size=values["dim"], hidden_size=values["dim"],
-        num_hidden_layers=values["n_layers"], num_attention_heads=values["n_heads"],
-        intermediate_size=values["hidden_dim"], max_position_embeddings=values["max_position_embeddings"],
-        type_vocab_size=0, hidden_act=_activation(values.get("activation", "gelu")),
+        vocab_size=values["vocab_size"],
+        embedding_size=values["dim"],
+        hidden_size=values["dim"],
+        num_hidden_layers=values["n_layers"],
+        num_attention_heads=values["n_heads"],
+        intermediate_size=values["hidden_dim"],
+        max_position_embeddings=values["max_position_embeddings"],
+        type_vocab_size=0,
+        hidden_act=_activation(values.get("activation", "gelu")),
         hidden_dropout_prob=values.get("dropout", 0.1),
         attention_probs_dropout_prob=values.get("attention_dropout", 0.1),
-        initializer_range=values.get("initializer_range", 0.02))
+        initializer_range=values.get("initializer_range", 0.02),
+    )
 
 
 _SHAPES = {"roberta": _roberta, "albert": _albert, "big_bird": _big_bird, "distilbert": _distilbert}

@@ -26,7 +26,8 @@ class Noise:
             first_row: int scalar, the index in the global batch of this replica's first row.
         """
         key = tf.random.experimental.stateless_fold_in(
-            tf.stack([tf.cast(seed, tf.int64), tf.cast(stream, tf.int64)]), tf.cast(step, tf.int64))
+            tf.stack([tf.cast(seed, tf.int64), tf.cast(stream, tf.int64)]), tf.cast(step, tf.int64)
+        )
         # Folding only puts the step beside a hash of the seed; drawing from it mixes the two.
         self._key = tf.random.stateless_uniform([1], key, None, None, tf.uint64, alg="philox")
         self._first_row = tf.cast(first_row, tf.uint64)
@@ -40,9 +41,12 @@ class Noise:
         self._place += 1
         first_count = self._first_row * tf.cast(counts_per_row, tf.uint64)
         words = tf.raw_ops.StatelessRandomUniformFullIntV2(
-            shape=[rows * counts_per_row * _BYTES_PER_COUNT // 4], key=self._key,
+            shape=[rows * counts_per_row * _BYTES_PER_COUNT // 4],
+            key=self._key,
             counter=tf.stack([first_count, tf.constant(self._place, tf.uint64)]),
-            alg=_PHILOX, dtype=tf.uint32)
+            alg=_PHILOX,
+            dtype=tf.uint32,
+        )
         padded = tf.reshape(tf.bitcast(words, tf.uint8), [rows, counts_per_row * _BYTES_PER_COUNT])
         return tf.reshape(padded[:, :values_per_row], shape)
 

@@ -20,7 +20,7 @@ class PackedEncoder(tf.Module):
         config, embeddings = encoder.config, encoder.embeddings
         self.config = config
         self._words = _frozen(embeddings.word_embeddings)
-        self._positions = _frozen(embeddings.position_embeddings[config.position_offset:])
+        self._positions = _frozen(embeddings.position_embeddings[config.position_offset :])
         self._types = None if embeddings.token_type_embeddings is None else _frozen(embeddings.token_type_embeddings)
         self._norm = _Norm(embeddings.layer_norm, config)
         self._project = encoder.embeddings_project and _Product(encoder.embeddings_project)
@@ -79,10 +79,12 @@ class _Layer(tf.Module):
     def __init__(self, layer, config):
         super().__init__()
         self.size, self.activation = config.hidden_size // config.num_attention_heads, ACTIVATIONS[config.hidden_act]
-        scale = self.size ** -0.5  # of the scores, taken by the query
+        scale = self.size**-0.5  # of the scores, taken by the query
         self.qkv = _Product(layer.query, layer.key, layer.value, factors=(scale, 1.0, 1.0))
-        self.attention_output, self.attention_norm = _Product(layer.attention_output), _Norm(layer.attention_norm,
-                                                                                             config)
+        self.attention_output, self.attention_norm = (
+            _Product(layer.attention_output),
+            _Norm(layer.attention_norm, config),
+        )
         self.intermediate, self.output = _Product(layer.intermediate), _Product(layer.output_dense)
         self.output_norm = _Norm(layer.output_norm, config)
 
@@ -102,9 +104,13 @@ class _Product(tf.Module):
     def __init__(self, *layers, factors=(1.0,)):
         super().__init__()
         self.kernel, self.bias = (
-            _frozen(np.concatenate([getattr(layer, name).numpy() * factor
-                                    for layer, factor in zip(layers, factors, strict=True)], -1))
-            for name in ("kernel", "bias"))
+            _frozen(
+                np.concatenate(
+                    [getattr(layer, name).numpy() * factor for layer, factor in zip(layers, factors, strict=True)], -1
+                )
+            )
+            for name in ("kernel", "bias")
+        )
 
     def __call__(self, x):
         return tf.nn.bias_add(tf.matmul(x, self.kernel), self.bias)

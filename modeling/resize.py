@@ -26,12 +26,14 @@ def to_vocabulary(released: Released, rows: np.ndarray, pieces: Sequence[Sequenc
             for row, old in zip(np.flatnonzero(rows < 0), pieces, strict=True):
                 new[row] = tensors[name][list(old)].mean(0)
             tensors[name] = new
-    return dataclasses.replace(released, tensors=tensors,
-                               shape=dataclasses.replace(released.shape, vocab_size=len(rows)))
+    return dataclasses.replace(
+        released, tensors=tensors, shape=dataclasses.replace(released.shape, vocab_size=len(rows))
+    )
 
 
-def match(old: Sequence[str], new: Sequence[str], split: Callable[[str], Sequence[int]],
-          same: dict[str, str]) -> tuple[np.ndarray, list[Sequence[int]]]:
+def match(
+    old: Sequence[str], new: Sequence[str], split: Callable[[str], Sequence[int]], same: dict[str, str]
+) -> tuple[np.ndarray, list[Sequence[int]]]:
     """Which rows of the old vocabulary the pieces of a new one begin with.
 
     Args:
@@ -64,12 +66,14 @@ def to_positions(released: Released, positions: int, how: str, trained: int | No
     before = shape.max_position_embeddings
     if positions < before:
         raise InputError(f"{released.path}: has {before} positions; to fewer, {positions}, it is not cut")
-    first, learned = table[:shape.position_offset], table[shape.position_offset:]
+    first, learned = table[: shape.position_offset], table[shape.position_offset :]
     if how == "copy":
         grown = np.resize(learned[:trained], [positions, learned.shape[1]])
     else:
         drawn = np.random.default_rng(0).normal(size=[positions - before, learned.shape[1]])
         grown = np.concatenate([learned, np.clip(drawn, -2, 2).astype(table.dtype) * shape.initializer_range])
     return dataclasses.replace(
-        released, tensors={**released.tensors, _POSITIONS: np.concatenate([first, grown])},
-        shape=dataclasses.replace(shape, max_position_embeddings=positions))
+        released,
+        tensors={**released.tensors, _POSITIONS: np.concatenate([first, grown])},
+        shape=dataclasses.replace(shape, max_position_embeddings=positions),
+    )

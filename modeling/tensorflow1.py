@@ -78,8 +78,9 @@ def open_checkpoint(prefix: str, generator: bool = False) -> Released:
     try:
         shape = _shape(found, _heads(prefix))
     except KeyError as error:
-        raise InputError(f"{prefix}: neither google-research/electra's names in it nor google-research/bert's "
-                         f"(no {error})") from None
+        raise InputError(
+            f"{prefix}: neither google-research/electra's names in it nor google-research/bert's (no {error})"
+        ) from None
     shape = EncoderConfig(**shape, pooler_act=FAMILIES[family].pooler_act)
     return Released(prefix, family, shape, {}, found)
 
@@ -99,11 +100,15 @@ def _shape(tensors, heads):
     vocab_size, embedding_size = tensors["embeddings.word_embeddings.weight"].shape
     intermediate_size, hidden_size = tensors["encoder.layer.0.intermediate.dense.weight"].shape
     return dict(
-        vocab_size=vocab_size, embedding_size=embedding_size, hidden_size=hidden_size,
-        num_hidden_layers=max(layers) + 1, num_attention_heads=heads or max(1, hidden_size // _HEAD_SIZE),
+        vocab_size=vocab_size,
+        embedding_size=embedding_size,
+        hidden_size=hidden_size,
+        num_hidden_layers=max(layers) + 1,
+        num_attention_heads=heads or max(1, hidden_size // _HEAD_SIZE),
         intermediate_size=intermediate_size,
         max_position_embeddings=len(tensors["embeddings.position_embeddings.weight"]),
-        type_vocab_size=len(tensors["embeddings.token_type_embeddings.weight"]))
+        type_vocab_size=len(tensors["embeddings.token_type_embeddings.weight"]),
+    )
 
 
 def _heads(prefix):

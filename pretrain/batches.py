@@ -37,8 +37,9 @@ class Corpus:
     held_out: np.ndarray
 
     @classmethod
-    def open(cls, directory: str, eval_examples: int, fingerprint: str | None = None,
-             max_seq_length: int | None = None) -> "Corpus":
+    def open(
+        cls, directory: str, eval_examples: int, fingerprint: str | None = None, max_seq_length: int | None = None
+    ) -> "Corpus":
         """Reads and checks the index.
 
         Raises:
@@ -85,8 +86,7 @@ class Corpus:
 
     def shard_order(self, seed: int, epoch: int) -> np.ndarray:
         """int [shards]: the order in which the epoch reads the shards."""
-        return np.argsort(keyed_random.numpy_fold(seed, _SHARD_ORDER, epoch, np.arange(len(self.paths))),
-                          kind="stable")
+        return np.argsort(keyed_random.numpy_fold(seed, _SHARD_ORDER, epoch, np.arange(len(self.paths))), kind="stable")
 
     def locate(self, seed: int, position: int) -> tuple[int, int]:
         """Finds a training example in the stream.
@@ -101,7 +101,7 @@ class Corpus:
         counts = (self.examples - self.held_out)[self.shard_order(seed, epoch)]
         block = 0
         for start in range(0, len(counts), READERS):
-            size = int(counts[start:start + READERS].sum())
+            size = int(counts[start : start + READERS].sum())
             if rest < size:
                 break
             rest -= size
@@ -137,7 +137,7 @@ def training_batches(corpus: Corpus, config, tokenizer, first_step: int = 0) -> 
         """Block number -> one element: (records [n], ids [n], visit [n]) in training order."""
         epoch, block = number // blocks, number % blocks
         shard_keys = keyed_random.fold(seed, _SHARD_ORDER, epoch, np.arange(len(corpus.paths)))
-        shards = _argsort(shard_keys)[block * READERS:(block + 1) * READERS]
+        shards = _argsort(shard_keys)[block * READERS : (block + 1) * READERS]
         examples = tf.data.Dataset.from_tensor_slices(shards).flat_map(lambda shard: _examples(corpus, shard))
         return examples.batch(np.iinfo(np.int64).max).map(lambda record, example: _shuffled(record, example, epoch))
 
@@ -158,18 +158,28 @@ def evaluation_batches(corpus: Corpus, config, tokenizer) -> tf.data.Dataset:
     Read from the shards the first time, from memory after that.
     """
     shards = tf.data.Dataset.from_tensor_slices(np.flatnonzero(corpus.held_out))
-    examples = shards.flat_map(lambda shard: _examples(corpus, shard).batch(4096).map(
-        lambda record, example: tuple(x[corpus.is_held_out(example)] for x in (record, example))).unbatch()).cache()
+    examples = shards.flat_map(
+        lambda shard: (
+            _examples(corpus, shard)
+            .batch(4096)
+            .map(lambda record, example: tuple(x[corpus.is_held_out(example)] for x in (record, example)))
+            .unbatch()
+        )
+    ).cache()
     batches = examples.batch(config.train_batch_size).map(
-        lambda record, example: (record, example, tf.fill(tf.shape(example), np.int64(_EVALUATION_VISIT))))
+        lambda record, example: (record, example, tf.fill(tf.shape(example), np.int64(_EVALUATION_VISIT)))
+    )
     return _prepared(batches, config, tokenizer)
 
 
 def _examples(corpus, shard):
     """A shard's (record, id) pairs; an id is the example's number in the whole corpus."""
     path, start = tf.gather(np.array(corpus.paths), shard), tf.gather(corpus.first_id, shard)
-    return tf.data.TFRecordDataset(path, buffer_size=1 << 20).enumerate(start).map(
-        lambda example, record: (record, example))
+    return (
+        tf.data.TFRecordDataset(path, buffer_size=1 << 20)
+        .enumerate(start)
+        .map(lambda example, record: (record, example))
+    )
 
 
 def _argsort(keys):
@@ -200,8 +210,10 @@ def _prepared(batches, config, tokenizer):
             "sentence_order": order,
         }
         missing = size - tf.shape(lengths)[0]
-        batch = {name: _filled(value, missing, size, sentence_order.NO_PAIR if name == "sentence_order" else 0)
-                 for name, value in batch.items()}
+        batch = {
+            name: _filled(value, missing, size, sentence_order.NO_PAIR if name == "sentence_order" else 0)
+            for name, value in batch.items()
+        }
         return {**batch, "row": tf.range(size)}
 
     return batches.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

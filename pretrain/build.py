@@ -182,9 +182,7 @@ def _write_index(settings, recipe, tokenizer, shards, duplicates, formats_seen):
         **totals,
         "duplicates": duplicates,
         "formats": dict(sorted(formats_seen.items())),
-        "padding_share": round(
-            1 - totals["tokens"] / (totals["examples"] * settings.examples.max_seq_length), 6
-        ),
+        "padding_share": round(1 - totals["tokens"] / (totals["examples"] * settings.examples.max_seq_length), 6),
         "unk_rate": round(totals["unknown"] / totals["text_tokens"], 6),
         "settings": recipe,
         "shards": [counts for counts in shards if counts["examples"]],
@@ -215,24 +213,20 @@ def _remove(path):
 
 def _define_flags():
     """Only as a script: pretrain/run.py imports this module and has flags of the same names."""
-    flags.DEFINE_multi_string(
-        "corpus", [], "Text files: a glob, plain or .gz, local or gs://; may be repeated."
-    )
+    flags.DEFINE_multi_string("corpus", [], "Text files: a glob, plain or .gz, local or gs://; may be repeated.")
     flags.DEFINE_string("vocab", None, "vocab.txt, or the directory that holds one.", required=True)
     flags.DEFINE_string("output_dir", None, "Where the records go; local or gs://.", required=True)
-    flags.DEFINE_integer(
-        "num_workers", None, "Worker processes; 0 works in one process. Default: one a core."
-    )
+    flags.DEFINE_integer("num_workers", None, "Worker processes; 0 works in one process. Default: one a core.")
     flags.DEFINE_float("shard_mb", 8.0, "Megabytes of text a shard.")
     flags.DEFINE_integer("seed", 0, "Seed of the random choices (segments, lengths, splits).")
     formats.define_flags()
     flags.DEFINE_enum(
-        "sentence_splitter", "none", list(sentences.SPLITTERS),
+        "sentence_splitter",
+        "none",
+        list(sentences.SPLITTERS),
         "Splits lines into sentences; needs the extra [korean].",
     )
-    flags.DEFINE_integer(
-        "max_seq_length", 512, "Tokens in an example at most, [CLS] and [SEP] included."
-    )
+    flags.DEFINE_integer("max_seq_length", 512, "Tokens in an example at most, [CLS] and [SEP] included.")
     flags.DEFINE_float(
         "single_segment_prob", 0.1, "Probability that an example of a document has one segment instead of two."
     )
@@ -240,18 +234,15 @@ def _define_flags():
         "short_seq_prob", 0.05, "Probability that an example of a document is cut shorter than --max_seq_length."
     )
     flags.DEFINE_float(
-        "pack_below", 0.5, "What is left of a document is packed with others if it is shorter than this share of "
-        "--max_seq_length."
+        "pack_below",
+        0.5,
+        "What is left of a document is packed with others if it is shorter than this share of --max_seq_length.",
     )
     flags.DEFINE_bool("nfc", False, "Compose Unicode.")
     flags.DEFINE_bool("strip_control", False, "Drop control and zero-width characters.")
     flags.DEFINE_string("url_mask", None, "Text in place of each URL ('' drops them); default: keep.")
-    flags.DEFINE_string(
-        "email_mask", None, "Text in place of each e-mail address ('' drops them); default: keep."
-    )
-    flags.DEFINE_integer(
-        "max_repeats", 0, "Shorten runs of one character to this many; 0 keeps them."
-    )
+    flags.DEFINE_string("email_mask", None, "Text in place of each e-mail address ('' drops them); default: keep.")
+    flags.DEFINE_integer("max_repeats", 0, "Shorten runs of one character to this many; 0 keeps them.")
     flags.DEFINE_integer("min_characters", 0, "Drop shorter documents.")
     flags.DEFINE_integer("max_characters", 0, "Drop longer documents; 0 for no limit.")
     flags.DEFINE_float("min_hangul_share", 0.0, "Drop documents with a smaller share of Hangul.")
@@ -261,10 +252,7 @@ def _define_flags():
 def _settings_from_flags():
     def given(settings_class):
         return settings_class(
-            **{
-                field.name: flags.FLAGS[field.name].value
-                for field in dataclasses.fields(settings_class)
-            }
+            **{field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(settings_class)}
         )
 
     values = flags.FLAGS

@@ -13,14 +13,9 @@ from vocab.formats import Document
 
 # C0 and C1 controls, soft hyphen, zero-width and direction marks, byte-order mark, and U+FFFD: it
 # stands for what some earlier conversion lost. The zero-width joiner stays: emoji need it.
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200c\u200e\u200f\u202a-\u202e"
-    "\u2060-\u2064\ufeff\ufffd]"
-)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffd]")
 _OTHER_SPACE = re.compile("[\t\u2028\u2029]")
-_URL = re.compile(
-    r"(?:https?://|ftp://|www\.)[\w\-.~:/?#@!$&'()*+,;=%\[\]]+", re.ASCII | re.IGNORECASE
-)
+_URL = re.compile(r"(?:https?://|ftp://|www\.)[\w\-.~:/?#@!$&'()*+,;=%\[\]]+", re.ASCII | re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+", re.ASCII)
 _NOT_HANGUL = re.compile("[^\uac00-\ud7a3\u1100-\u11ff\u3130-\u318f]")
 _DEDUPLICATION_BATCH = 1 << 16  # documents whose hashes are looked up together
@@ -58,9 +53,7 @@ class CleaningSettings:
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}; it must not be negative")
         if not 0 <= self.min_hangul_share <= 1:
-            raise InputError(
-                f"min_hangul_share is {self.min_hangul_share}; it must be between 0 and 1"
-            )
+            raise InputError(f"min_hangul_share is {self.min_hangul_share}; it must be between 0 and 1")
         for name in "url_mask", "email_mask":
             if "\n" in (getattr(self, name) or ""):
                 raise InputError(f"{name} must not hold a line end")
@@ -144,6 +137,4 @@ class Distinct:
 
 
 def _hash(document):
-    return int.from_bytes(
-        hashlib.blake2b("\n".join(document).encode(), digest_size=8).digest(), "little"
-    )
+    return int.from_bytes(hashlib.blake2b("\n".join(document).encode(), digest_size=8).digest(), "little")

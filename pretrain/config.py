@@ -142,8 +142,7 @@ class PretrainConfig:
         Raises:
             InputError: values that contradict each other; the message begins with `origin`.
         """
-        values = {name: number for name, number in MODEL_SIZES[self.model_size].items()
-                  if getattr(self, name) is None}
+        values = {name: number for name, number in MODEL_SIZES[self.model_size].items() if getattr(self, name) is None}
         if self.objective == "bert" and self.embedding_size is None:
             values["embedding_size"] = self.hidden_size or values["hidden_size"]
         if self.generator_hidden_size is None:
@@ -151,8 +150,11 @@ class PretrainConfig:
         if self.max_position_embeddings is None:
             values["max_position_embeddings"] = max(512, self.max_seq_length)
         if self.num_warmup_steps is None:
-            values["num_warmup_steps"] = (min(10000, self.num_train_steps // 10) if self.warmup_proportion is None
-                                          else round(self.warmup_proportion * self.num_train_steps))
+            values["num_warmup_steps"] = (
+                min(10000, self.num_train_steps // 10)
+                if self.warmup_proportion is None
+                else round(self.warmup_proportion * self.num_train_steps)
+            )
         if self.eval_steps is None:
             values["eval_steps"] = self.save_checkpoints_steps
         config = dataclasses.replace(self, **values)
@@ -164,52 +166,86 @@ class PretrainConfig:
             if not condition:
                 raise InputError(f"{origin}: {message}")
 
-        for name in ("vocab_size", "train_batch_size", "num_train_steps", "max_seq_length", "ngram_max", "hidden_size",
-                     "num_hidden_layers", "num_attention_heads", "intermediate_size", "embedding_size",
-                     "save_checkpoints_steps", "keep_checkpoint_max", "eval_steps", "log_steps"):
+        for name in (
+            "vocab_size",
+            "train_batch_size",
+            "num_train_steps",
+            "max_seq_length",
+            "ngram_max",
+            "hidden_size",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "intermediate_size",
+            "embedding_size",
+            "save_checkpoints_steps",
+            "keep_checkpoint_max",
+            "eval_steps",
+            "log_steps",
+        ):
             require(getattr(self, name) > 0, f"{name} must be greater than 0, not {getattr(self, name)}")
         for name in ("mask_prob", "hidden_dropout_prob", "attention_probs_dropout_prob"):
             require(0 <= getattr(self, name) < 1, f"{name} must be in [0, 1), not {getattr(self, name)}")
         for name in ("gen_weight", "disc_weight", "weight_decay_rate", "eval_examples"):
             require(0 <= getattr(self, name) < float("inf"), f"{name} must be 0 or more, not {getattr(self, name)}")
         require(0 <= self.seed < 2**32, f"seed must be in [0, 2**32), not {self.seed}")
-        require(0 <= self.num_warmup_steps < self.num_train_steps,
-                f"num_warmup_steps {self.num_warmup_steps} must be less than num_train_steps "
-                f"{self.num_train_steps}; set both, or num_warmup_steps=null for a tenth")
+        require(
+            0 <= self.num_warmup_steps < self.num_train_steps,
+            f"num_warmup_steps {self.num_warmup_steps} must be less than num_train_steps "
+            f"{self.num_train_steps}; set both, or num_warmup_steps=null for a tenth",
+        )
         for name in ("learning_rate", "initializer_range", "temperature", "adam_epsilon"):
             require(0 < getattr(self, name) < float("inf"), f"{name} must be greater than 0, not {getattr(self, name)}")
-        require(0 < self.generator_hidden_size <= 1 and 0 < self.generator_layers <= 1,
-                "generator_hidden_size and generator_layers are fractions in (0, 1]")
-        require(self.untied_generator or self.generator_hidden_size == self.generator_layers == 1,
-                "untied_generator false needs generator_hidden_size 1.0 and generator_layers 1.0")
-        require(self.hidden_size % self.num_attention_heads == 0,
-                f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}")
-        require(self.max_position_embeddings >= self.max_seq_length,
-                f"max_position_embeddings {self.max_position_embeddings} is less than "
-                f"max_seq_length {self.max_seq_length}")
-        require(not (self.sentence_order and self.objective == "electra"),
-                "sentence_order goes with objective \"bert\": ELECTRA has no such head")
-        require(self.attention == "full", "attention \"block_sparse\" is not available yet; use \"full\"")
+        require(
+            0 < self.generator_hidden_size <= 1 and 0 < self.generator_layers <= 1,
+            "generator_hidden_size and generator_layers are fractions in (0, 1]",
+        )
+        require(
+            self.untied_generator or self.generator_hidden_size == self.generator_layers == 1,
+            "untied_generator false needs generator_hidden_size 1.0 and generator_layers 1.0",
+        )
+        require(
+            self.hidden_size % self.num_attention_heads == 0,
+            f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}",
+        )
+        require(
+            self.max_position_embeddings >= self.max_seq_length,
+            f"max_position_embeddings {self.max_position_embeddings} is less than max_seq_length {self.max_seq_length}",
+        )
+        require(
+            not (self.sentence_order and self.objective == "electra"),
+            'sentence_order goes with objective "bert": ELECTRA has no such head',
+        )
+        require(self.attention == "full", 'attention "block_sparse" is not available yet; use "full"')
 
     def check_vocabulary(self, tokenizer) -> None:
         """Raises InputError where the tokenizer has another number of pieces, or another idea of capitals."""
         if tokenizer.vocab_size != self.vocab_size:
-            raise InputError(f"the vocabulary has {tokenizer.vocab_size} pieces, the config says vocab_size "
-                             f"{self.vocab_size}; use --set vocab_size={tokenizer.vocab_size} or the other vocabulary")
+            raise InputError(
+                f"the vocabulary has {tokenizer.vocab_size} pieces, the config says vocab_size "
+                f"{self.vocab_size}; use --set vocab_size={tokenizer.vocab_size} or the other vocabulary"
+            )
         if tokenizer.do_lower_case != self.do_lower_case:
             there = str(tokenizer.do_lower_case).lower()
-            raise InputError(f"the vocabulary has do_lower_case {there}, the config not; use "
-                             f"--set do_lower_case={there} or the other vocabulary")
+            raise InputError(
+                f"the vocabulary has do_lower_case {there}, the config not; use "
+                f"--set do_lower_case={there} or the other vocabulary"
+            )
 
     def encoder(self) -> EncoderConfig:
         """The shape of the encoder that fine-tuning gets: ELECTRA's discriminator, or BERT."""
         return EncoderConfig(
-            vocab_size=self.vocab_size, embedding_size=self.embedding_size, hidden_size=self.hidden_size,
-            num_hidden_layers=self.num_hidden_layers, num_attention_heads=self.num_attention_heads,
-            intermediate_size=self.intermediate_size, max_position_embeddings=self.max_position_embeddings,
-            pooler_act="tanh" if self.objective == "bert" else "gelu", initializer_range=self.initializer_range,
+            vocab_size=self.vocab_size,
+            embedding_size=self.embedding_size,
+            hidden_size=self.hidden_size,
+            num_hidden_layers=self.num_hidden_layers,
+            num_attention_heads=self.num_attention_heads,
+            intermediate_size=self.intermediate_size,
+            max_position_embeddings=self.max_position_embeddings,
+            pooler_act="tanh" if self.objective == "bert" else "gelu",
+            initializer_range=self.initializer_range,
             hidden_dropout_prob=self.hidden_dropout_prob,
-            attention_probs_dropout_prob=self.attention_probs_dropout_prob)
+            attention_probs_dropout_prob=self.attention_probs_dropout_prob,
+        )
 
     def generator(self) -> EncoderConfig:
         """The shape of ELECTRA's generator (Clark et al. 2020, appendix A).
@@ -225,6 +261,9 @@ class PretrainConfig:
             heads = max(1, round(wanted / size))
             hidden = heads * size
         return dataclasses.replace(
-            self.encoder(), hidden_size=hidden, num_attention_heads=heads, intermediate_size=hidden * 4
-            if self.generator_hidden_size != 1.0 else self.intermediate_size,
-            num_hidden_layers=max(1, round(self.num_hidden_layers * self.generator_layers)))
+            self.encoder(),
+            hidden_size=hidden,
+            num_attention_heads=heads,
+            intermediate_size=hidden * 4 if self.generator_hidden_size != 1.0 else self.intermediate_size,
+            num_hidden_layers=max(1, round(self.num_hidden_layers * self.generator_layers)),
+        )

@@ -33,8 +33,11 @@ class Electra(tf_keras.Model):
         self.loss_weights_by_name = {"mlm": config.gen_weight, "disc": config.disc_weight}
         self.embeddings = Embeddings(config.encoder(), name="embeddings")
         self.discriminator = Encoder(config.encoder(), self.embeddings, config.precision, name="electra")
-        self.generator = Encoder(config.generator(), self.embeddings, config.precision, name="generator") \
-            if config.untied_generator else self.discriminator
+        self.generator = (
+            Encoder(config.generator(), self.embeddings, config.precision, name="generator")
+            if config.untied_generator
+            else self.discriminator
+        )
         self.generator_head = MaskedLMHead(config.generator(), name="generator_predictions")
         self.discriminator_head = DiscriminatorHead(config.encoder(), name="discriminator_predictions")
 
@@ -58,8 +61,10 @@ class Electra(tf_keras.Model):
 
     def counts(self, batch) -> dict:
         """What each loss is averaged over: float32 scalars, known before the forward pass."""
-        return {"mlm": tf.reduce_sum(batch["masked_weights"]),
-                "disc": tf.cast(tf.reduce_sum(batch["lengths"]), tf.float32)}
+        return {
+            "mlm": tf.reduce_sum(batch["masked_weights"]),
+            "disc": tf.cast(tf.reduce_sum(batch["lengths"]), tf.float32),
+        }
 
     def call(self, batch, noise: Noise | None = None, sampling: Noise | None = None):
         """Sums over the batch, to be divided by their counts once every replica's are added up.
@@ -85,8 +90,9 @@ class Electra(tf_keras.Model):
         lm = masked_lm(product, bias, labels)
 
         uniforms = tf.reshape(sampling.uniform([size, positions.shape[1], 2]), [-1, 2])
-        sampled = sample_tokens(product, bias, labels, uniforms, config.temperature, config.disallow_correct,
-                                lm.block_sums)
+        sampled = sample_tokens(
+            product, bias, labels, uniforms, config.temperature, config.disallow_correct, lm.block_sums
+        )
         corrupted = replace(input_ids, positions, tf.where(weights > 0, sampled, labels))
 
         logits = self.discriminator_head(self.discriminator(corrupted, types, lengths, noise, documents))

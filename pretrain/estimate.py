@@ -84,8 +84,9 @@ def memory(config, replicas: int = 1) -> dict[str, float]:
         return shape.num_hidden_layers * (per_token * seq_len + per_row)
 
     shapes = [config.encoder()] + ([config.generator()] if config.objective == "electra" else [])
-    activations = rows * (sum(encoder(shape) for shape in shapes)
-                          + max_predictions(config) * config.vocab_size * (width + 4))
+    activations = rows * (
+        sum(encoder(shape) for shape in shapes) + max_predictions(config) * config.vocab_size * (width + 4)
+    )
     return {"parameters, optimizer, gradients": count * 16.0, "activations": activations}
 
 
@@ -173,9 +174,12 @@ def report(config, strategy) -> Iterator[str]:
         ("operations a token", f"{flops / 1e6:,.1f} million, forward and backward"),
         ("tokens a step", f"{tokens:,} ({config.train_batch_size} x {config.max_seq_length})"),
         ("memory a replica", ", ".join(f"{name} {size / 2**30:.2f} GiB" for name, size in needed.items())),
-        ("records for one pass", f"{config.train_batch_size * config.num_train_steps:,} examples of "
-                                 f"{config.max_seq_length} tokens, about {total * 2.6 / 2**30:,.1f} GiB; "
-                                 "fewer are read again"),
+        (
+            "records for one pass",
+            f"{config.train_batch_size * config.num_train_steps:,} examples of "
+            f"{config.max_seq_length} tokens, about {total * 2.6 / 2**30:,.1f} GiB; "
+            "fewer are read again",
+        ),
         ("time on a TPU v3-8", f"{duration(total / tpu)} at {tpu:,.0f} tokens/s, from KoELECTRA's published runs"),
     ]
     for name, value in lines:

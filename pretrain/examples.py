@@ -148,9 +148,7 @@ def _cut_documents(bounds, sentence_starts, cuts, settings, rng):
             if short:
                 target = int(rng.integers(5, settings.max_seq_length + 1))
             stop = cut(begin, target - 3)
-            inner = sentence_starts[
-                bisect_right(sentence_starts, begin) : bisect_left(sentence_starts, stop)
-            ]
+            inner = sentence_starts[bisect_right(sentence_starts, begin) : bisect_left(sentence_starts, stop)]
             if inner and rng.random() >= settings.single_segment_prob:
                 middle = _split(inner, (begin + stop) / 2, rng)
                 alone.append([(begin, middle), (middle, stop)])
@@ -214,9 +212,7 @@ def _assemble(ids, rows, cls_id, sep_id):
     row_splits[1:] = ends[np.cumsum(counts) - 1]
     before = np.cumsum(lengths) - lengths
     token = np.arange(int(lengths.sum()))
-    input_ids[np.repeat(starts - before, lengths) + token] = ids[
-        np.repeat(spans[:, 0] - before, lengths) + token
-    ]
+    input_ids[np.repeat(starts - before, lengths) + token] = ids[np.repeat(spans[:, 0] - before, lengths) + token]
     input_ids[row_splits[:-1]] = cls_id
     input_ids[ends - 1] = sep_id
     return input_ids, row_splits

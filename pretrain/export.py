@@ -91,8 +91,13 @@ def _pretrained(model_dir, values, out):
         write("discriminator", "ForPreTraining", config.encoder(), model.tensors(), "an ELECTRA discriminator")
         write("generator", "ForMaskedLM", config.generator(), model.tensors(generator=True), "an ELECTRA generator")
         return ["discriminator", "generator"]
-    write("", "ForPreTraining" if config.sentence_order else "ForMaskedLM", config.encoder(), model.tensors(),
-          "a BERT" + (", with a head that tells whether two segments are in order" if config.sentence_order else ""))
+    write(
+        "",
+        "ForPreTraining" if config.sentence_order else "ForMaskedLM",
+        config.encoder(),
+        model.tensors(),
+        "a BERT" + (", with a head that tells whether two segments are in order" if config.sentence_order else ""),
+    )
     return [""]
 
 
@@ -114,16 +119,20 @@ def _finetuned(model_dir, values, out):
         architecture = "ForTokenClassification"
         tensors += hugging_face.dense(model.head.dense, "classifier")
     elif family == "big_bird":
-        raise InputError("transformers' BigBirdForQuestionAnswering has another head than one Dense; "
-                         "question answering with BigBird is not exported")
+        raise InputError(
+            "transformers' BigBirdForQuestionAnswering has another head than one Dense; "
+            "question answering with BigBird is not exported"
+        )
     else:
         architecture = "ForQuestionAnswering"
         tensors += hugging_face.dense(model.head.dense, "qa_outputs")
     if isinstance(kind, Regression):
         special |= {"problem_type": "regression", "id2label": {"0": "score"}, "label2id": {"score": 0}}
     elif isinstance(kind, Classification | Tagging):
-        special |= {"id2label": {str(number): label for number, label in enumerate(kind.labels)},
-                    "label2id": {label: number for number, label in enumerate(kind.labels)}}
+        special |= {
+            "id2label": {str(number): label for number, label in enumerate(kind.labels)},
+            "label2id": {label: number for number, label in enumerate(kind.labels)},
+        }
     os.makedirs(out)
     hugging_face.write(out, family, architecture, shape, tensors, special)
     tokenizer.save_hugging_face(out, shape.max_position_embeddings)
@@ -137,8 +146,13 @@ def _pretrained_saved(model_dir, values, out):
     config, tokenizer, model = _load_pretrained(model_dir, values)
     encoder = model.discriminator if config.objective == "electra" else model.encoder
     signatures = saved_model.save(out, tokenizer, encoder, config.max_seq_length)
-    _card(out, f"the encoder of a pretrained {config.objective.upper()}", values, [
-        *saved_model.card(signatures, []), *_curve(model_dir, out)], "a SavedModel: text in, embeddings out")
+    _card(
+        out,
+        f"the encoder of a pretrained {config.objective.upper()}",
+        values,
+        [*saved_model.card(signatures, []), *_curve(model_dir, out)],
+        "a SavedModel: text in, embeddings out",
+    )
     return [""]
 
 
@@ -151,14 +165,21 @@ def _finetuned_saved(model_dir, values, out):
     left_out = saved_model.left_out(task, tokenizer)
     for sentence in left_out:
         print(sentence, file=sys.stderr)
-    _card(out, f"fine-tuned on {task.name}", values, [
-        *saved_model.card(signatures, left_out), *_scores(model_dir)], "a SavedModel: text in, answers out")
+    _card(
+        out,
+        f"fine-tuned on {task.name}",
+        values,
+        [*saved_model.card(signatures, left_out), *_scores(model_dir)],
+        "a SavedModel: text in, answers out",
+    )
     return [""]
 
 
 def _pretrained_lite(model_dir, values, out):
-    raise InputError(f"{model_dir}: a pretrained model has no answers to give; TFLite is for fine-tuned ones, "
-                     "--format savedmodel gives embeddings")
+    raise InputError(
+        f"{model_dir}: a pretrained model has no answers to give; TFLite is for fine-tuned ones, "
+        "--format savedmodel gives embeddings"
+    )
 
 
 def _finetuned_lite(model_dir, values, out):
@@ -167,8 +188,13 @@ def _finetuned_lite(model_dir, values, out):
 
     task, tokenizer, model, _ = finetuned(model_dir)
     lines = lite.save(out, task, tokenizer, model.encoder, model.head)
-    _card(out, f"fine-tuned on {task.name}", values, [*lines, *_scores(model_dir)],
-          "TFLite models: token ids in, answers out")
+    _card(
+        out,
+        f"fine-tuned on {task.name}",
+        values,
+        [*lines, *_scores(model_dir)],
+        "TFLite models: token ids in, answers out",
+    )
     return [""]
 
 
@@ -181,16 +207,30 @@ def _scores(model_dir):
         results = json.load(file)
     metrics = results["seeds"][seed.removeprefix("seed-")]["metrics"]
     of = f" of the {len(results['seeds'])} seeds' best on dev" if len(results["seeds"]) > 1 else ""
-    return [*_data(results.get("examples")),
-            f"## Scores on the test file{of}", "", *(f"- {name}: {value:.2f}" for name, value in metrics.items()), ""]
+    return [
+        *_data(results.get("examples")),
+        f"## Scores on the test file{of}",
+        "",
+        *(f"- {name}: {value:.2f}" for name, value in metrics.items()),
+        "",
+    ]
 
 
 def _data(counts):
     """Lines of the card on the data; none where nothing is known."""
     if not counts:
         return []
-    return ["## Data", "", *(f"- {name.replace('_', ' ')}: {value:,.6g}" if isinstance(value, float) else
-                             f"- {name.replace('_', ' ')}: {value:,}" for name, value in counts.items()), ""]
+    return [
+        "## Data",
+        "",
+        *(
+            f"- {name.replace('_', ' ')}: {value:,.6g}"
+            if isinstance(value, float)
+            else f"- {name.replace('_', ' ')}: {value:,}"
+            for name, value in counts.items()
+        ),
+        "",
+    ]
 
 
 def _curve(model_dir, directory):
@@ -213,11 +253,28 @@ def _curve(model_dir, directory):
 
 
 def _card(directory, about, values, lines, loads="loads with `transformers`' `Auto` classes"):
-    settings = [f"| {name} | {value} |" for name, value in values.items()
-                if value is not None and not isinstance(value, dict) and name != "notes"]
-    content = ["---", "language: ko", "---", "", f"# {about[0].upper()}{about[1:]}", "",
-               f"Made with kolm; {loads}.", "", *lines,
-               "## Settings", "", "| | |", "|---|---|", *settings, ""]
+    settings = [
+        f"| {name} | {value} |"
+        for name, value in values.items()
+        if value is not None and not isinstance(value, dict) and name != "notes"
+    ]
+    content = [
+        "---",
+        "language: ko",
+        "---",
+        "",
+        f"# {about[0].upper()}{about[1:]}",
+        "",
+        f"Made with kolm; {loads}.",
+        "",
+        *lines,
+        "## Settings",
+        "",
+        "| | |",
+        "|---|---|",
+        *settings,
+        "",
+    ]
     with open(os.path.join(directory, "README.md"), "w", encoding="utf-8") as file:
         file.write("\n".join(content))
 
@@ -230,6 +287,10 @@ FORMATS = tuple(_FINETUNED)
 if __name__ == "__main__":
     flags.DEFINE_string("model_dir", None, "What pretrain/run.py or finetune/run.py wrote.", required=True)
     flags.DEFINE_string("output_dir", None, "Where the exported model goes; must not be there yet.", required=True)
-    flags.DEFINE_enum("format", "huggingface", FORMATS, "huggingface: for `transformers`; savedmodel: for "
-                      "TensorFlow and TF-Text alone; tflite: for phones.")
+    flags.DEFINE_enum(
+        "format",
+        "huggingface",
+        FORMATS,
+        "huggingface: for `transformers`; savedmodel: for TensorFlow and TF-Text alone; tflite: for phones.",
+    )
     cli.run(main)

@@ -25,9 +25,7 @@ _SHARD = flags.DEFINE_integer("shard", None, "Number of the shard; default: one 
 _SEED = flags.DEFINE_integer("seed", 0, "Which ones are picked.", lower_bound=0)
 
 
-def describe(
-    input_ids: np.ndarray, segment_b: int, max_seq_length: int, tokenizer: Tokenizer
-) -> str:
+def describe(input_ids: np.ndarray, segment_b: int, max_seq_length: int, tokenizer: Tokenizer) -> str:
     """One example as lines of text: its counts, then each segment with its mark.
 
     Args:
@@ -67,9 +65,7 @@ def main(_):
             if number not in chosen:
                 continue
             ids, length, segment_b = records.parse([record], index["max_seq_length"])
-            text = describe(
-                ids.numpy()[0, : length[0]], int(segment_b[0]), index["max_seq_length"], tokenizer
-            )
+            text = describe(ids.numpy()[0, : length[0]], int(segment_b[0]), index["max_seq_length"], tokenizer)
             print(f"\n{name} #{number}: {text}")
 
 

@@ -57,18 +57,25 @@ class MaskingRules:
     @classmethod
     def from_config(cls, config, tokenizer) -> "MaskingRules":
         """The rules of a `PretrainConfig` for a `vocab.tokenizer.Tokenizer`."""
-        never = [i for i, piece in enumerate(tokenizer.vocab)
-                 if i in tokenizer.special_ids or piece.startswith("[unused")]
+        never = [
+            i for i, piece in enumerate(tokenizer.vocab) if i in tokenizer.special_ids or piece.startswith("[unused")
+        ]
         # [UNK] can be predicted no more usefully than [PAD], but it is text: it may be chosen.
         is_special = np.zeros(tokenizer.vocab_size, bool)
         is_special[[i for i in tokenizer.special_ids if i != tokenizer.unk_id]] = True
         mask_share, random_share = (0.85, 0.0) if config.objective == "electra" else (0.8, 0.1)
         return cls(
-            mask_prob=config.mask_prob, ngram_max=config.ngram_max, whole_word=config.whole_word_masking,
-            mask_share=mask_share, random_share=random_share, mask_id=tokenizer.mask_id,
+            mask_prob=config.mask_prob,
+            ngram_max=config.ngram_max,
+            whole_word=config.whole_word_masking,
+            mask_share=mask_share,
+            random_share=random_share,
+            mask_id=tokenizer.mask_id,
             ordinary_ids=np.setdiff1d(np.arange(tokenizer.vocab_size, dtype=np.int32), never).astype(np.int32),
-            is_special=is_special, is_continuation=tokenizer.is_continuation,
-            max_predictions=max_predictions(config))
+            is_special=is_special,
+            is_continuation=tokenizer.is_continuation,
+            max_predictions=max_predictions(config),
+        )
 
 
 def max_predictions(config) -> int:
@@ -138,13 +145,18 @@ def _spans(input_ids, maskable, keys, rules):
         return word
     # Word w of a row opens a span if a renewal process with steps n, p(n) ~ 1/n, visits w.
     batch, seq_len = tf.shape(input_ids)[0], input_ids.shape[1]
-    steps = 1 + tf.searchsorted(_cumulative(rules.ngram_max), tf.reshape(
-        keyed_random.uniform(keys, _SPAN_LENGTH, tf.range(seq_len)[None, :]), [-1]), side="right")
+    steps = 1 + tf.searchsorted(
+        _cumulative(rules.ngram_max),
+        tf.reshape(keyed_random.uniform(keys, _SPAN_LENGTH, tf.range(seq_len)[None, :]), [-1]),
+        side="right",
+    )
     opened = tf.cumsum(tf.reshape(steps, [batch, seq_len]), axis=1, exclusive=True)
     row = tf.range(batch)[:, None] * seq_len
     visits = tf.math.unsorted_segment_sum(
         tf.ones([batch * seq_len], tf.int32),
-        tf.reshape(tf.where(opened < seq_len, row + opened, -1), [-1]), batch * seq_len)
+        tf.reshape(tf.where(opened < seq_len, row + opened, -1), [-1]),
+        batch * seq_len,
+    )
     opens = tf.gather(visits, row + word) > 0
     return tf.cumsum(tf.cast(word_start & (opens | after_gap), tf.int32), axis=1)
 

@@ -22,8 +22,10 @@ class MetricsLog:
         """
         self.path = os.path.join(directory, "metrics.jsonl")
         self._lines = [line for line in read(directory) if 0 < first_step >= line["step"]]
-        self._writers = {split: tf.summary.create_file_writer(os.path.join(directory, "tensorboard", split))
-                         for split in ("train", "eval")}
+        self._writers = {
+            split: tf.summary.create_file_writer(os.path.join(directory, "tensorboard", split))
+            for split in ("train", "eval")
+        }
         self._save()
 
     def write(self, step: int, split: str, values: dict) -> None:
@@ -67,10 +69,24 @@ def draw_curves(lines: list[dict], path: str) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    shown = [name for name in ("loss", "mlm_loss", "disc_loss", "sentence_order_loss", "mlm_accuracy", "disc_accuracy",
-                               "disc_precision", "disc_recall", "sentence_order_accuracy", "gradient_norm",
-                               "learning_rate", "tokens_per_second")
-             if any(name in line for line in lines)]
+    shown = [
+        name
+        for name in (
+            "loss",
+            "mlm_loss",
+            "disc_loss",
+            "sentence_order_loss",
+            "mlm_accuracy",
+            "disc_accuracy",
+            "disc_precision",
+            "disc_recall",
+            "sentence_order_accuracy",
+            "gradient_norm",
+            "learning_rate",
+            "tokens_per_second",
+        )
+        if any(name in line for line in lines)
+    ]
     if not shown:
         return
     columns = min(4, len(shown))
@@ -85,7 +101,7 @@ def draw_curves(lines: list[dict], path: str) -> None:
         axis.set_xlabel("step", fontsize=8)
         axis.grid(alpha=0.3)
     axes.flat[0].legend(fontsize=8)
-    for axis in list(axes.flat)[len(shown):]:
+    for axis in list(axes.flat)[len(shown) :]:
         axis.set_visible(False)
     figure.tight_layout()
     image = io.BytesIO()

@@ -45,7 +45,8 @@ def learning_rate_schedule(config):
     """
     power = {"linear": 1.0, "polynomial": 0.5}[config.schedule]
     decay = tf_keras.optimizers.schedules.PolynomialDecay(
-        config.learning_rate, config.num_train_steps, end_learning_rate=0.0, power=power)
+        config.learning_rate, config.num_train_steps, end_learning_rate=0.0, power=power
+    )
     if not config.num_warmup_steps:
         return decay
     return lr_schedule.LinearWarmup(decay, config.num_warmup_steps, 0.0)
@@ -60,12 +61,22 @@ def create_optimizer(config, learning_rate_factors: dict[str, float] | None = No
     """
     schedule = learning_rate_schedule(config)
     if config.optimizer == "lamb":
-        optimizer = LAMB(schedule, weight_decay_rate=config.weight_decay_rate, epsilon=config.adam_epsilon,
-                         exclude_from_weight_decay=NOT_DECAYED, exclude_from_layer_adaptation=NOT_DECAYED)
+        optimizer = LAMB(
+            schedule,
+            weight_decay_rate=config.weight_decay_rate,
+            epsilon=config.adam_epsilon,
+            exclude_from_weight_decay=NOT_DECAYED,
+            exclude_from_layer_adaptation=NOT_DECAYED,
+        )
     else:
-        optimizer = AdamW(schedule, weight_decay_rate=config.weight_decay_rate, epsilon=config.adam_epsilon,
-                          exclude_from_weight_decay=NOT_DECAYED, gradient_clip_norm=0.0,
-                          learning_rate_factors=learning_rate_factors)
+        optimizer = AdamW(
+            schedule,
+            weight_decay_rate=config.weight_decay_rate,
+            epsilon=config.adam_epsilon,
+            exclude_from_weight_decay=NOT_DECAYED,
+            gradient_clip_norm=0.0,
+            learning_rate_factors=learning_rate_factors,
+        )
     if config.precision == "float16":
         return tf_keras.mixed_precision.LossScaleOptimizer(optimizer)
     return optimizer

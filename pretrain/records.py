@@ -51,9 +51,7 @@ def write_shard(path: str, examples) -> int:
     except tf.errors.OpError as error:
         with contextlib.suppress(tf.errors.OpError):
             tf.io.gfile.remove(temporary)
-        full = (
-            isinstance(error, tf.errors.ResourceExhaustedError) or "No space left" in error.message
-        )
+        full = isinstance(error, tf.errors.ResourceExhaustedError) or "No space left" in error.message
         raise OSError(errno.ENOSPC if full else errno.EIO, error.message, path) from None
     return size
 
@@ -109,9 +107,7 @@ def parse(serialized, max_seq_length: int, pad_id: int = 0):
     )
 
 
-def read_index(
-    directory: str, fingerprint: str | None = None, max_seq_length: int | None = None
-) -> dict:
+def read_index(directory: str, fingerprint: str | None = None, max_seq_length: int | None = None) -> dict:
     """Reads index.json and checks that every shard is there in its full size.
 
     Args:
@@ -131,9 +127,7 @@ def read_index(
         )
     index = read_json(path)
     if index.get("format") != FORMAT:
-        raise InputError(
-            f"{path}: format {index.get('format')!r}, expected {FORMAT}; build the records again"
-        )
+        raise InputError(f"{path}: format {index.get('format')!r}, expected {FORMAT}; build the records again")
     if fingerprint is not None and fingerprint != index["tokenizer_fingerprint"]:
         raise InputError(
             f"{path}: the records were made with another vocabulary ({index['vocab_size']} pieces; "
@@ -158,9 +152,7 @@ def check_shard(directory: str, shard: dict) -> None:
     """
     path = os.path.join(directory, shard["file"])
     if not text.exists(path):
-        raise InputError(
-            f"{path}: missing; run the pretrain/build.py command again, it rebuilds the missing"
-        )
+        raise InputError(f"{path}: missing; run the pretrain/build.py command again, it rebuilds the missing")
     size = text.size(path)
     if size != shard["bytes"]:
         raise InputError(
@@ -214,9 +206,7 @@ def read_json(path: str) -> dict:
     try:
         value = json.loads("\n".join(text.read_lines(path)))
     except json.JSONDecodeError as error:
-        raise InputError(
-            f"{path}:{error.lineno}: not JSON ({error.msg}); delete the file and build again"
-        ) from None
+        raise InputError(f"{path}:{error.lineno}: not JSON ({error.msg}); delete the file and build again") from None
     if not isinstance(value, dict):
         raise InputError(f"{path}: not a JSON object; delete the file and build again")
     return value

@@ -31,20 +31,29 @@ import cli
 def _define_flags():
     flags.DEFINE_string("config", None, "Path or name of a config; without it the defaults, which --set changes.")
     flags.DEFINE_multi_string("set", [], "key=value; overrides a key of the config. May be repeated.")
-    flags.DEFINE_string("data", None, "Directory with records. With --corpus: where to build them; MODEL_DIR/data "
-                        "if not given.")
+    flags.DEFINE_string(
+        "data", None, "Directory with records. With --corpus: where to build them; MODEL_DIR/data if not given."
+    )
     flags.DEFINE_string("model_dir", None, "Where checkpoints, metrics and curves go.")
     flags.DEFINE_multi_string("corpus", [], "Glob of text files, plain or .gz. May be repeated.")
     flags.DEFINE_string("vocab", None, "vocab.txt for the records; trained on --corpus if there is none.")
     flags.DEFINE_string("init_checkpoint", None, "Model to go on from; without it weights are random.")
     flags.DEFINE_string("init_generator", None, "ELECTRA's generator, where it is a model of its own.")
-    flags.DEFINE_bool("allow_partial", False, "The model may lack tensors, have unknown "
-                      "ones, or know less than half of the vocabulary.")
-    flags.DEFINE_enum("grow_positions", None, ["copy", "random"],
-                      "How to go on with longer texts than the model's: repeat its positions, or draw new ones.")
-    flags.DEFINE_bool("dry_run", False, "Print parameters, memory and the time that the run will take, from a few "
-                      "steps, and stop.")
-    flags.DEFINE_string("tpu_name", None, "A TPU's name, grpc://host:port, or \"local\" on a TPU VM.")
+    flags.DEFINE_bool(
+        "allow_partial",
+        False,
+        "The model may lack tensors, have unknown ones, or know less than half of the vocabulary.",
+    )
+    flags.DEFINE_enum(
+        "grow_positions",
+        None,
+        ["copy", "random"],
+        "How to go on with longer texts than the model's: repeat its positions, or draw new ones.",
+    )
+    flags.DEFINE_bool(
+        "dry_run", False, "Print parameters, memory and the time that the run will take, from a few steps, and stop."
+    )
+    flags.DEFINE_string("tpu_name", None, 'A TPU\'s name, grpc://host:port, or "local" on a TPU VM.')
     flags.DEFINE_string("tpu_zone", None, "Google Cloud zone of the TPU.")
     flags.DEFINE_string("gcp_project", None, "Google Cloud project of the TPU.")
 
@@ -61,8 +70,9 @@ def main(_):
     if not (FLAGS.dry_run or FLAGS.data or FLAGS.corpus):
         raise cli.InputError("give --data DIR (what pretrain/build.py wrote) or --corpus 'GLOB' (built first)")
     # A name in a published config is a placeholder; only the flag asks for a TPU.
-    strategy = create_strategy(FLAGS.tpu_name or "", FLAGS.tpu_zone or config.tpu_zone,
-                               FLAGS.gcp_project or config.gcp_project)
+    strategy = create_strategy(
+        FLAGS.tpu_name or "", FLAGS.tpu_zone or config.tpu_zone, FLAGS.gcp_project or config.gcp_project
+    )
     print(f"{config.objective} {config.model_size} on {describe(strategy)}", file=sys.stderr)
     if FLAGS.dry_run:
         from pretrain import estimate
@@ -93,9 +103,16 @@ def _start(FLAGS):
     start = Continuation.open(FLAGS.init_checkpoint, FLAGS.init_generator)
     vocab = FLAGS.vocab or (None if FLAGS.corpus else FLAGS.data) or vocabulary_of(FLAGS.init_checkpoint)
     tokenizer = Tokenizer.load(vocab)
-    return dataclasses.replace(start, settings={
-        **start.settings, "vocab_size": tokenizer.vocab_size, "do_lower_case": tokenizer.do_lower_case,
-        "init_checkpoint": FLAGS.init_checkpoint, "init_generator": FLAGS.init_generator or ""})
+    return dataclasses.replace(
+        start,
+        settings={
+            **start.settings,
+            "vocab_size": tokenizer.vocab_size,
+            "do_lower_case": tokenizer.do_lower_case,
+            "init_checkpoint": FLAGS.init_checkpoint,
+            "init_generator": FLAGS.init_generator or "",
+        },
+    )
 
 
 def _build(config, data, FLAGS):
@@ -114,8 +131,11 @@ def _build(config, data, FLAGS):
         settings = VocabSettings(vocab_size=config.vocab_size, do_lower_case=config.do_lower_case)
         vocabulary.build(text.expand(corpus), settings, vocab)
     config.check_vocabulary(Tokenizer.load(vocab))
-    build.build(build.BuildSettings(corpus=corpus, vocab=vocab, output_dir=data,
-                                    examples=ExampleSettings(max_seq_length=config.max_seq_length)))
+    build.build(
+        build.BuildSettings(
+            corpus=corpus, vocab=vocab, output_dir=data, examples=ExampleSettings(max_seq_length=config.max_seq_length)
+        )
+    )
 
 
 if __name__ == "__main__":

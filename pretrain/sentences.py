@@ -38,8 +38,7 @@ def _import(package, name):
         return importlib.import_module(package)
     except ImportError:
         raise InputError(
-            f"--sentence_splitter {name} needs the package {package}, which is not installed: "
-            "pip install '.[korean]'"
+            f"--sentence_splitter {name} needs the package {package}, which is not installed: pip install '.[korean]'"
         ) from None
 
 

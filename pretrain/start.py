@@ -20,8 +20,13 @@ from vocab.tokenizer import Tokenizer
 GROWTH = ("copy", "random")
 
 # What the objectives fix, and a released model may have otherwise.
-_FIXED = {"position_offset": 0, "type_vocab_size": 2, "hidden_act": "gelu", "shared_layers": False,
-          "layer_norm_eps": 1e-12}
+_FIXED = {
+    "position_offset": 0,
+    "type_vocab_size": 2,
+    "hidden_act": "gelu",
+    "shared_layers": False,
+    "layer_norm_eps": 1e-12,
+}
 _SIZES = ("embedding_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 
 
@@ -46,8 +51,10 @@ def open_checkpoint(path: str, generator: bool = False) -> Released:
         return _finetuned(path, values)
     if "model_type" in values:
         return Released.open(path)
-    raise InputError(f"{path}/config.json: not a config of pretrain/run.py (no key 'objective'), of "
-                     "finetune/run.py (no 'task') or of a Hugging Face model (no 'model_type')")
+    raise InputError(
+        f"{path}/config.json: not a config of pretrain/run.py (no key 'objective'), of "
+        "finetune/run.py (no 'task') or of a Hugging Face model (no 'model_type')"
+    )
 
 
 def vocabulary_of(path: str) -> str:
@@ -63,8 +70,10 @@ def best_seed(directory: str) -> str:
     """
     path = os.path.join(directory, "results.json")
     if not tf.io.gfile.exists(path):
-        raise InputError(f"{path}: no such file; a fine-tuned --model_dir or --init_checkpoint is what "
-                         "finetune/run.py wrote to its --output_dir")
+        raise InputError(
+            f"{path}: no such file; a fine-tuned --model_dir or --init_checkpoint is what "
+            "finetune/run.py wrote to its --output_dir"
+        )
     with tf.io.gfile.GFile(path) as file:
         results = json.loads(file.read())
     best = results["best_on_dev"]["seed"] if "best_on_dev" in results else next(iter(results["seeds"]))
@@ -105,17 +114,24 @@ class Continuation:
             raise InputError(f"{encoder.path}: a {encoder.family} model; pretraining goes on from a BERT or an ELECTRA")
         for key, value in _FIXED.items():
             if getattr(encoder.shape, key) != value:
-                raise InputError(f"{encoder.path}: its {key} is {getattr(encoder.shape, key)!r}; pretraining goes on "
-                                 f"from models with {value!r} alone")
-        settings = {"objective": encoder.family, "max_position_embeddings": encoder.shape.max_position_embeddings,
-                    **{key: getattr(encoder.shape, key) for key in _SIZES}}
+                raise InputError(
+                    f"{encoder.path}: its {key} is {getattr(encoder.shape, key)!r}; pretraining goes on "
+                    f"from models with {value!r} alone"
+                )
+        settings = {
+            "objective": encoder.family,
+            "max_position_embeddings": encoder.shape.max_position_embeddings,
+            **{key: getattr(encoder.shape, key) for key in _SIZES},
+        }
         both = open_checkpoint(generator, True) if generator else _generator_beside(path, encoder)
         if both is not None:
             if encoder.family != "electra" or both.family != "electra":
                 raise InputError(f"{both.path}: only an ELECTRA has a generator")
-            settings |= {"generator_hidden_size": both.shape.hidden_size / encoder.shape.hidden_size,
-                         "generator_layers": both.shape.num_hidden_layers / encoder.shape.num_hidden_layers,
-                         "untied_generator": encoder.values.get("untied_generator", True)}
+            settings |= {
+                "generator_hidden_size": both.shape.hidden_size / encoder.shape.hidden_size,
+                "generator_layers": both.shape.num_hidden_layers / encoder.shape.num_hidden_layers,
+                "untied_generator": encoder.values.get("untied_generator", True),
+            }
         return cls(encoder, both, Tokenizer.load(vocabulary_of(path)), settings)
 
     def fitted(self, config, tokenizer: Tokenizer, grow: str | None, allow_partial: bool = False) -> "Continuation":
@@ -142,22 +158,31 @@ class Continuation:
                 raise InputError(
                     f"{self.encoder.path}: has {before} positions, the run {config.max_position_embeddings} "
                     f"(max_seq_length {config.max_seq_length}); --grow_positions copy repeats those there are, "
-                    "random draws new ones")
-            networks = [network and resize.to_positions(network, config.max_position_embeddings, grow)
-                        for network in networks]
-            said.append(f"positions: {before} to {config.max_position_embeddings}, "
-                        + ("repeated" if grow == "copy" else "new ones random"))
+                    "random draws new ones"
+                )
+            networks = [
+                network and resize.to_positions(network, config.max_position_embeddings, grow) for network in networks
+            ]
+            said.append(
+                f"positions: {before} to {config.max_position_embeddings}, "
+                + ("repeated" if grow == "copy" else "new ones random")
+            )
         rows, pieces = _matched(self.tokenizer, tokenizer)
         if not np.array_equal(rows, np.arange(self.encoder.shape.vocab_size)):
             if len(pieces) > len(rows) / 2 and not allow_partial:
-                raise InputError(f"{self.encoder.path}: knows {len(rows) - len(pieces):,} of the {len(rows):,} pieces "
-                                 "that the records are made of; use its vocabulary (pretrain/build.py --vocab), or "
-                                 "--allow_partial")
+                raise InputError(
+                    f"{self.encoder.path}: knows {len(rows) - len(pieces):,} of the {len(rows):,} pieces "
+                    "that the records are made of; use its vocabulary (pretrain/build.py --vocab), or "
+                    "--allow_partial"
+                )
             networks = [network and resize.to_vocabulary(network, rows, pieces) for network in networks]
-            said.append(f"vocabulary: {len(rows) - len(pieces):,} pieces carried over, {len(pieces):,} new, each the "
-                        "mean of the pieces that it was split into")
-        fitted = dataclasses.replace(self, encoder=networks[0], generator=networks[1], tokenizer=tokenizer,
-                                     said=(*self.said, *said))
+            said.append(
+                f"vocabulary: {len(rows) - len(pieces):,} pieces carried over, {len(pieces):,} new, each the "
+                "mean of the pieces that it was split into"
+            )
+        fitted = dataclasses.replace(
+            self, encoder=networks[0], generator=networks[1], tokenizer=tokenizer, said=(*self.said, *said)
+        )
         with tf.Graph().as_default():  # the variables' shapes, without memory for them
             for tensors, _, released in fitted._parts(OBJECTIVES[config.objective](config)):
                 hugging_face.matched(tensors, released, allow_partial)
@@ -186,15 +211,17 @@ class Continuation:
         if self.generator is not None:
             # The embeddings are the discriminator's.
             own = [tensor for tensor in model.tensors(generator=True) if not tensor.name.startswith("embeddings.")]
-            alone = {name: value for name, value in self.generator.tensors.items()
-                     if not name.startswith("embeddings.")}
+            alone = {
+                name: value for name, value in self.generator.tensors.items() if not name.startswith("embeddings.")
+            }
             alone = dataclasses.replace(self.generator, tensors=alone)
             yield *_present(own, alone), alone
 
 
 def _present(tensors, released):
-    absent = tuple(head for head in FAMILIES[released.family].heads
-                   if not any(name.startswith(head) for name in released.tensors))
+    absent = tuple(
+        head for head in FAMILIES[released.family].heads if not any(name.startswith(head) for name in released.tensors)
+    )
     lacking = sorted({head.rstrip(".") for head in absent for tensor in tensors if tensor.name.startswith(head)})
     return [tensor for tensor in tensors if not tensor.name.startswith(absent)], lacking
 
@@ -205,14 +232,18 @@ def _generator_of_discriminator(model):
     if generator is discriminator:
         return "generator: none in the checkpoint; it is the discriminator with a head of its own, which is random"
     if generator.config.hidden_size != discriminator.config.hidden_size:
-        return (f"generator: none in the checkpoint; random, as it is {generator.config.hidden_size} wide and the "
-                f"discriminator {discriminator.config.hidden_size}")
+        return (
+            f"generator: none in the checkpoint; random, as it is {generator.config.hidden_size} wide and the "
+            f"discriminator {discriminator.config.hidden_size}"
+        )
     layers = list(zip(generator.transformer_layers, discriminator.transformer_layers, strict=False))
     for ours, theirs in [*layers, (generator.embeddings_project, discriminator.embeddings_project)]:
         if ours is not None:
             ours.set_weights(theirs.get_weights())
-    return (f"generator: none in the checkpoint; the discriminator's first {len(layers)} layers, as both are "
-            f"{generator.config.hidden_size} wide; its head is random")
+    return (
+        f"generator: none in the checkpoint; the discriminator's first {len(layers)} layers, as both are "
+        f"{generator.config.hidden_size} wide; its head is random"
+    )
 
 
 def pretrained(path: str, values: dict):
@@ -249,8 +280,9 @@ def _finetuned(path, values):
     weights = os.path.join(path, best_seed(path), "best", "weights")
     encoder = Encoder(EncoderConfig(**values["encoder"]), name="encoder")
     _restored(weights, model=tf.train.Checkpoint(encoder=encoder))
-    return _named(weights, values["family"], encoder.config, values,
-                  hugging_face.encoder_tensors(encoder, values["family"]))
+    return _named(
+        weights, values["family"], encoder.config, values, hugging_face.encoder_tensors(encoder, values["family"])
+    )
 
 
 def _restored(path, model):
@@ -261,8 +293,9 @@ def _restored(path, model):
 
 
 def _named(path, family, shape, values, tensors):
-    arrays = {tensor.name: tensor.variable.numpy().T if tensor.transposed else tensor.variable.numpy()
-              for tensor in tensors}
+    arrays = {
+        tensor.name: tensor.variable.numpy().T if tensor.transposed else tensor.variable.numpy() for tensor in tensors
+    }
     return Released(path, family, shape, values, arrays)
 
 
@@ -279,8 +312,10 @@ def _check_sizes(released, shape, whose=""):
     for key in _SIZES:
         have, wanted = getattr(released.shape, key), getattr(shape, key)
         if have != wanted:
-            raise InputError(f"{released.path}: {whose}{key} is {have}, by the config it would be {wanted}; leave the "
-                             "key out of the config, and it is taken from the checkpoint")
+            raise InputError(
+                f"{released.path}: {whose}{key} is {have}, by the config it would be {wanted}; leave the "
+                "key out of the config, and it is taken from the checkpoint"
+            )
 
 
 def _matched(old, new):
@@ -289,5 +324,6 @@ def _matched(old, new):
 
     def split(word):
         return old.encode([word])[0].tolist() or [old.unk_id]
+
     names = [(new.vocab[i], old.vocab[j]) for i, j in zip(new.special_ids, old.special_ids, strict=True)]
     return resize.match(old.vocab, new.vocab, split, dict(names))

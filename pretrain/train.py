@@ -31,16 +31,34 @@ _DROPOUT, _SAMPLING, _EVALUATION = range(3)
 _COUNTS = ("examples", "tokens", "documents", "unk_rate", "padding_share")
 
 # Keys that may change between a run and its continuation: they do not touch the weights.
-_FREE = {"notes", "save_checkpoints_steps", "keep_checkpoint_max", "eval_steps", "log_steps", "use_tpu",
-         "num_tpu_cores", "tpu_name", "tpu_zone", "gcp_project", "xla"}
+_FREE = {
+    "notes",
+    "save_checkpoints_steps",
+    "keep_checkpoint_max",
+    "eval_steps",
+    "log_steps",
+    "use_tpu",
+    "num_tpu_cores",
+    "tpu_name",
+    "tpu_zone",
+    "gcp_project",
+    "xla",
+}
 
 # So many times the best loss, in so many reports in a row, is not noise.
 _COLLAPSE, _COLLAPSED_REPORTS = 1.5, 5
 _REMEDY = "Try a lower learning_rate, a longer warm-up (num_warmup_steps), or precision float32, in a new --model_dir"
 
 
-def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy: tf.distribute.Strategy,
-          start: Continuation | None = None, allow_partial: bool = False) -> dict:
+def train(
+    config: PretrainConfig,
+    data: str,
+    tokenizer,
+    model_dir: str,
+    strategy: tf.distribute.Strategy,
+    start: Continuation | None = None,
+    allow_partial: bool = False,
+) -> dict:
     """Trains to `num_train_steps`, from the newest checkpoint in `model_dir` if there is one.
 
     Args:
@@ -62,8 +80,10 @@ def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy
     config.check_vocabulary(tokenizer)
     corpus = batches.Corpus.open(data, config.eval_examples, tokenizer.fingerprint, config.max_seq_length)
     if corpus.training_examples < config.train_batch_size:
-        raise InputError(f"{data}: {corpus.training_examples} examples are fewer than one batch of "
-                         f"{config.train_batch_size}; add text or use --set train_batch_size=…")
+        raise InputError(
+            f"{data}: {corpus.training_examples} examples are fewer than one batch of "
+            f"{config.train_batch_size}; add text or use --set train_batch_size=…"
+        )
     index = read_index(data)
     claim_directory(model_dir, config, tokenizer, {key: index[key] for key in _COUNTS if key in index})
 
@@ -98,8 +118,11 @@ def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy
         bar.write(f"step {step}: held-out " + ", ".join(f"{k} {v:.4f}" for k, v in values.items()))
         return values
 
-    with damage_named(data, index), _Interruption() as interruption, \
-            cli.progress(config.num_train_steps, "pretraining", "step", initial=step) as bar:
+    with (
+        damage_named(data, index),
+        _Interruption() as interruption,
+        cli.progress(config.num_train_steps, "pretraining", "step", initial=step) as bar,
+    ):
         if step == 0 and corpus.held_out.any():
             held_out = evaluated()  # where the curves begin
         window = _Window()
@@ -128,8 +151,9 @@ def train(config: PretrainConfig, data: str, tokenizer, model_dir: str, strategy
             if last:
                 break
     if interruption.requested:
-        raise InputError(f"stopped at step {step} of {config.num_train_steps}, saved; "
-                         "the same command goes on from there")
+        raise InputError(
+            f"stopped at step {step} of {config.num_train_steps}, saved; the same command goes on from there"
+        )
     return held_out
 
 
@@ -145,26 +169,29 @@ def training_step(model, optimizer, config, strategy):
         """Gradients of this replica's share of the loss, with the measures' sums."""
         row = batch["row"][0]
         with tf.GradientTape() as tape:
-            losses, measures = model(batch, Noise(config.seed, _DROPOUT, step, row),
-                                     Noise(config.seed, _SAMPLING, step, row))
-            loss = sum(weight * losses[name] / tf.maximum(counts[name], 1.0)
-                       for name, weight in model.loss_weights_by_name.items())
+            losses, measures = model(
+                batch, Noise(config.seed, _DROPOUT, step, row), Noise(config.seed, _SAMPLING, step, row)
+            )
+            loss = sum(
+                weight * losses[name] / tf.maximum(counts[name], 1.0)
+                for name, weight in model.loss_weights_by_name.items()
+            )
             scaled = optimizer.get_scaled_loss(loss) if config.precision == "float16" else loss
         grads = [tf.convert_to_tensor(grad) for grad in tape.gradient(scaled, model.trainable_variables)]
         return grads, losses, measures
 
     def replica_step(batch, number):
         context = tf.distribute.get_replica_context()
-        reduce = (lambda x: context.all_reduce(tf.distribute.ReduceOp.SUM, x)) \
-            if not alone else (lambda x: x)
+        reduce = (lambda x: context.all_reduce(tf.distribute.ReduceOp.SUM, x)) if not alone else (lambda x: x)
         counts = reduce(model.counts(batch))
         grads, losses, measures = gradients(batch, number, counts)
         grads = reduce(grads)
         if config.precision == "float16":
             grads = optimizer.get_unscaled_gradients(grads)
         grads, norm = clipped(grads)
-        optimizer.apply_gradients(zip(grads, model.trainable_variables, strict=True),
-                                  experimental_aggregate_gradients=False)
+        optimizer.apply_gradients(
+            zip(grads, model.trainable_variables, strict=True), experimental_aggregate_gradients=False
+        )
         tokens = tf.cast(tf.reduce_sum(batch["lengths"]), tf.float32)
         losses, measures, tokens = reduce((losses, measures, tokens))
         report = {f"{name}_loss": (losses[name], counts[name]) for name in losses}
@@ -219,17 +246,23 @@ def claim_directory(model_dir: str, config: PretrainConfig, tokenizer, counts: d
     if tf.io.gfile.exists(f"{model_dir}/config.json"):
         for key, before in read_config(model_dir).items():
             if key in values and key not in _FREE and values[key] != before:
-                raise InputError(f"{model_dir}/config.json: {key} is {before!r} there and {values[key]!r} now; a run "
-                                 "continues with the settings it began with: use another --model_dir")
+                raise InputError(
+                    f"{model_dir}/config.json: {key} is {before!r} there and {values[key]!r} now; a run "
+                    "continues with the settings it began with: use another --model_dir"
+                )
         if Tokenizer.load(model_dir).fingerprint != tokenizer.fingerprint:
-            raise InputError(f"{model_dir}/vocab.txt is another vocabulary than the records'; a run continues with the "
-                             "one it began with: use another --model_dir")
+            raise InputError(
+                f"{model_dir}/vocab.txt is another vocabulary than the records'; a run continues with the "
+                "one it began with: use another --model_dir"
+            )
         before = read_json(f"{model_dir}/data.json")
         for key, count in counts.items():
             if before.get(key, count) != count:
-                raise InputError(f"{model_dir}/data.json: the records had {before[key]} {key}, now {count}; a run "
-                                 "continues with the records it began with: use another --model_dir, and "
-                                 "--init_checkpoint to begin with this model")
+                raise InputError(
+                    f"{model_dir}/data.json: the records had {before[key]} {key}, now {count}; a run "
+                    "continues with the records it began with: use another --model_dir, and "
+                    "--init_checkpoint to begin with this model"
+                )
     check_output(model_dir)
     tf.io.gfile.makedirs(model_dir)
     tokenizer.save(model_dir)
@@ -292,8 +325,10 @@ class _Interruption:
 
 def _check_batch(config, strategy):
     if config.train_batch_size % strategy.num_replicas_in_sync:
-        raise InputError(f"train_batch_size {config.train_batch_size} is not a multiple of the "
-                         f"{strategy.num_replicas_in_sync} replicas")
+        raise InputError(
+            f"train_batch_size {config.train_batch_size} is not a multiple of the "
+            f"{strategy.num_replicas_in_sync} replicas"
+        )
 
 
 class _Watch:
@@ -301,8 +336,10 @@ class _Watch:
 
     def __init__(self, config, loss_weights, checkpoints):
         self._config, self._checkpoints = config, checkpoints
-        self._chance = sum(weight * (math.log(config.vocab_size) if name == "mlm" else math.log(2))
-                           for name, weight in loss_weights.items())
+        self._chance = sum(
+            weight * (math.log(config.vocab_size) if name == "mlm" else math.log(2))
+            for name, weight in loss_weights.items()
+        )
         self._best, self._best_step, self._worse = math.inf, 0, 0
 
     def check(self, values: dict, step: int) -> None:
@@ -313,14 +350,18 @@ class _Watch:
         """
         loss = values["loss"]
         if not (math.isfinite(loss) and math.isfinite(values["gradient_norm"])) or loss >= 3 * self._chance:
-            raise InputError(f"the loss is {loss:.4g} within the {self._config.log_steps} steps before step {step} "
-                             f"(chance is {self._chance:.1f}); last good checkpoint: "
-                             f"{self._checkpoints.latest or 'none yet'}. {_REMEDY}")
+            raise InputError(
+                f"the loss is {loss:.4g} within the {self._config.log_steps} steps before step {step} "
+                f"(chance is {self._chance:.1f}); last good checkpoint: "
+                f"{self._checkpoints.latest or 'none yet'}. {_REMEDY}"
+            )
         if loss < self._best:
             self._best, self._best_step = loss, step
         far = loss > _COLLAPSE * self._best and loss - self._best > 0.1 * self._chance
         self._worse = self._worse + 1 if far else 0
         if self._worse == _COLLAPSED_REPORTS:
-            raise InputError(f"the loss is {loss:.4g} before step {step} and was {self._best:.4g} at step "
-                             f"{self._best_step}: it has collapsed; newest checkpoint: "
-                             f"{self._checkpoints.latest or 'none yet'}. {_REMEDY}")
+            raise InputError(
+                f"the loss is {loss:.4g} before step {step} and was {self._best:.4g} at step "
+                f"{self._best_step}: it has collapsed; newest checkpoint: "
+                f"{self._checkpoints.latest or 'none yet'}. {_REMEDY}"
+            )

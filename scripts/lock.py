@@ -33,13 +33,30 @@ def resolve(requirements: list[str], constraints: list[str]) -> list[str]:
         constraint_file, report = os.path.join(directory, "constraints.txt"), os.path.join(directory, "report.json")
         with open(constraint_file, "w") as file:
             file.write("\n".join(constraints))
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed",
-                        "--report", report, "--constraint", constraint_file, *requirements], check=True)
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--dry-run",
+                "--ignore-installed",
+                "--report",
+                report,
+                "--constraint",
+                constraint_file,
+                *requirements,
+            ],
+            check=True,
+        )
         with open(report) as file:
             installs = json.load(file)["install"]
     # A local version such as 2.13.0+cpu is one machine's build of the public one.
-    pins = (f"{item['metadata']['name'].lower().replace('_', '-')}=={item['metadata']['version'].split('+')[0]}"
-            for item in installs)
+    pins = (
+        f"{item['metadata']['name'].lower().replace('_', '-')}=={item['metadata']['version'].split('+')[0]}"
+        for item in installs
+    )
     return sorted(pins)
 
 

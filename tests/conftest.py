@@ -11,9 +11,22 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 VOCAB_SIZE = 200
 # One shape for nearly every test: each fused kernel is compiled once for each shape it meets.
-TINY = dict(vocab_size=VOCAB_SIZE, embedding_size=16, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-            intermediate_size=64, max_position_embeddings=24, max_seq_length=16, generator_hidden_size=0.5,
-            train_batch_size=8, num_train_steps=10, num_warmup_steps=2, learning_rate=1e-3, eval_examples=12)
+TINY = dict(
+    vocab_size=VOCAB_SIZE,
+    embedding_size=16,
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=64,
+    max_position_embeddings=24,
+    max_seq_length=16,
+    generator_hidden_size=0.5,
+    train_batch_size=8,
+    num_train_steps=10,
+    num_warmup_steps=2,
+    learning_rate=1e-3,
+    eval_examples=12,
+)
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +41,7 @@ def real_data():
         if not path.exists():
             pytest.skip(f"no {path}: KOLM_DATA names the folder with the real data")
         return str(path)
+
     return find
 
 
@@ -38,8 +52,18 @@ def tokenizer():
 
     syllables = [chr(0xAC00 + 28 * i) for i in range(95)]
     unused = [f"[unused{i}]" for i in range(5)]
-    return Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *unused, *syllables,
-                      *("##" + syllable for syllable in syllables)])
+    return Tokenizer(
+        [
+            "[PAD]",
+            "[UNK]",
+            "[CLS]",
+            "[SEP]",
+            "[MASK]",
+            *unused,
+            *syllables,
+            *("##" + syllable for syllable in syllables),
+        ]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -71,17 +95,29 @@ def make_records(tokenizer):
         for shard, size in enumerate(sizes):
             rows = [example(rng, number + i, max_seq_length) for i in range(size)]
             number += size
-            made = Examples(np.concatenate([row for row, _ in rows]).astype(np.int32),
-                            np.cumsum([0] + [len(row) for row, _ in rows]),
-                            np.array([second for _, second in rows], np.int32), 0)
+            made = Examples(
+                np.concatenate([row for row, _ in rows]).astype(np.int32),
+                np.cumsum([0] + [len(row) for row, _ in rows]),
+                np.array([second for _, second in rows], np.int32),
+                0,
+            )
             name = records.shard_name(shard)
             written = records.write_shard(os.path.join(directory, name), made)
             shards.append({"file": name, "examples": size, "bytes": written})
         tokenizer.save(str(directory))
-        records.write_json(os.path.join(directory, "index.json"), {
-            "format": 1, "max_seq_length": max_seq_length, "vocab_size": tokenizer.vocab_size,
-            "tokenizer_fingerprint": tokenizer.fingerprint, "examples": number, "shards": shards})
+        records.write_json(
+            os.path.join(directory, "index.json"),
+            {
+                "format": 1,
+                "max_seq_length": max_seq_length,
+                "vocab_size": tokenizer.vocab_size,
+                "tokenizer_fingerprint": tokenizer.fingerprint,
+                "examples": number,
+                "shards": shards,
+            },
+        )
         return str(directory)
+
     return make
 
 
@@ -107,21 +143,26 @@ def tiny():
         if values.get("objective") == "bert":
             shape.update(embedding_size=32, sentence_order=True)
         return PretrainConfig(**{**shape, **values}).resolved()
+
     return make
 
 
 @pytest.fixture(scope="session")
 def command():
     """`command("pretrain/run.py", "--flag", …, timeout=60)` -> the finished process, output as text."""
+
     def run(*arguments, timeout=120):
-        return subprocess.run([sys.executable, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True,
-                              timeout=timeout)
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=timeout
+        )
+
     return run
 
 
 @pytest.fixture(scope="session")
 def one_clear_line():
     """`one_clear_line(process, *parts)`: asserts status 2 and a last line `error: …` with all parts, no traceback."""
+
     def check(process, *parts):
         assert process.returncode == 2, process.stderr[-2000:]
         assert "Traceback" not in process.stderr, process.stderr[-2000:]
@@ -130,4 +171,5 @@ def one_clear_line():
         assert errors[0] == process.stderr.rstrip().splitlines()[-1]
         for part in parts:
             assert part in errors[0], errors[0]
+
     return check

@@ -44,8 +44,14 @@ def run(tmp_path_factory):
     path.write_text(SCRIPT)
 
     def start(*arguments):
-        return subprocess.run([sys.executable, str(path), *arguments], capture_output=True, text=True, timeout=60,
-                              env={**os.environ, "PYTHONPATH": str(ROOT)})
+        return subprocess.run(
+            [sys.executable, str(path), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+
     return start
 
 
@@ -69,16 +75,25 @@ def test_arguments_that_are_not_options_where_a_command_takes_them(tmp_path):
     path = tmp_path / "command.py"
     script = SCRIPT.replace("cli.run(main)", "cli.run(main, positional=True)").replace("{len(argv)}", "{argv[1:]}")
     path.write_text(script)
-    process = subprocess.run([sys.executable, str(path), "one", "--needed", "x", "two", "--number=3"], timeout=60,
-                             capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    process = subprocess.run(
+        [sys.executable, str(path), "one", "--needed", "x", "two", "--number=3"],
+        timeout=60,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert (process.returncode, process.stdout) == (0, "number 3, ['one', 'two'] argument\n"), process.stderr
 
 
-@pytest.mark.parametrize("arguments, parts", [
-    (["--needed", "x", "stray"], ["unexpected argument 'stray'", "--name value"]),
-    (["--needed", "x", "--nunber", "3"], ["nunber", "number", "--help"]),
-    (["--needed", "x", "--number", "three"], ["--number=three", "--help"]),
-    (["--number", "3"], ["--needed", "--help"])])
+@pytest.mark.parametrize(
+    "arguments, parts",
+    [
+        (["--needed", "x", "stray"], ["unexpected argument 'stray'", "--name value"]),
+        (["--needed", "x", "--nunber", "3"], ["nunber", "number", "--help"]),
+        (["--needed", "x", "--number", "three"], ["--number=three", "--help"]),
+        (["--number", "3"], ["--needed", "--help"]),
+    ],
+)
 def test_wrong_options_are_one_line(arguments, parts, run, one_clear_line):
     process = run(*arguments)
     one_clear_line(process, *parts)
@@ -94,15 +109,28 @@ def test_other_errors_keep_their_traceback(run):
     assert process.returncode == 1 and "Traceback" in process.stderr and "KeyError" in process.stderr
 
 
-@pytest.mark.parametrize("script, arguments", [
-    ("vocab/run.py", ["--corpus={text}", "--output_dir={file}"]),
-    ("pretrain/build.py", ["--corpus={text}", "--vocab={vocab}", "--output_dir={file}"]),
-    ("pretrain/run.py", ["--config=tiny", "--set=vocab_size=200", "--set=max_seq_length=16", "--set=eval_examples=8",
-                         "--data={data}", "--model_dir={file}"]),
-    ("finetune/run.py", ["--task=nsmc", "--data_dir={nsmc}", "--vocab={vocab}", "--output_dir={file}"]),
-])
+@pytest.mark.parametrize(
+    "script, arguments",
+    [
+        ("vocab/run.py", ["--corpus={text}", "--output_dir={file}"]),
+        ("pretrain/build.py", ["--corpus={text}", "--vocab={vocab}", "--output_dir={file}"]),
+        (
+            "pretrain/run.py",
+            [
+                "--config=tiny",
+                "--set=vocab_size=200",
+                "--set=max_seq_length=16",
+                "--set=eval_examples=8",
+                "--data={data}",
+                "--model_dir={file}",
+            ],
+        ),
+        ("finetune/run.py", ["--task=nsmc", "--data_dir={nsmc}", "--vocab={vocab}", "--output_dir={file}"]),
+    ],
+)
 def test_a_file_in_the_place_of_an_output_directory_is_one_line(
-        script, arguments, command, one_clear_line, data, tokenizer, tmp_path):
+    script, arguments, command, one_clear_line, data, tokenizer, tmp_path
+):
     places = {name: str(tmp_path / name) for name in ("text", "file", "vocab", "nsmc")} | {"data": data}
     (tmp_path / "text").write_text("가나다\n", encoding="utf-8")
     (tmp_path / "file").write_text("in the way")
@@ -124,6 +152,7 @@ def test_help_lists_the_options(run):
 def test_disk_full_is_told_from_other_errors_in_process(monkeypatch, capsys):
     def fail(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device", "out.txt")
+
     monkeypatch.setattr(cli.app, "run", fail)
     with pytest.raises(SystemExit) as caught:
         cli.run(print)

@@ -55,9 +55,17 @@ def test_a_config_that_is_not_there_names_those_that_are(tmp_path):
     assert "no such file" in refused(settings.find_config, str(tmp_path), "finetune")
 
 
-@pytest.mark.parametrize("content, reason", [
-    (b"{", "not JSON"), (b"", "not JSON"), (b'{"a": 1,}', "not JSON"), (b'{"a": "\xb0\xa1"}', "not JSON"),
-    (b"[1]", "a config is a JSON object"), (b"3", "a config is a JSON object")])
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (b"{", "not JSON"),
+        (b"", "not JSON"),
+        (b'{"a": 1,}', "not JSON"),
+        (b'{"a": "\xb0\xa1"}', "not JSON"),
+        (b"[1]", "a config is a JSON object"),
+        (b"3", "a config is a JSON object"),
+    ],
+)
 def test_what_is_no_json_object_is_said_with_the_file(content, reason, tmp_path):
     path = tmp_path / "broken.json"
     path.write_bytes(content)
@@ -77,43 +85,82 @@ def test_a_whole_number_is_a_number():
         assert value == 2.0 and type(value) is float
 
 
-@pytest.mark.parametrize("key, value, wanted", [
-    ("steps", 1.5, "a whole number"), ("steps", "10", "a whole number"), ("steps", True, "a whole number"),
-    ("steps", None, "a whole number"), ("warmup", 2.0, "a whole number"), ("rate", "0.1", "a number"),
-    ("rate", False, "a number"), ("share", [], "a number"), ("by_length", 1, "true or false"),
-    ("by_length", "true", "true or false"), ("notes", 3, "text"), ("notes", None, "text"),
-    ("optimizer", "adam", "one of adamw, lamb")])
+@pytest.mark.parametrize(
+    "key, value, wanted",
+    [
+        ("steps", 1.5, "a whole number"),
+        ("steps", "10", "a whole number"),
+        ("steps", True, "a whole number"),
+        ("steps", None, "a whole number"),
+        ("warmup", 2.0, "a whole number"),
+        ("rate", "0.1", "a number"),
+        ("rate", False, "a number"),
+        ("share", [], "a number"),
+        ("by_length", 1, "true or false"),
+        ("by_length", "true", "true or false"),
+        ("notes", 3, "text"),
+        ("notes", None, "text"),
+        ("optimizer", "adam", "one of adamw, lamb"),
+    ],
+)
 def test_values_of_another_type_are_said_with_the_key(key, value, wanted):
     assert refused(lambda: checked(**{key: value})) == f"file.json: {key} must be {wanted}, not {value!r}"
 
 
-@pytest.mark.parametrize("key, closest", [("learning_rate", "rate"), ("Steps", "steps"), ("bylength", "by_length"),
-                                          ("warm_up", "warmup"), ("optimiser", "optimizer")])
+@pytest.mark.parametrize(
+    "key, closest",
+    [
+        ("learning_rate", "rate"),
+        ("Steps", "steps"),
+        ("bylength", "by_length"),
+        ("warm_up", "warmup"),
+        ("optimiser", "optimizer"),
+    ],
+)
 def test_an_unknown_key_names_the_closest(key, closest):
     assert refused(lambda: checked(**{key: 1})) == (
-        f"file.json: unknown key {key!r}; the closest valid key is {closest!r}")
+        f"file.json: unknown key {key!r}; the closest valid key is {closest!r}"
+    )
 
 
 def test_a_key_like_no_other_still_gets_an_answer():
     assert "unknown key '가나다'; the closest valid key is " in refused(lambda: checked(가나다=1))
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("steps=12", {"steps": 12}), ("steps=-3", {"steps": -3}), ("rate=5e-5", {"rate": 5e-5}), ("rate=2", {"rate": 2.0}),
-    ("warmup=null", {"warmup": None}), ("by_length=false", {"by_length": False}), ("notes=a=b, c", {"notes": "a=b, c"}),
-    ("notes=12", {"notes": "12"}), ("notes=", {"notes": ""}), ("notes=null", {"notes": "null"}),
-    ("optimizer=lamb", {"optimizer": "lamb"}), (" steps =4", {"steps": 4})])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("steps=12", {"steps": 12}),
+        ("steps=-3", {"steps": -3}),
+        ("rate=5e-5", {"rate": 5e-5}),
+        ("rate=2", {"rate": 2.0}),
+        ("warmup=null", {"warmup": None}),
+        ("by_length=false", {"by_length": False}),
+        ("notes=a=b, c", {"notes": "a=b, c"}),
+        ("notes=12", {"notes": "12"}),
+        ("notes=", {"notes": ""}),
+        ("notes=null", {"notes": "null"}),
+        ("optimizer=lamb", {"optimizer": "lamb"}),
+        (" steps =4", {"steps": 4}),
+    ],
+)
 def test_set_reads_the_type_of_the_key(text, expected):
     values = settings.parse_overrides(Config, [text], CHOICES)
     assert values == expected and [type(v) for v in values.values()] == [type(v) for v in expected.values()]
 
 
-@pytest.mark.parametrize("text, reason", [
-    ("steps", "--set steps: write --set key=value"), ("steps=many", "--set: steps must be a whole number, not 'many'"),
-    ("by_length=yes", "--set: by_length must be true or false, not 'yes'"),
-    ("optimizer=sgd", "--set: optimizer must be one of adamw, lamb, not 'sgd'"),
-    ("step=3", "--set: unknown key 'step'; the closest valid key is 'steps'"),
-    ("=3", "--set: unknown key ''"), ("steps=null", "--set: steps must be a whole number, not None")])
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("steps", "--set steps: write --set key=value"),
+        ("steps=many", "--set: steps must be a whole number, not 'many'"),
+        ("by_length=yes", "--set: by_length must be true or false, not 'yes'"),
+        ("optimizer=sgd", "--set: optimizer must be one of adamw, lamb, not 'sgd'"),
+        ("step=3", "--set: unknown key 'step'; the closest valid key is 'steps'"),
+        ("=3", "--set: unknown key ''"),
+        ("steps=null", "--set: steps must be a whole number, not None"),
+    ],
+)
 def test_set_that_cannot_be_is_said(text, reason):
     assert refused(settings.parse_overrides, Config, [text], CHOICES).startswith(reason)
 
@@ -122,10 +169,20 @@ def test_of_two_overrides_of_a_key_the_last_counts():
     assert settings.parse_overrides(Config, ["steps=1", "rate=1", "steps=2"], CHOICES) == {"steps": 2, "rate": 1.0}
 
 
-@hypothesis.given(st.fixed_dictionaries({}, optional={
-    "notes": st.text(), "optimizer": st.sampled_from(CHOICES["optimizer"]), "steps": st.integers(),
-    "warmup": st.none() | st.integers(), "rate": st.floats(allow_nan=False, allow_infinity=False),
-    "share": st.none() | st.floats(allow_nan=False, allow_infinity=False), "by_length": st.booleans()}))
+@hypothesis.given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "notes": st.text(),
+            "optimizer": st.sampled_from(CHOICES["optimizer"]),
+            "steps": st.integers(),
+            "warmup": st.none() | st.integers(),
+            "rate": st.floats(allow_nan=False, allow_infinity=False),
+            "share": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+            "by_length": st.booleans(),
+        },
+    )
+)
 def test_a_file_and_overrides_that_say_the_same_give_the_same(values):
     written = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     overrides = [f"{key}={text}" for key, text in written.items()]

@@ -68,15 +68,18 @@ def _tpu_strategy(name, zone, project):
     _check_reachable(name)
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(
-            tpu=name, zone=zone or None, project=project or None)
+            tpu=name, zone=zone or None, project=project or None
+        )
         if name != "local":
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
     except Exception as error:  # the client raises half a dozen unrelated types
         reason = str(error).strip().split("\n")[0][:200]
-        raise InputError(f"--tpu_name {name}: cannot use this TPU ({reason}); check the name, --tpu_zone and "
-                         "--gcp_project, or leave --tpu_name out to use this machine") from None
+        raise InputError(
+            f"--tpu_name {name}: cannot use this TPU ({reason}); check the name, --tpu_zone and "
+            "--gcp_project, or leave --tpu_name out to use this machine"
+        ) from None
 
 
 def _check_reachable(name):
@@ -90,8 +93,10 @@ def _check_reachable(name):
         if not (port.isascii() and port.isdigit()) or not _answers(host, int(port), grpc=True):
             raise InputError(f"--tpu_name {name}: no gRPC server answers at that address; {hint}")
     elif not (os.environ.get("GOOGLE_APPLICATION_CREDENTIALS") or _answers("metadata.google.internal", 80)):
-        raise InputError(f"--tpu_name {name}: a TPU's name can be looked up on a Google Cloud machine, or with "
-                         f"GOOGLE_APPLICATION_CREDENTIALS set, and this is neither; {hint}")
+        raise InputError(
+            f"--tpu_name {name}: a TPU's name can be looked up on a Google Cloud machine, or with "
+            f"GOOGLE_APPLICATION_CREDENTIALS set, and this is neither; {hint}"
+        )
 
 
 def _answers(host: str, port: int, grpc: bool = False) -> bool:

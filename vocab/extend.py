@@ -45,20 +45,24 @@ def extend(tokenizer: Tokenizer, words: Sequence[str]) -> tuple[Tokenizer, list[
     added = [word for word in dict.fromkeys(words) if word not in tokenizer.vocab]
     for word in added:
         if split_words(word, tokenizer.do_lower_case, tokenizer.strip_accents) != [word]:
-            raise InputError(f"{word!r} is not one word to the tokenizer, which splits at spaces and punctuation"
-                             + (" and lower-cases" if tokenizer.do_lower_case else ""))
+            raise InputError(
+                f"{word!r} is not one word to the tokenizer, which splits at spaces and punctuation"
+                + (" and lower-cases" if tokenizer.do_lower_case else "")
+            )
     places = [number for number, piece in enumerate(tokenizer.vocab) if _UNUSED.fullmatch(piece)]
     if len(added) > len(places):
-        raise InputError(f"{len(added):,} new words, and the vocabulary has {len(places):,} [unusedN] places; "
-                         "leave some out")
+        raise InputError(
+            f"{len(added):,} new words, and the vocabulary has {len(places):,} [unusedN] places; leave some out"
+        )
     pieces = list(tokenizer.vocab)
     for place, word in zip(places, added, strict=False):
         pieces[place] = word
     return tokenizer.with_vocab(pieces), added
 
 
-def words_of(paths: Sequence[str], tokenizer: Tokenizer, count: int,
-             corpus_format: FormatSettings = RECOGNISED) -> list[str]:
+def words_of(
+    paths: Sequence[str], tokenizer: Tokenizer, count: int, corpus_format: FormatSettings = RECOGNISED
+) -> list[str]:
     """The words of text files that would save the most pieces, the most useful first.
 
     Args:
@@ -67,8 +71,9 @@ def words_of(paths: Sequence[str], tokenizer: Tokenizer, count: int,
         count: how many words at most.
         corpus_format: how the files hold text.
     """
-    counts, _, _ = count_words(paths, tokenizer.do_lower_case, os.cpu_count() or 1, corpus_format,
-                               tokenizer.strip_accents)
+    counts, _, _ = count_words(
+        paths, tokenizer.do_lower_case, os.cpu_count() or 1, corpus_format, tokenizer.strip_accents
+    )
     words = sorted(word for word, times in counts.items() if times >= _FEWEST and 2 <= len(word) <= _LONGEST)
     pieces = np.diff(tokenizer.encode(words)[1])
     saved = {word: counts[word] * (int(size) - 1) for word, size in zip(words, pieces, strict=True) if size > 1}
@@ -91,8 +96,10 @@ def main(_):
         words = words_of(text.expand(FLAGS.corpus), tokenizer, FLAGS.num_words, formats.settings_from_flags())
     extended, added = extend(tokenizer, words)
     extended.save(FLAGS.output_dir)
-    print(f"{len(added):,} words added, {len(words) - len(added):,} were there: {' '.join(added[:20])}"
-          + (" …" if len(added) > 20 else ""))
+    print(
+        f"{len(added):,} words added, {len(words) - len(added):,} were there: {' '.join(added[:20])}"
+        + (" …" if len(added) > 20 else "")
+    )
 
 
 if __name__ == "__main__":

@@ -42,8 +42,7 @@ class FormatSettings:
     def __post_init__(self):
         if self.corpus_format != AUTO and self.corpus_format not in FORMATS:
             raise InputError(
-                f"corpus_format {self.corpus_format!r} is unknown; there are {AUTO}, "
-                + ", ".join(FORMATS)
+                f"corpus_format {self.corpus_format!r} is unknown; there are {AUTO}, " + ", ".join(FORMATS)
             )
 
 
@@ -62,8 +61,12 @@ def settings_from_flags() -> FormatSettings:
     return FormatSettings(**{field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(FormatSettings)})
 
 
-def read_corpus(paths: Sequence[str], settings: FormatSettings, position: Callable[[int], object] | None = None,
-                formats_seen: Counter | None = None) -> Iterator[Document]:
+def read_corpus(
+    paths: Sequence[str],
+    settings: FormatSettings,
+    position: Callable[[int], object] | None = None,
+    formats_seen: Counter | None = None,
+) -> Iterator[Document]:
     """Streams the documents of some files, without empty lines and empty documents.
 
     Args:
@@ -144,9 +147,7 @@ def _jsonl(lines, path, settings):
         try:
             value = json.loads(line)
         except json.JSONDecodeError as error:
-            raise InputError(
-                f"{path}:{number}: not a JSON object on one line ({error.msg})"
-            ) from None
+            raise InputError(f"{path}:{number}: not a JSON object on one line ({error.msg})") from None
         content = value.get(settings.text_field) if isinstance(value, dict) else None
         if not isinstance(content, str):
             there = ", ".join(map(str, value)) if isinstance(value, dict) else type(value).__name__
@@ -166,13 +167,10 @@ def _modu(lines, path, settings):
     for number, value in _modu_documents(lines, path):
         parts = None
         if isinstance(value, dict):
-            parts = next(
-                (value[key] for key in ("paragraph", "utterance", "sentence") if key in value), None
-            )
+            parts = next((value[key] for key in ("paragraph", "utterance", "sentence") if key in value), None)
         if not isinstance(parts, list):
             raise InputError(
-                f"{path}:{number}: a document without a paragraph, utterance or sentence list; "
-                "is this a Modu corpus?"
+                f"{path}:{number}: a document without a paragraph, utterance or sentence list; is this a Modu corpus?"
             )
         document = []
         for part in parts:
@@ -210,9 +208,7 @@ def _modu_documents(lines, path):
             except json.JSONDecodeError as error:
                 if ended:
                     where = line_number + buffer.count("\n", position, error.pos)
-                    raise InputError(
-                        f"{path}:{where}: not JSON, or the file is cut off ({error.msg})"
-                    ) from None
+                    raise InputError(f"{path}:{where}: not JSON, or the file is cut off ({error.msg})") from None
                 break  # the rest of this document is still to be read
             line_number += buffer.count("\n", position, start)
             yield line_number, value
@@ -247,9 +243,7 @@ def _wikiextractor(lines, path, settings):
         elif line.startswith("{"):
             yield from _jsonl([(number, line)], path, settings)
         elif line:
-            raise InputError(
-                f"{path}:{number}: text outside <doc> … </doc>; is this WikiExtractor's output?"
-            )
+            raise InputError(f"{path}:{number}: text outside <doc> … </doc>; is this WikiExtractor's output?")
     if opened:
         raise InputError(f"{path}:{opened}: <doc> without </doc>: the file is cut off")
 
@@ -269,9 +263,7 @@ def _tsv(lines, path, settings):
             continue
         cells = line.split("\t")
         if len(cells) != len(columns):
-            raise InputError(
-                f"{path}:{number}: {len(cells)} columns, the header has {len(columns)}"
-            )
+            raise InputError(f"{path}:{number}: {len(cells)} columns, the header has {len(columns)}")
         yield [cells[column]]
 
 

@@ -15,10 +15,15 @@ from tokenizers import normalizers
 # Normalization drops private-use characters, so inside the tokenizer they are free as stand-ins.
 PRIVATE_USE = range(0xE000, 0xF900)
 # Where characters change: planes 0 and 1, compatibility ideographs, tags, private use.
-_CODE_POINTS = (range(0xD800), range(0xE000, 0x20000), range(0x2F800, 0x2FA20),
-                range(0xE0000, 0xE0200), range(0xF0000, 0x110000))
+_CODE_POINTS = (
+    range(0xD800),
+    range(0xE000, 0x20000),
+    range(0x2F800, 0x2FA20),
+    range(0xE0000, 0xE0200),
+    range(0xF0000, 0x110000),
+)
 # Unicode's White_Space. Python's isspace() has the separators 1c to 1f too.
-_WHITE_SPACE = [point for point in range(0x3001) if chr(point).isspace() and not 0x1c <= point <= 0x1f]
+_WHITE_SPACE = [point for point in range(0x3001) if chr(point).isspace() and not 0x1C <= point <= 0x1F]
 # Punctuation to Hugging Face, letters to TF-Text 2.20: set apart by spaces.
 SPLIT_BY_HUGGING_FACE_ONLY = "\u166d\U000111c9"
 # Punctuation or CJK to TF-Text 2.20 only, most of it younger than Hugging Face's tables: replaced
@@ -28,12 +33,13 @@ _SPLIT_BY_TF_TEXT_ONLY = (
     "10f86-10f89 113d4-113d5 113d7-113d8 1144b-1144f 1145a-1145b 1145d 11660-1166c 116b9 1183b "
     "11944-11946 119e2 11a3f-11a46 11a9a-11a9c 11a9e-11aa2 11b00-11b09 11be1 11c41-11c45 "
     "11c70-11c71 11ef7-11ef8 11f43-11f4f 11fff 12ff1-12ff2 16d6d-16d6f 16e97-16e9a 16fe2 1e5ff "
-    "1e95e-1e95f 2b820-2b91f")
+    "1e95e-1e95f 2b820-2b91f"
+)
 
 # TF-Text's FastBertNormalizer model: a double-array trie (darts-clone's units) over UTF-8 bytes.
-_LEAF = 1 << 31        # unit: the other bits are a value
-_HAS_VALUE = 1 << 8    # unit: the key ends here
-_CHANGED = 1 << 30     # value: offset in the pool of strings << 6 | length in bytes
+_LEAF = 1 << 31  # unit: the other bits are a value
+_HAS_VALUE = 1 << 8  # unit: the key ends here
+_CHANGED = 1 << 30  # value: offset in the pool of strings << 6 | length in bytes
 
 
 @cache
@@ -53,8 +59,12 @@ def character_map(lower: bool, strip_accents: bool) -> dict[int, str]:
     Normalizing is `text.translate(character_map(...))`, except that CJK characters and punctuation
     are not set apart yet.
     """
-    return _changed(normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=False,
-                                               lowercase=lower, strip_accents=strip_accents), "|")
+    return _changed(
+        normalizers.BertNormalizer(
+            clean_text=True, handle_chinese_chars=False, lowercase=lower, strip_accents=strip_accents
+        ),
+        "|",
+    )
 
 
 @cache
@@ -144,8 +154,9 @@ def _double_array(tree: dict) -> np.ndarray:
     blocks = {}  # the content of a set of children: its block
 
     def block_of(node: dict) -> int:
-        content = tuple((byte, block_of(child) if isinstance(child, dict) else (child,))
-                        for byte, child in node.items())
+        content = tuple(
+            (byte, block_of(child) if isinstance(child, dict) else (child,)) for byte, child in node.items()
+        )
         return blocks.setdefault(content, 256 * (len(blocks) + 1))
 
     root = block_of(tree)

@@ -43,8 +43,7 @@ _FIGURES = {
 _CHART = ("tokens_per_word", "tokens_per_character", "whole_words", "unk_rate")
 
 
-def sample_lines(paths: Sequence[str], limit: int,
-                 corpus_format: FormatSettings = RECOGNISED) -> list[str]:
+def sample_lines(paths: Sequence[str], limit: int, corpus_format: FormatSettings = RECOGNISED) -> list[str]:
     """The first non-empty lines of every file, an equal number of each, at most `limit` in all.
 
     Raises:
@@ -102,9 +101,11 @@ def format_table(figures: dict[str, dict[str, float]]) -> str:
         rows.append([title, *(style.format(values[key]) for values in figures.values())])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
-        "  ".join([row[0].ljust(widths[0]),
-                   *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
-        for row in rows)
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    )
 
 
 def save_chart(figures: dict[str, dict[str, float]], path: str) -> None:
@@ -147,15 +148,15 @@ def main(_):
     args = flags.FLAGS
     if not args.vocab:
         raise InputError("no vocabulary given: name them with --vocab, once each")
-    tokenizers = {name: Tokenizer.load(path)
-                  for name, path in zip(names_of(args.vocab), args.vocab, strict=True)}
+    tokenizers = {name: Tokenizer.load(path) for name, path in zip(names_of(args.vocab), args.vocab, strict=True)}
     lines = sample_lines(text.expand(args.corpus), args.lines, formats.settings_from_flags())
     figures = {name: measure(tokenizer, lines) for name, tokenizer in tokenizers.items()}
     print(f"{len(lines):,} lines\n\n{format_table(figures)}")
     if args.output_dir:
         content = {"corpus": args.corpus, "lines": len(lines), "vocabularies": figures}
-        text.write_atomically(os.path.join(args.output_dir, "report.json"),
-                              json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        text.write_atomically(
+            os.path.join(args.output_dir, "report.json"), json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        )
         save_chart(figures, os.path.join(args.output_dir, "report.png"))
 
 

@@ -36,9 +36,14 @@ from vocab.train import VocabSettings, train
 RECORD_FILE = "vocab.json"
 
 
-def build(paths: Sequence[str], settings: VocabSettings, output_dir: str,
-          num_workers: int | None = None, overwrite: bool = False,
-          corpus_format: FormatSettings = RECOGNISED) -> tuple[dict, bool]:
+def build(
+    paths: Sequence[str],
+    settings: VocabSettings,
+    output_dir: str,
+    num_workers: int | None = None,
+    overwrite: bool = False,
+    corpus_format: FormatSettings = RECOGNISED,
+) -> tuple[dict, bool]:
     """Trains a vocabulary into a directory, unless it is there already.
 
     Args:
@@ -97,8 +102,9 @@ def _read_record(directory: str, wanted: dict) -> dict | None:
         found = json.loads("\n".join(text.read_lines(path)))
         for key, value in wanted["settings"].items():
             if found["settings"].get(key) != value:
-                raise InputError(f"{directory} holds a vocabulary with {key} "
-                                 f"{found['settings'].get(key)}, not {value}: {advice}")
+                raise InputError(
+                    f"{directory} holds a vocabulary with {key} {found['settings'].get(key)}, not {value}: {advice}"
+                )
         same_text = found["corpus"] == wanted["corpus"]
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path} is not the record of a vocabulary: {advice}") from None
@@ -109,19 +115,29 @@ def _read_record(directory: str, wanted: dict) -> dict | None:
 
 def main(_):
     args = flags.FLAGS
-    settings = VocabSettings(**{field.name: getattr(args, field.name)
-                                for field in dataclasses.fields(VocabSettings)})
-    record, is_new = build(text.expand(args.corpus), settings, args.output_dir, args.num_workers,
-                           args.overwrite, formats.settings_from_flags())
+    settings = VocabSettings(**{field.name: getattr(args, field.name) for field in dataclasses.fields(VocabSettings)})
+    record, is_new = build(
+        text.expand(args.corpus),
+        settings,
+        args.output_dir,
+        args.num_workers,
+        args.overwrite,
+        formats.settings_from_flags(),
+    )
     counts = record["counts"]
     if not is_new:
         print(f"{args.output_dir} already holds this vocabulary (--overwrite trains it again)\n")
     elif counts["unused"] > settings.num_unused:
-        print(f"warning: the text yields only {counts['pieces']:,} pieces, so {counts['unused']:,} "
-              f"entries are [unused] instead of {settings.num_unused:,}; more text or a smaller "
-              "--vocab_size avoids that", file=sys.stderr)
-    print(f"{args.output_dir}: {settings.vocab_size:,} entries from {counts['words']:,} words "
-          f"in {counts['lines']:,} lines\n")
+        print(
+            f"warning: the text yields only {counts['pieces']:,} pieces, so {counts['unused']:,} "
+            f"entries are [unused] instead of {settings.num_unused:,}; more text or a smaller "
+            "--vocab_size avoids that",
+            file=sys.stderr,
+        )
+    print(
+        f"{args.output_dir}: {settings.vocab_size:,} entries from {counts['words']:,} words "
+        f"in {counts['lines']:,} lines\n"
+    )
     if counts["words_forgotten"]:
         print(f"{counts['words_forgotten']:,} of these words were rare ones, forgotten to save memory\n")
     name = os.path.basename(os.path.abspath(args.output_dir))
@@ -129,26 +145,21 @@ def main(_):
 
 
 if __name__ == "__main__":
-    flags.DEFINE_multi_string(
-        "corpus", [], "Text: path or glob, plain or .gz, local or gs://; repeatable.")
+    flags.DEFINE_multi_string("corpus", [], "Text: path or glob, plain or .gz, local or gs://; repeatable.")
     formats.define_flags()
     flags.DEFINE_string("output_dir", None, "Where to write the vocabulary.", required=True)
-    flags.DEFINE_integer(
-        "vocab_size", 32000, "Entries in all, special and unused ones included.", lower_bound=6)
-    flags.DEFINE_integer(
-        "limit_alphabet", 10000, "Different characters to keep, the most frequent.", lower_bound=1)
-    flags.DEFINE_integer(
-        "min_frequency", 2, "How often a pair of pieces must occur to become one.", lower_bound=1)
+    flags.DEFINE_integer("vocab_size", 32000, "Entries in all, special and unused ones included.", lower_bound=6)
+    flags.DEFINE_integer("limit_alphabet", 10000, "Different characters to keep, the most frequent.", lower_bound=1)
+    flags.DEFINE_integer("min_frequency", 2, "How often a pair of pieces must occur to become one.", lower_bound=1)
     flags.DEFINE_integer("num_unused", 200, "[unusedN] entries to keep free.", lower_bound=0)
-    flags.DEFINE_bool(
-        "do_lower_case", False, "Lower-case the text; accents stay, so that Hangul stays whole.")
-    flags.DEFINE_enum(
-        "segmenter", "none", segment.SEGMENTERS, "What finds the morphemes that pieces keep to.")
+    flags.DEFINE_bool("do_lower_case", False, "Lower-case the text; accents stay, so that Hangul stays whole.")
+    flags.DEFINE_enum("segmenter", "none", segment.SEGMENTERS, "What finds the morphemes that pieces keep to.")
     flags.DEFINE_integer(
-        "min_word_count", 1, "Leave out words seen fewer times than this; with a segmenter this "
-        "saves most of the time.", lower_bound=1)
-    flags.DEFINE_integer(
-        "num_workers", None, "Processes that count and segment; by default one a core.",
-        lower_bound=1)
+        "min_word_count",
+        1,
+        "Leave out words seen fewer times than this; with a segmenter this saves most of the time.",
+        lower_bound=1,
+    )
+    flags.DEFINE_integer("num_workers", None, "Processes that count and segment; by default one a core.", lower_bound=1)
     flags.DEFINE_bool("overwrite", False, "Replace the vocabulary in output_dir.")
     cli.run(main)

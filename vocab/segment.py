@@ -48,8 +48,8 @@ def _mecab():
 
     def split(words):
         cut = (tagger.morphs(word) for word in words)
-        return [parts if "".join(parts) == word else [word]
-                for word, parts in zip(words, cut, strict=True)]
+        return [parts if "".join(parts) == word else [word] for word, parts in zip(words, cut, strict=True)]
+
     return split
 
 
@@ -76,5 +76,4 @@ def _kiwi():
 
 
 def _missing(name: str, package: str) -> InputError:
-    return InputError(f"--segmenter {name} needs {package}: pip install '.[korean]' "
-                      f"(or pip install {package})")
+    return InputError(f"--segmenter {name} needs {package}: pip install '.[korean]' (or pip install {package})")

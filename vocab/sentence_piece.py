@@ -52,9 +52,16 @@ class SentencePieceTokenizer:
       InputError: the model is damaged, a special token is missing, the pieces are not as `kind` has them.
     """
 
-    def __init__(self, model: bytes, kind: str = "", do_lower_case: bool | None = None,
-                 keep_accents: bool | None = None, vocab: Sequence[str] | None = None,
-                 given: dict[str, str] | None = None, source: str = "SentencePiece model"):
+    def __init__(
+        self,
+        model: bytes,
+        kind: str = "",
+        do_lower_case: bool | None = None,
+        keep_accents: bool | None = None,
+        vocab: Sequence[str] | None = None,
+        given: dict[str, str] | None = None,
+        source: str = "SentencePiece model",
+    ):
         self.kind, self._model, self._vocab_file = kind, model, vocab is not None
         lower, keep = _CLEANED.get(kind, (False, True))
         self.do_lower_case = lower if do_lower_case is None else do_lower_case
@@ -64,15 +71,18 @@ class SentencePieceTokenizer:
         self._bytes = {piece for number, piece in enumerate(pieces) if self._processor.is_byte(number)}
         if kind == "XLMRoberta":
             if pieces[:3] != ["<unk>", "<s>", "</s>"]:
-                raise InputError(f"{source}: its pieces begin with {' '.join(pieces[:3])}, those of XLM-RoBERTa's "
-                                 "with <unk> <s> </s>")
+                raise InputError(
+                    f"{source}: its pieces begin with {' '.join(pieces[:3])}, those of XLM-RoBERTa's "
+                    "with <unk> <s> </s>"
+                )
             self.vocab = ("<s>", "<pad>", "</s>", "<unk>", *pieces[3:], "<mask>")
         else:
             self.vocab = tuple(vocab or pieces)
         index = {piece: number for number, piece in enumerate(self.vocab)}
         self._special = tokenizer_config.find_tokens(index, given or {}, source)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
-            index[name] for name in self._special.values())
+            index[name] for name in self._special.values()
+        )
         self.special_ids = (self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id)
         self._ids = np.array([index.get(piece, self.unk_id) for piece in pieces], np.int32)
         self._ids[self._processor.unk_id()] = self.unk_id
@@ -88,8 +98,10 @@ class SentencePieceTokenizer:
         directory, name = os.path.split(str(path))
         kind = tokenizer_config.tokenizer_class(directory) or _CLASS_OF_FILE.get(name, "")
         if name == FAIRSEQ_FILE and kind != "XLMRoberta":
-            raise InputError(f"{path}: which ids {kind}Tokenizer gives the pieces is not known here; put its "
-                             "tokenizer.json, which has them, beside it")
+            raise InputError(
+                f"{path}: which ids {kind}Tokenizer gives the pieces is not known here; put its "
+                "tokenizer.json, which has them, beside it"
+            )
         vocab = None
         if name == KOBERT_FILE:
             kind = "KoBert"
@@ -111,8 +123,13 @@ class SentencePieceTokenizer:
     @cached_property
     def fingerprint(self) -> str:
         """sha256 (hex) over model, settings and ids: equal fingerprints give equal ids."""
-        settings = [self.kind in _CLEANED, self.do_lower_case, self.keep_accents, list(self._special.values()),
-                    self.vocab]
+        settings = [
+            self.kind in _CLEANED,
+            self.do_lower_case,
+            self.keep_accents,
+            list(self._special.values()),
+            self.vocab,
+        ]
         return hashlib.sha256(self._model + json.dumps(settings).encode("ascii")).hexdigest()
 
     def tokenize(self, texts):
@@ -127,7 +144,8 @@ class SentencePieceTokenizer:
             from tensorflow_text import FastBertNormalizer
 
             texts = FastBertNormalizer(model_buffer=self._table).normalize(
-                tf.strings.regex_replace(texts, _QUOTES.pattern, '"'))
+                tf.strings.regex_replace(texts, _QUOTES.pattern, '"')
+            )
         found = self._in_graph.tokenize(texts)
         return found.with_flat_values(tf.gather(self._ids, found.flat_values))
 
@@ -162,7 +180,7 @@ class SentencePieceTokenizer:
                 place = self._places(cleaned[number], pieces[number])
                 if self._table is not None:
                     place = _in_original(place, line, self._widths)
-                offsets[row_splits[number]:row_splits[number + 1]] = place
+                offsets[row_splits[number] : row_splits[number + 1]] = place
         return ids, row_splits, offsets
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -175,8 +193,7 @@ class SentencePieceTokenizer:
         name = {"XLMRoberta": FAIRSEQ_FILE, "KoBert": KOBERT_FILE}.get(self.kind, usual)
         text.write_atomically(os.path.join(directory, name), self._model)
         if self._vocab_file:
-            text.write_atomically(os.path.join(directory, "vocab.txt"),
-                                  "".join(piece + "\n" for piece in self.vocab))
+            text.write_atomically(os.path.join(directory, "vocab.txt"), "".join(piece + "\n" for piece in self.vocab))
         tokenizer_config.write_config(directory, self._special, **self._settings())
 
     def save_hugging_face(self, directory: str, max_seq_length: int) -> None:
@@ -194,8 +211,10 @@ class SentencePieceTokenizer:
         scores = {piece.piece: piece.score for piece in proto.pieces}
         missing = scores.keys() - set(self.vocab) if self._vocab_file else ()
         if missing:
-            raise InputError(f"{directory}: {len(missing)} pieces of the SentencePiece model are not in vocab.txt, "
-                             "which tokenizer.json can't express; such a tokenizer is not exported")
+            raise InputError(
+                f"{directory}: {len(missing)} pieces of the SentencePiece model are not in vocab.txt, "
+                "which tokenizer.json can't express; such a tokenizer is not exported"
+            )
         whole = Tokenizer(models.Unigram([(piece, scores.get(piece, 0.0)) for piece in self.vocab], self.unk_id))
         cleaning = []
         if self.kind in _CLEANED:
@@ -214,10 +233,14 @@ class SentencePieceTokenizer:
         whole.post_processor = processors.TemplateProcessing(
             single=f"{cls}:0 $A:0 {sep}:0",
             pair=f"{cls}:0 $A:0 {' '.join([f'{sep}:0'] * self.pair_separators)} $B:{second} {sep}:{second}",
-            special_tokens=[(cls, self.cls_id), (sep, self.sep_id)])
+            special_tokens=[(cls, self.cls_id), (sep, self.sep_id)],
+        )
         self.save(directory)
-        tokenizer_config.write_config(directory, self._special, **{
-            **self._settings(), "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": max_seq_length})
+        tokenizer_config.write_config(
+            directory,
+            self._special,
+            **{**self._settings(), "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": max_seq_length},
+        )
         text.write_atomically(os.path.join(directory, "tokenizer.json"), whole.to_str(pretty=True) + "\n")
 
     def _settings(self):
@@ -269,7 +292,7 @@ class SentencePieceTokenizer:
     def _places(self, line, pieces):
         """int [pieces, 2], begin and end of each piece in characters of the cleaned line."""
         normal, origin = self._processor.normalize(line, with_offsets=True)
-        origin = np.array([*origin[:len(normal)], len(line)])
+        origin = np.array([*origin[: len(normal)], len(line)])
         size = len(normal)
         # A character of the normalized text is all that is out of the same characters of the line.
         end = origin[np.searchsorted(origin[:size], origin[:size], side="right")]
@@ -327,8 +350,9 @@ def _open(model, no_number_commas, source):
             model = proto.SerializeToString()
         _processor(model)
     except Exception as error:  # protobuf's DecodeError, SentencePiece's RuntimeError
-        raise InputError(f"{source}: damaged, or no SentencePiece model ({str(error).splitlines()[0]}); "
-                         "download it again") from None
+        raise InputError(
+            f"{source}: damaged, or no SentencePiece model ({str(error).splitlines()[0]}); download it again"
+        ) from None
     return model, pieces
 
 

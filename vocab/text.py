@@ -40,8 +40,9 @@ def expand(patterns: Sequence[str]) -> list[str]:
     for pattern in patterns:
         matches = _matches(pattern)
         if not matches:
-            raise InputError(f"--corpus {pattern}: no such file; check the path, "
-                             "and quote a glob so that the shell leaves it alone")
+            raise InputError(
+                f"--corpus {pattern}: no such file; check the path, and quote a glob so that the shell leaves it alone"
+            )
         paths.update(matches)
     return sorted(paths)
 
@@ -72,15 +73,15 @@ def read_lines(path: str, position=None) -> Iterator[str]:
                     raise InputError(
                         f"{path}:{number}: not UTF-8 (byte {error.start + 1} of the line is "
                         f"0x{line[error.start]:02x}); convert the file, for example with "
-                        "iconv -f cp949 -t utf-8") from None
+                        "iconv -f cp949 -t utf-8"
+                    ) from None
                 yield text.rstrip("\n").removesuffix("\r")
                 if position is not None and number % 1000 == 0:
                     position(raw.tell())
             if position is not None:
                 position(raw.tell())
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path}: broken .gz file after line {number} ({error}); "
-                         "fetch or compress it again") from None
+        raise InputError(f"{path}: broken .gz file after line {number} ({error}); fetch or compress it again") from None
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise InputError(f"{path}: {error.strerror.lower()}") from None
 
@@ -89,6 +90,7 @@ def size(path: str) -> int:
     """The number of bytes of a file as stored, local or gs://."""
     if is_remote(path):
         import tensorflow as tf
+
         return tf.io.gfile.stat(path).length
     return os.path.getsize(path)
 
@@ -98,6 +100,7 @@ class _RemoteFile(io.RawIOBase):
 
     def __init__(self, path: str):
         import tensorflow as tf
+
         if not tf.io.gfile.exists(path):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         self._file = tf.io.gfile.GFile(path, "rb")
@@ -107,7 +110,7 @@ class _RemoteFile(io.RawIOBase):
 
     def readinto(self, buffer) -> int:
         data = self._file.read(len(buffer))
-        buffer[:len(data)] = data
+        buffer[: len(data)] = data
         return len(data)
 
     def tell(self) -> int:
@@ -122,6 +125,7 @@ class _RemoteFile(io.RawIOBase):
 def _matches(pattern: str) -> list[str]:
     if is_remote(pattern):
         import tensorflow as tf
+
         return [path for path in tf.io.gfile.glob(pattern) if not tf.io.gfile.isdir(path)]
     if os.path.isfile(pattern):
         return [pattern]
@@ -132,6 +136,7 @@ def exists(path: str) -> bool:
     """Whether there is a file, local or gs://."""
     if is_remote(path):
         import tensorflow as tf
+
         return tf.io.gfile.exists(path)
     return os.path.exists(path)
 
@@ -140,6 +145,7 @@ def is_directory(path: str) -> bool:
     """Whether a path is a directory, local or gs://."""
     if is_remote(path):
         import tensorflow as tf
+
         return tf.io.gfile.isdir(path)
     return os.path.isdir(path)
 
@@ -165,6 +171,7 @@ def remove(path: str) -> None:
     """Removes a file if it is there, local or gs://."""
     if is_remote(path):
         import tensorflow as tf
+
         if tf.io.gfile.exists(path):
             tf.io.gfile.remove(path)
     elif os.path.exists(path):
@@ -190,6 +197,7 @@ def write_atomically(path: str, content: str | bytes) -> None:
     temporary = f"{path}.{os.getpid()}.tmp"
     if is_remote(path):
         import tensorflow as tf
+
         tf.io.gfile.makedirs(os.path.dirname(path))
         with tf.io.gfile.GFile(temporary, "wb") as file:
             file.write(content)

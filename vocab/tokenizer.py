@@ -58,23 +58,31 @@ def load(path: str) -> "Tokenizer | SentencePieceTokenizer | JsonTokenizer":
 
 def _vocabulary_in(directory):
     """The file to read. SentencePiece comes first: KoBERT has a vocab.txt beside it, many a tokenizer.json."""
-    there = [name for name in (*MODEL_FILES, VOCAB_FILE, JSON_FILE, BYTE_LEVEL_FILE)
-             if text.exists(os.path.join(directory, name))]
+    there = [
+        name
+        for name in (*MODEL_FILES, VOCAB_FILE, JSON_FILE, BYTE_LEVEL_FILE)
+        if text.exists(os.path.join(directory, name))
+    ]
     if JSON_FILE in there and tokenizer_config.tokenizer_class(directory) not in ("", "XLMRoberta"):
         there = [name for name in there if name != FAIRSEQ_FILE]  # other ids for the pieces, which the other file has
     if BYTE_LEVEL_FILE in there and not text.exists(os.path.join(directory, MERGES_FILE)):
         there.remove(BYTE_LEVEL_FILE)
     if there:
         return os.path.join(directory, there[0])
-    raise InputError(f"{os.path.join(directory, VOCAB_FILE)}: no such file, nor {JSON_FILE}, {BYTE_LEVEL_FILE} with "
-                     f"{MERGES_FILE}, or {', '.join(MODEL_FILES)}")
+    raise InputError(
+        f"{os.path.join(directory, VOCAB_FILE)}: no such file, nor {JSON_FILE}, {BYTE_LEVEL_FILE} with "
+        f"{MERGES_FILE}, or {', '.join(MODEL_FILES)}"
+    )
 
 
 def _is_wordpiece(content):
     model = content.get("model")
     return isinstance(model, dict) and (
-        model.get("type") == "WordPiece" or "type" not in model and "continuing_subword_prefix" in model
-        and "merges" not in model)
+        model.get("type") == "WordPiece"
+        or "type" not in model
+        and "continuing_subword_prefix" in model
+        and "merges" not in model
+    )
 
 
 class Tokenizer:
@@ -97,15 +105,22 @@ class Tokenizer:
 
     pair_separators = 1
 
-    def __init__(self, vocab: Sequence[str], do_lower_case: bool = False,
-                 strip_accents: bool = False, source: str = "vocabulary", given: dict[str, str] | None = None):
+    def __init__(
+        self,
+        vocab: Sequence[str],
+        do_lower_case: bool = False,
+        strip_accents: bool = False,
+        source: str = "vocabulary",
+        given: dict[str, str] | None = None,
+    ):
         self.vocab = tuple(vocab)
         self.do_lower_case = bool(do_lower_case)
         self.strip_accents = bool(strip_accents)
         self._index = _index(self.vocab, source)
         self._special = tokenizer_config.find_tokens(self._index, given or {}, source)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
-            self._index[name] for name in self._special.values())
+            self._index[name] for name in self._special.values()
+        )
         self.special_ids = (self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id)
 
     @classmethod
@@ -121,8 +136,10 @@ class Tokenizer:
         """
         found = load(path)
         if not isinstance(found, cls):
-            raise InputError(f"{path}: not a WordPiece vocabulary; released models with other tokenizers can be "
-                             "fine-tuned, but here vocab.txt must have WordPiece's pieces")
+            raise InputError(
+                f"{path}: not a WordPiece vocabulary; released models with other tokenizers can be "
+                "fine-tuned, but here vocab.txt must have WordPiece's pieces"
+            )
         return found
 
     def with_vocab(self, vocab: Sequence[str]) -> "Tokenizer":
@@ -138,8 +155,10 @@ class Tokenizer:
         """
         content = tokenizer_config.read_object(path)
         model = content["model"]
-        pieces = {**(model.get("vocab") or {}),
-                  **{token["content"]: token["id"] for token in content.get("added_tokens") or []}}
+        pieces = {
+            **(model.get("vocab") or {}),
+            **{token["content"]: token["id"] for token in content.get("added_tokens") or []},
+        }
         vocab = sorted(pieces, key=pieces.get)
         if [pieces[piece] for piece in vocab] != list(range(len(vocab))):
             raise InputError(f"{path}: its ids are not 0 to {len(vocab) - 1}, each once; take the vocab.txt instead")
@@ -149,8 +168,10 @@ class Tokenizer:
         normalizer, split = content.get("normalizer") or {}, content.get("pre_tokenizer") or {}
         for part, name in (normalizer, "BertNormalizer"), (split, "BertPreTokenizer"):
             if part.get("type") != name:
-                raise InputError(f"{path}: has {part.get('type', 'nothing')} where BERT's tokenizer has {name}; "
-                                 "a WordPiece model of another sort is not supported")
+                raise InputError(
+                    f"{path}: has {part.get('type', 'nothing')} where BERT's tokenizer has {name}; "
+                    "a WordPiece model of another sort is not supported"
+                )
         for key in "clean_text", "handle_chinese_chars":
             if normalizer.get(key, True) is not True:
                 raise InputError(f"{path}: {key} must be true, the only way supported")
@@ -215,8 +236,9 @@ class Tokenizer:
         found = self._fast.encode_batch(list(lines), add_special_tokens=False)
         row_splits = np.cumsum([0, *(len(line) for line in found)], dtype=np.int64)
         ids = np.fromiter(chain.from_iterable(line.ids for line in found), np.int32, row_splits[-1])
-        offsets = np.fromiter(chain.from_iterable(chain.from_iterable(line.offsets) for line in found),
-                              np.int32, 2 * row_splits[-1])
+        offsets = np.fromiter(
+            chain.from_iterable(chain.from_iterable(line.offsets) for line in found), np.int32, 2 * row_splits[-1]
+        )
         return ids, row_splits, offsets.reshape(-1, 2)
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -238,11 +260,12 @@ class Tokenizer:
         import tokenizers
         from tokenizers import decoders, models, normalizers, pre_tokenizers
 
-        result = tokenizers.Tokenizer(models.WordPiece(
-            dict(self._index), unk_token=self._special["unk"], max_input_chars_per_word=100))
+        result = tokenizers.Tokenizer(
+            models.WordPiece(dict(self._index), unk_token=self._special["unk"], max_input_chars_per_word=100)
+        )
         result.normalizer = normalizers.BertNormalizer(
-            clean_text=True, handle_chinese_chars=True, strip_accents=self.strip_accents,
-            lowercase=self.do_lower_case)
+            clean_text=True, handle_chinese_chars=True, strip_accents=self.strip_accents, lowercase=self.do_lower_case
+        )
         result.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         result.decoder = decoders.WordPiece(prefix="##")
         return result
@@ -260,8 +283,10 @@ class Tokenizer:
         whole.add_special_tokens([AddedToken(name, special=True) for name in self._special.values()])
         cls, sep = self._special["cls"], self._special["sep"]
         whole.post_processor = processors.TemplateProcessing(
-            single=f"{cls}:0 $A:0 {sep}:0", pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
-            special_tokens=[(cls, self.cls_id), (sep, self.sep_id)])
+            single=f"{cls}:0 $A:0 {sep}:0",
+            pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
+            special_tokens=[(cls, self.cls_id), (sep, self.sep_id)],
+        )
         text.write_atomically(os.path.join(directory, "tokenizer.json"), whole.to_str(pretty=True) + "\n")
 
     def save(self, directory: str) -> None:
@@ -269,13 +294,16 @@ class Tokenizer:
 
         `transformers.BertTokenizerFast.from_pretrained(directory)` reads them.
         """
-        text.write_atomically(os.path.join(directory, VOCAB_FILE),
-                              "".join(piece + "\n" for piece in self.vocab))
+        text.write_atomically(os.path.join(directory, VOCAB_FILE), "".join(piece + "\n" for piece in self.vocab))
         tokenizer_config.write_config(directory, self._special, **self._settings())
 
     def _settings(self):
-        return {"tokenizer_class": "BertTokenizer", "do_lower_case": self.do_lower_case,
-                "strip_accents": self.strip_accents, "tokenize_chinese_chars": True}
+        return {
+            "tokenizer_class": "BertTokenizer",
+            "do_lower_case": self.do_lower_case,
+            "strip_accents": self.strip_accents,
+            "tokenize_chinese_chars": True,
+        }
 
     @cached_property
     def _fast(self):
@@ -284,6 +312,7 @@ class Tokenizer:
     @cached_property
     def _wordpiece(self):
         from vocab.wordpiece import WordPiece
+
         return WordPiece(self.vocab, self._special["unk"], self.do_lower_case, self.strip_accents)
 
 
@@ -293,8 +322,10 @@ def _index(vocab: Sequence[str], source: str) -> dict[str, int]:
         if not piece:
             raise InputError(f"{source}:{number + 1}: empty line; a vocabulary has a piece a line")
         if piece in index:
-            raise InputError(f"{source}:{number + 1}: {piece!r} is already on line "
-                             f"{index[piece] + 1}; a vocabulary has every piece once")
+            raise InputError(
+                f"{source}:{number + 1}: {piece!r} is already on line "
+                f"{index[piece] + 1}; a vocabulary has every piece once"
+            )
         index[piece] = number
     return index
 
@@ -306,13 +337,16 @@ def _load_vocab(path):
     while vocab and not vocab[-1]:
         vocab.pop()
     if any(piece.startswith("▁") and len(piece) > 1 for piece in vocab) and not any(
-            piece.startswith("##") and len(piece) > 2 for piece in vocab):
-        raise InputError(f"{path}: pieces of SentencePiece; put the model, such as {KOBERT_FILE}, beside it and give "
-                         "the directory")
+        piece.startswith("##") and len(piece) > 2 for piece in vocab
+    ):
+        raise InputError(
+            f"{path}: pieces of SentencePiece; put the model, such as {KOBERT_FILE}, beside it and give the directory"
+        )
     foreign = tokenizer_config.tokenizer_class(directory)
     if foreign in _FOREIGN:
-        raise InputError(f"{path}: belongs to {foreign}Tokenizer, which cuts text up with a program of its own; "
-                         "it is not supported")
+        raise InputError(
+            f"{path}: belongs to {foreign}Tokenizer, which cuts text up with a program of its own; it is not supported"
+        )
     return Tokenizer(vocab, *_read_settings(directory), path, tokenizer_config.given_tokens(directory))
 
 

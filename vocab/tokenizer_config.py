@@ -87,19 +87,22 @@ def find_tokens(vocab: Container[str], given: dict[str, str], source: str) -> di
     for role, names in SPECIAL_TOKENS.items():
         if role in given:
             if given[role] not in vocab:
-                raise InputError(f"{source}: no {given[role]} in the vocabulary, the {role}_token by {CONFIG_FILE} "
-                                 f"or {_TOKENS_FILE}; correct the name there or take the vocabulary it belongs to")
+                raise InputError(
+                    f"{source}: no {given[role]} in the vocabulary, the {role}_token by {CONFIG_FILE} "
+                    f"or {_TOKENS_FILE}; correct the name there or take the vocabulary it belongs to"
+                )
             found[role] = given[role]
             continue
         found[role] = next((name for name in names if name in vocab), None)
         if found[role] is None:
-            raise InputError(f"{source}: no {names[0]} in the vocabulary (nor {names[1]}); an encoder's vocabulary has "
-                             "[PAD] [UNK] [CLS] [SEP] [MASK], or the names that tokenizer_config.json gives")
+            raise InputError(
+                f"{source}: no {names[0]} in the vocabulary (nor {names[1]}); an encoder's vocabulary has "
+                "[PAD] [UNK] [CLS] [SEP] [MASK], or the names that tokenizer_config.json gives"
+            )
     return found
 
 
 def write_config(directory: str, special: dict[str, str], **values) -> None:
     """Writes tokenizer_config.json atomically: `values`, then the special tokens."""
     config = {**values, **{f"{role}_token": name for role, name in special.items()}}
-    text.write_atomically(os.path.join(directory, CONFIG_FILE),
-                          json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    text.write_atomically(os.path.join(directory, CONFIG_FILE), json.dumps(config, indent=2, ensure_ascii=False) + "\n")

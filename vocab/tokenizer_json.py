@@ -1,7 +1,7 @@
 """BPE and Unigram tokenizers of a tokenizer.json: RoBERTa's byte-level one and others, run by `tokenizers`.
 
-    tokenizer = JsonTokenizer.load("roberta/tokenizer.json")
-    ids, row_splits, offsets = tokenizer.encode_with_offsets(["이 영화 정말 재미있다"])
+tokenizer = JsonTokenizer.load("roberta/tokenizer.json")
+ids, row_splits, offsets = tokenizer.encode_with_offsets(["이 영화 정말 재미있다"])
 """
 
 import hashlib
@@ -39,8 +39,10 @@ class JsonTokenizer:
             self._content = json.loads(content)
             self._tokenizer = tokenizers.Tokenizer.from_str(content)
         except Exception as error:  # `tokenizers` raises nothing more specific
-            raise InputError(f"{source}: damaged, or of another version of `tokenizers` "
-                             f"({str(error).splitlines()[0]}); download it again") from None
+            raise InputError(
+                f"{source}: damaged, or of another version of `tokenizers` "
+                f"({str(error).splitlines()[0]}); download it again"
+            ) from None
         model = type(self._tokenizer.model).__name__
         if model not in _MODELS:
             raise InputError(f"{source}: a model of type {model}; there is WordPiece, {', '.join(_MODELS)}")
@@ -51,7 +53,8 @@ class JsonTokenizer:
         self.vocab_size = max(index.values(), default=-1) + 1
         self._special = tokenizer_config.find_tokens(index, given or {}, source)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
-            index[name] for name in self._special.values())
+            index[name] for name in self._special.values()
+        )
         self.special_ids = (self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id)
         self.pair_separators = _pair_separators(self._content.get("post_processor"), self._special, source)
         # Where a space before a word is part of its token, a word without one is another word.
@@ -68,8 +71,7 @@ class JsonTokenizer:
           InputError: no such file, or what the constructor refuses.
         """
         directory, name = os.path.split(str(path))
-        content = _from_merges(directory) if name == VOCAB_FILE else \
-            json.dumps(tokenizer_config.read_object(str(path)))
+        content = _from_merges(directory) if name == VOCAB_FILE else json.dumps(tokenizer_config.read_object(str(path)))
         return cls(content, tokenizer_config.given_tokens(directory), str(path))
 
     @cached_property
@@ -101,8 +103,9 @@ class JsonTokenizer:
         lines = list(lines)
         found = self._tokenizer.encode_batch(lines, add_special_tokens=False)
         ids, row_splits = _flat(found)
-        offsets = np.fromiter(chain.from_iterable(chain.from_iterable(line.offsets for line in found)),
-                              np.int64, 2 * len(ids)).reshape(-1, 2)
+        offsets = np.fromiter(
+            chain.from_iterable(chain.from_iterable(line.offsets for line in found)), np.int64, 2 * len(ids)
+        ).reshape(-1, 2)
         # All lines as one, so that spaces are looked for once.
         line_begin = np.cumsum([0, *map(len, lines)])[:-1]
         shift = np.repeat(line_begin, np.diff(row_splits))
@@ -122,15 +125,17 @@ class JsonTokenizer:
 
     def save(self, directory: str) -> None:
         """Writes tokenizer.json and tokenizer_config.json, each atomically."""
-        text.write_atomically(os.path.join(directory, JSON_FILE),
-                              json.dumps(self._content, ensure_ascii=False, indent=2) + "\n")
+        text.write_atomically(
+            os.path.join(directory, JSON_FILE), json.dumps(self._content, ensure_ascii=False, indent=2) + "\n"
+        )
         tokenizer_config.write_config(directory, self._special, tokenizer_class="PreTrainedTokenizerFast")
 
     def save_hugging_face(self, directory: str, max_seq_length: int) -> None:
         """Writes what `save` does, with the length; `transformers` reads it."""
         self.save(directory)
-        tokenizer_config.write_config(directory, self._special, tokenizer_class="PreTrainedTokenizerFast",
-                                      model_max_length=max_seq_length)
+        tokenizer_config.write_config(
+            directory, self._special, tokenizer_class="PreTrainedTokenizerFast", model_max_length=max_seq_length
+        )
 
 
 def _flat(found):
@@ -147,18 +152,23 @@ def _from_merges(directory):
     special = tokenizer_config.find_tokens(index, tokenizer_config.given_tokens(directory), vocab)
     config = tokenizer_config.read_config(directory)
     space = bool(tokenizer_config.read_flag(config, "add_prefix_space", False, directory))
-    pairs = [tuple(line.split(" ")) for number, line in enumerate(text.read_lines(merges))
-             if line and not (number == 0 and line.startswith("#version"))]
+    pairs = [
+        tuple(line.split(" "))
+        for number, line in enumerate(text.read_lines(merges))
+        if line and not (number == 0 and line.startswith("#version"))
+    ]
     try:
         whole = Tokenizer(models.BPE(index, pairs))
     except Exception as error:  # `tokenizers` raises nothing more specific
-        raise InputError(f"{merges}: does not belong to {VOCAB_FILE} ({str(error).splitlines()[0]}); "
-                         "download both again") from None
+        raise InputError(
+            f"{merges}: does not belong to {VOCAB_FILE} ({str(error).splitlines()[0]}); download both again"
+        ) from None
     whole.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=space)
     whole.decoder = decoders.ByteLevel()
     whole.add_special_tokens(list(special.values()))
     whole.post_processor = processors.RobertaProcessing(
-        *((special[role], index[special[role]]) for role in ("sep", "cls")), add_prefix_space=space)
+        *((special[role], index[special[role]]) for role in ("sep", "cls")), add_prefix_space=space
+    )
     return whole.to_str()
 
 
@@ -184,6 +194,8 @@ def _pair_separators(processor, special, source):
         for count in 1, 2:
             if spelled == [special["cls"], "A", *[special["sep"]] * count, "B", special["sep"]]:
                 return count
-        raise InputError(f"{source}: writes a pair as {' '.join(spelled)}; known is {special['cls']} A "
-                         f"{special['sep']} B {special['sep']}, with one or two separators between")
+        raise InputError(
+            f"{source}: writes a pair as {' '.join(spelled)}; known is {special['cls']} A "
+            f"{special['sep']} B {special['sep']}, with one or two separators between"
+        )
     return 2 if processor["type"] == "ByteLevel" and special["sep"] == "</s>" else 1

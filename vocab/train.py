@@ -68,8 +68,12 @@ class TrainedVocab:
     counts: dict[str, int]
 
 
-def train(paths: Sequence[str], settings: VocabSettings, num_workers: int | None = None,
-          corpus_format: FormatSettings = RECOGNISED) -> TrainedVocab:
+def train(
+    paths: Sequence[str],
+    settings: VocabSettings,
+    num_workers: int | None = None,
+    corpus_format: FormatSettings = RECOGNISED,
+) -> TrainedVocab:
     """Trains a vocabulary over text files.
 
     The same text gives the same vocabulary in any order, as long as it has no more than MAX_WORDS different words;
@@ -88,7 +92,8 @@ def train(paths: Sequence[str], settings: VocabSettings, num_workers: int | None
     if room < 1:
         raise InputError(
             f"--vocab_size {settings.vocab_size} leaves no room beside {len(SPECIAL_TOKENS)} "
-            f"special tokens and --num_unused {settings.num_unused}")
+            f"special tokens and --num_unused {settings.num_unused}"
+        )
     segment.morphemes(["가"], settings.segmenter)  # fails now, not after the counting
     workers = num_workers or os.cpu_count() or 1
     words, lines, forgotten = count_words(paths, settings.do_lower_case, workers, corpus_format)
@@ -96,8 +101,9 @@ def train(paths: Sequence[str], settings: VocabSettings, num_workers: int | None
         raise InputError(f"no words in {', '.join(paths[:3])}: nothing to train a vocabulary on")
     alphabet = choose_alphabet(words, settings.limit_alphabet)
     inner = {char for word in words if alphabet.issuperset(word) for char in word[1:]}
-    kept = {word: count for word, count in words.items()
-            if count >= settings.min_word_count and alphabet.issuperset(word)}
+    kept = {
+        word: count for word, count in words.items() if count >= settings.min_word_count and alphabet.issuperset(word)
+    }
     counts = {
         "lines": lines,
         "words": words.total() + forgotten,
@@ -113,15 +119,20 @@ def train(paths: Sequence[str], settings: VocabSettings, num_workers: int | None
         raise InputError(
             f"the alphabet alone takes {len(pieces):,} entries and vocab_size {settings.vocab_size} "
             f"has room for {room:,}: raise vocab_size, or train with vocab/run.py and a lower "
-            f"--limit_alphabet (now {settings.limit_alphabet})")
+            f"--limit_alphabet (now {settings.limit_alphabet})"
+        )
     unused = settings.num_unused + room - len(pieces)
     vocab = [*SPECIAL_TOKENS, *pieces, *(f"[unused{number}]" for number in range(unused))]
     return TrainedVocab(vocab, {**counts, "pieces": len(pieces), "unused": unused})
 
 
-def count_words(paths: Sequence[str], lower: bool, num_workers: int,
-                corpus_format: FormatSettings = RECOGNISED,
-                strip_accents: bool = False) -> tuple[Counter, int, int]:
+def count_words(
+    paths: Sequence[str],
+    lower: bool,
+    num_workers: int,
+    corpus_format: FormatSettings = RECOGNISED,
+    strip_accents: bool = False,
+) -> tuple[Counter, int, int]:
     """Counts BERT's words in text files, in memory that does not grow with them.
 
     Whenever there are more than MAX_WORDS different words, the rarest are forgotten until half as many are left. A
@@ -139,7 +150,8 @@ def count_words(paths: Sequence[str], lower: bool, num_workers: int,
         if total < 2 * _CHUNK_CHARACTERS:
             num_workers = 1
         for part, part_lines in _in_processes(
-                _count_chunk, ((chunk, lower, strip_accents) for chunk in chunks), num_workers):
+            _count_chunk, ((chunk, lower, strip_accents) for chunk in chunks), num_workers
+        ):
             words.update(part)
             lines += part_lines
             if len(words) > MAX_WORDS:
@@ -164,7 +176,7 @@ def choose_alphabet(words: dict[str, int], limit: int) -> frozenset[str]:
         for char in word:
             counts[char] += count
     ranked = sorted(counts, key=lambda char: (-counts[char], char))
-    return frozenset(ranked[:min(limit, _CONTINUATIONS)])
+    return frozenset(ranked[: min(limit, _CONTINUATIONS)])
 
 
 def segment_words(words: dict[str, int], segmenter: str, num_workers: int) -> Counter:
@@ -181,7 +193,7 @@ def segment_words(words: dict[str, int], segmenter: str, num_workers: int) -> Co
     korean = sorted(filter(_HANGUL.search, words))
     for word in words.keys() - set(korean):
         units[word, False] += words[word]
-    batches = [korean[start:start + 1000] for start in range(0, len(korean), 1000)]
+    batches = [korean[start : start + 1000] for start in range(0, len(korean), 1000)]
     with cli.progress(len(korean), f"segmenting ({segmenter})", "word") as bar:
         workers = num_workers if len(batches) > 4 else 1
         jobs = ((batch, segmenter) for batch in batches)
@@ -193,8 +205,7 @@ def segment_words(words: dict[str, int], segmenter: str, num_workers: int) -> Co
     return units
 
 
-def merge(units: Counter, alphabet: Iterable[str], inner: Iterable[str], room: int,
-          min_frequency: int) -> list[str]:
+def merge(units: Counter, alphabet: Iterable[str], inner: Iterable[str], room: int, min_frequency: int) -> list[str]:
     """Byte-pair merging of counted units into at most `room` pieces (more if the alphabet is).
 
     Args:
@@ -210,8 +221,11 @@ def merge(units: Counter, alphabet: Iterable[str], inner: Iterable[str], room: i
     tokenizer = tokenizers.Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     trainer = trainers.BpeTrainer(
-        vocab_size=room, min_frequency=min_frequency, show_progress=sys.stderr.isatty(),
-        initial_alphabet=chars + [chr(code_of[ord(char)]) for char in sorted(inner)])
+        vocab_size=room,
+        min_frequency=min_frequency,
+        show_progress=sys.stderr.isatty(),
+        initial_alphabet=chars + [chr(code_of[ord(char)]) for char in sorted(inner)],
+    )
     tokenizer.train_from_iterator(_repeated(units, code_of), trainer)
     found = tokenizer.get_vocab()
     return [_readable(piece, chars) for piece in sorted(found, key=found.get)]
@@ -236,8 +250,7 @@ def _repeated(units: Counter, code_of: dict[int, int]) -> Iterator[str]:
 
 
 def _readable(piece: str, chars: Sequence[str]) -> str:
-    spelled = "".join(char if ord(char) < _CONTINUATION else chars[ord(char) - _CONTINUATION]
-                      for char in piece)
+    spelled = "".join(char if ord(char) < _CONTINUATION else chars[ord(char) - _CONTINUATION] for char in piece)
     return "##" + spelled if ord(piece[0]) >= _CONTINUATION else spelled
 
 

@@ -20,8 +20,10 @@ from tensorflow_text.core.pybinds import (
 from vocab.normalization import PRIVATE_USE, normalizer_model, stand_ins
 
 MAX_CHARACTERS = 100  # BERT's and Hugging Face's limit: a longer word is one [UNK]
-_CJK = (r"\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{20000}-\x{2A6DF}"
-        r"\x{2A700}-\x{2B81F}\x{2B920}-\x{2CEAF}\x{2F800}-\x{2FA1F}")
+_CJK = (
+    r"\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{20000}-\x{2A6DF}"
+    r"\x{2A700}-\x{2B81F}\x{2B920}-\x{2CEAF}\x{2F800}-\x{2FA1F}"
+)
 _DELIMITER = rf"[!-/:-@\[-`{{-~\p{{P}}{_CJK}]"
 _TOO_LONG = chr(PRIVATE_USE[-1])  # stands for a word that is too long; no vocabulary has it
 
@@ -36,19 +38,17 @@ class WordPiece:
       strip_accents: decompose the text (NFD, Hangul into jamo) and drop the combining marks.
     """
 
-    def __init__(self, vocab: Sequence[str], unknown: str, do_lower_case: bool,
-                 strip_accents: bool):
+    def __init__(self, vocab: Sequence[str], unknown: str, do_lower_case: bool, strip_accents: bool):
         normalizer = normalizer_model(do_lower_case, strip_accents)
         pieces = wordpiece_builder.build_fast_wordpiece_model(
-            _reachable(vocab), 4 * MAX_CHARACTERS, "##", unknown, False, False)
+            _reachable(vocab), 4 * MAX_CHARACTERS, "##", unknown, False, False
+        )
         with tf.init_scope():  # the constants must outlive the graph that happens to be built first
             self._normalizer = tf_text.FastBertNormalizer(model_buffer=_constant(normalizer))
-            self._pieces = tf_text.FastWordpieceTokenizer(
-                model_buffer=_constant(pieces), token_out_type=tf.int32)
+            self._pieces = tf_text.FastWordpieceTokenizer(model_buffer=_constant(pieces), token_out_type=tf.int32)
         self._unknown_id = vocab.index(unknown)
         self._continues = np.array([piece.startswith("##") and len(piece) > 2 for piece in vocab])
-        self._encode = tf.function(
-            self.tokenize, input_signature=[tf.TensorSpec([None], tf.string)])
+        self._encode = tf.function(self.tokenize, input_signature=[tf.TensorSpec([None], tf.string)])
 
     def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """tf.string [batch] to int32 [batch, (pieces)]."""
@@ -81,9 +81,12 @@ class WordPiece:
         zero = tf.gather(character, base)
         begin = tf.gather(character, base + tf.gather(origin_of, first + row)) - zero
         end = tf.gather(character, base + tf.gather(origin_of, last + row)) - zero + 1
-        return tuple(tf.RaggedTensor.from_value_rowids(tf.boolean_mask(values, kept),
-                                                       tf.boolean_mask(ids.value_rowids(), kept), ids.nrows(), False)
-                     for values in (pieces, begin, end))
+        return tuple(
+            tf.RaggedTensor.from_value_rowids(
+                tf.boolean_mask(values, kept), tf.boolean_mask(ids.value_rowids(), kept), ids.nrows(), False
+            )
+            for values in (pieces, begin, end)
+        )
 
     def encode(self, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Lines to ids np.int32 [total] and row_splits np.int64 [len(lines) + 1]."""
@@ -95,8 +98,7 @@ class WordPiece:
 
 def _replace_long_words(texts: tf.Tensor) -> tf.Tensor:
     """Words of more than MAX_CHARACTERS characters become one character that no vocabulary has."""
-    suspects = tf.where(
-        tf.strings.regex_full_match(texts, rf"(?s).*[^ ]{{{MAX_CHARACTERS + 1}}}.*"))
+    suspects = tf.where(tf.strings.regex_full_match(texts, rf"(?s).*[^ ]{{{MAX_CHARACTERS + 1}}}.*"))
     spaced = tf.strings.regex_replace(tf.gather_nd(texts, suspects), f"({_DELIMITER})", r" \1 ")
     cut = tf.strings.regex_replace(spaced, rf"[^ ]{{{MAX_CHARACTERS + 1},}}", _TOO_LONG)
     return tf.tensor_scatter_nd_update(texts, suspects, cut)

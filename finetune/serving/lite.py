@@ -29,8 +29,9 @@ def save(directory: str, task, tokenizer, encoder, head) -> list[str]:
         InputError: the task is not one of sentences.
     """
     if not isinstance(task, SentenceTask):
-        raise InputError(f"{task.name}: only labels and scores of sentences are exported to TFLite; "
-                         "use --format savedmodel")
+        raise InputError(
+            f"{task.name}: only labels and scores of sentences are exported to TFLite; use --format savedmodel"
+        )
     packed = PackedEncoder(encoder)
     output = "probabilities" if isinstance(task.kind, Classification) else "score"
 
@@ -42,7 +43,8 @@ def save(directory: str, task, tokenizer, encoder, head) -> list[str]:
     module = tf.Module()
     module.weights = [packed, *head.variables]
     function = tf.function(answer, autograph=False).get_concrete_function(
-        *(tf.TensorSpec([None], tf.int32, name=name) for name in ("input_ids", "token_type_ids")))
+        *(tf.TensorSpec([None], tf.int32, name=name) for name in ("input_ids", "token_type_ids"))
+    )
     tokenizer.save(directory)
     sizes = {}
     for name, optimizations in ((_FLOAT, []), (_DYNAMIC, [tf.lite.Optimize.DEFAULT])):
@@ -54,13 +56,26 @@ def save(directory: str, task, tokenizer, encoder, head) -> list[str]:
     if output == "probabilities":
         write_file(os.path.join(directory, "labels.txt"), "".join(label + "\n" for label in task.kind.labels))
     second = " [SEP]" * tokenizer.pair_separators + " second" if task.pair else ""
-    how = ("as BERT does, in vocab.txt" if isinstance(tokenizer, Tokenizer)
-           else f"by the tokenizer's files here ({type(tokenizer).__name__} of kolm)")
-    return ["```python", "import tensorflow as tf", "",
-            f'runner = tf.lite.Interpreter("{_FLOAT}").get_signature_runner()',
-            f'print(runner(input_ids=ids, token_type_ids=types)["{output}"])  # int32 arrays of one text', "```", "",
-            f"The ids are those of `[CLS] text{second} [SEP]`, {how}, with the settings in tokenizer_config.json, at "
-            f"most {task.config.max_seq_length}; the types are 1 in the second text, else 0. [CLS] is "
-            f"{tokenizer.cls_id}, [SEP] {tokenizer.sep_id}.", "",
-            "| file | bytes | |", "|---|---|---|", f"| `{_FLOAT}` | {sizes[_FLOAT]:,} | float32 |",
-            f"| `{_DYNAMIC}` | {sizes[_DYNAMIC]:,} | kernels in 8 bits |", ""]
+    how = (
+        "as BERT does, in vocab.txt"
+        if isinstance(tokenizer, Tokenizer)
+        else f"by the tokenizer's files here ({type(tokenizer).__name__} of kolm)"
+    )
+    return [
+        "```python",
+        "import tensorflow as tf",
+        "",
+        f'runner = tf.lite.Interpreter("{_FLOAT}").get_signature_runner()',
+        f'print(runner(input_ids=ids, token_type_ids=types)["{output}"])  # int32 arrays of one text',
+        "```",
+        "",
+        f"The ids are those of `[CLS] text{second} [SEP]`, {how}, with the settings in tokenizer_config.json, at "
+        f"most {task.config.max_seq_length}; the types are 1 in the second text, else 0. [CLS] is "
+        f"{tokenizer.cls_id}, [SEP] {tokenizer.sep_id}.",
+        "",
+        "| file | bytes | |",
+        "|---|---|---|",
+        f"| `{_FLOAT}` | {sizes[_FLOAT]:,} | float32 |",
+        f"| `{_DYNAMIC}` | {sizes[_DYNAMIC]:,} | kernels in 8 bits |",
+        "",
+    ]

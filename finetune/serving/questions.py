@@ -33,19 +33,32 @@ def signature(task, tokenizer, encoder, head):
         chances = tf.exp(scores - tf.reduce_max(scores, 1, keepdims=True))
         chances = tf.math.divide_no_nan(chances, tf.reduce_sum(chances, 1, keepdims=True))
         counts = tf.math.bincount(row, minlength=tf.size(context), maxlength=tf.size(context))
-        found = {"answer": table(text, ""), "begin": table(begin, -1), "end": table(end, -1),
-                 "score": tf.where(tf.math.is_finite(scores), scores, 0.0),
-                 "probability": tf.where(tf.math.is_finite(scores), chances, 0.0)}
+        found = {
+            "answer": table(text, ""),
+            "begin": table(begin, -1),
+            "end": table(end, -1),
+            "score": tf.where(tf.math.is_finite(scores), scores, 0.0),
+            "probability": tf.where(tf.math.is_finite(scores), chances, 0.0),
+        }
         cls = tf.reduce_sum(tf.gather(logits, windows.inputs[2][:-1]), -1)
         no_answer = tf.math.segment_min(cls, windows.row) - _first(scores, float("-inf"))
         said = (counts > 0) & (no_answer <= threshold)
         fillers = {"answer": "", "begin": -1, "end": -1}
         best = {name: _first(values, fillers.get(name, 0.0)) for name, values in found.items()}
         best |= {name: tf.where(said, best[name], filler) for name, filler in fillers.items()}
-        every = {"answer": "answers", "begin": "begins", "end": "ends", "score": "scores",
-                 "probability": "probabilities"}
-        return {**best, "no_answer": no_answer, "counts": counts,
-                **{every[name]: values for name, values in found.items()}}
+        every = {
+            "answer": "answers",
+            "begin": "begins",
+            "end": "ends",
+            "score": "scores",
+            "probability": "probabilities",
+        }
+        return {
+            **best,
+            "no_answer": no_answer,
+            "counts": counts,
+            **{every[name]: values for name, values in found.items()},
+        }
 
     return answer
 
@@ -77,8 +90,11 @@ class _Windows:
         self.sizes = tf.minimum(tf.gather(room, row), tf.gather(tokens, row) - begin)
         self.first_token = tf.gather(splits, row) + begin
         query_of = tf.gather(query, row)
-        self.inputs = joined(tokenizer, (query_ids, tf.gather(query_begins, row), query_of),
-                             (ids.flat_values, self.first_token, self.sizes))
+        self.inputs = joined(
+            tokenizer,
+            (query_ids, tf.gather(query_begins, row), query_of),
+            (ids.flat_values, self.first_token, self.sizes),
+        )
         self.context_begin = self.inputs[2][:-1] + query_of + 2
 
 
@@ -88,8 +104,9 @@ def _best_spans(logits, windows, n_best, max_answer_length):
     inside = column < windows.sizes[:, None]
     at = tf.where(inside, windows.context_begin[:, None] + column, 0)
     token = windows.first_token[:, None] + column
-    start = tf.where(inside & _has_most_context(windows, column, inside, token),
-                     tf.gather(logits[:, 0], at), float("-inf"))
+    start = tf.where(
+        inside & _has_most_context(windows, column, inside, token), tf.gather(logits[:, 0], at), float("-inf")
+    )
     end = tf.where(inside, tf.gather(logits[:, 1], at), float("-inf"))
     most = tf.minimum(n_best, tf.size(column))
     (start, first), (end, last) = tf.math.top_k(start, most), tf.math.top_k(end, most)
@@ -101,12 +118,17 @@ def _best_spans(logits, windows, n_best, max_answer_length):
     window = tf.cast(tf.where(valid)[:, 0], tf.int32)
     first, last, score = (tf.boolean_mask(values, valid) for values in (first, last, score))
     order = tf.range(tf.size(score))
-    for key, direction in ((last, "ASCENDING"), (first, "ASCENDING"), (score, "DESCENDING"),
-                           (tf.gather(windows.row, window), "ASCENDING")):
+    for key, direction in (
+        (last, "ASCENDING"),
+        (first, "ASCENDING"),
+        (score, "DESCENDING"),
+        (tf.gather(windows.row, window), "ASCENDING"),
+    ):
         order = tf.gather(order, tf.argsort(tf.gather(key, order), direction=direction, stable=True))
     base = tf.gather(windows.first_token, window)
-    return tuple(tf.gather(values, order)
-                 for values in (tf.gather(windows.row, window), base + first, base + last, score))
+    return tuple(
+        tf.gather(values, order) for values in (tf.gather(windows.row, window), base + first, base + last, score)
+    )
 
 
 def _has_most_context(windows, column, inside, token):
@@ -114,8 +136,9 @@ def _has_most_context(windows, column, inside, token):
     sizes = windows.sizes[:, None]
     context = 100 * tf.minimum(column, sizes - 1 - column) + sizes
     rank = tf.cast(context, tf.int64) * 2**20 - tf.cast(windows.ordinal[:, None], tf.int64)
-    best = tf.math.unsorted_segment_max(tf.boolean_mask(rank, inside), tf.boolean_mask(token, inside),
-                                        tf.size(windows.begins))
+    best = tf.math.unsorted_segment_max(
+        tf.boolean_mask(rank, inside), tf.boolean_mask(token, inside), tf.size(windows.begins)
+    )
     return rank == tf.gather(tf.concat([best, [0]], 0), tf.where(inside, token, tf.size(windows.begins)))
 
 

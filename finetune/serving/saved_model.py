@@ -38,8 +38,10 @@ def save(directory: str, tokenizer, encoder, max_seq_length: int, task=None, hea
     """
     needed = "tokenize_with_offsets" if isinstance(task, QuestionTask) else "tokenize"
     if not hasattr(tokenizer, needed):
-        raise InputError("the model's tokenizer does not work inside a TensorFlow graph: WordPiece does, SentencePiece "
-                         "except for answers; use --format huggingface")
+        raise InputError(
+            "the model's tokenizer does not work inside a TensorFlow graph: WordPiece does, SentencePiece "
+            "except for answers; use --format huggingface"
+        )
     packed = PackedEncoder(encoder)
     asked = {}
     if task is not None:
@@ -65,26 +67,40 @@ def card(signatures: dict[str, list[str]], left_out: list[str]) -> list[str]:
     """
     name, inputs = next(iter(signatures.items()))
     arguments = ", ".join(f'{argument}=tf.constant(["…"])' for argument in inputs)
-    return ["```python", "import tensorflow as tf", "import tensorflow_text  # its operations; TF Serving has them", "",
-            f'model = tf.saved_model.load("…").signatures["{name}"]', f"print(model({arguments}))", "```", "",
-            "Strings in UTF-8, `[batch]`, as many as you like; places are counted in characters.", "",
-            "| signature | inputs |", "|---|---|",
-            *(f"| `{name}` | {', '.join(f'`{argument}`' for argument in inputs)} |"
-              for name, inputs in signatures.items()), "",
-            *(line for sentence in left_out for line in (sentence, ""))]
+    return [
+        "```python",
+        "import tensorflow as tf",
+        "import tensorflow_text  # its operations; TF Serving has them",
+        "",
+        f'model = tf.saved_model.load("…").signatures["{name}"]',
+        f"print(model({arguments}))",
+        "```",
+        "",
+        "Strings in UTF-8, `[batch]`, as many as you like; places are counted in characters.",
+        "",
+        "| signature | inputs |",
+        "|---|---|",
+        *(f"| `{name}` | {', '.join(f'`{argument}`' for argument in inputs)} |" for name, inputs in signatures.items()),
+        "",
+        *(line for sentence in left_out for line in (sentence, "")),
+    ]
 
 
 def left_out(task, tokenizer) -> list[str]:
     """What `finetune/predict.py` does and the SavedModel does not."""
     sentences = []
     if isinstance(task, QuestionTask) and task.config.trim_particles != "none":
-        sentences.append(f"Particles at the end of answers are not taken off: trim_particles "
-                         f"{task.config.trim_particles} needs a morpheme analyser, which no TensorFlow graph has.")
+        sentences.append(
+            f"Particles at the end of answers are not taken off: trim_particles "
+            f"{task.config.trim_particles} needs a morpheme analyser, which no TensorFlow graph has."
+        )
     if isinstance(task, QuestionTask) and task.clean is not None:
         sentences.append(f"Pages are not cleaned of their tags, as {task.name} does before it reads them.")
     if isinstance(tokenizer, SentencePieceTokenizer):
-        sentences.append("TF-Text's SentencePiece may choose another of several equally probable cuts, in about one "
-                         "film review of 200.")
+        sentences.append(
+            "TF-Text's SentencePiece may choose another of several equally probable cuts, in about one "
+            "film review of 200."
+        )
     return sentences
 
 

@@ -12,6 +12,7 @@ def signature(task, tokenizer, encoder, head):
     A label: `label` string [batch]; `labels` string [batch, labels] and `probabilities` float32 [batch, labels].
     A number: `score` float32 [batch].
     """
+
     def logits(texts):
         input_ids, token_type_ids, row_splits = sentence_inputs(tokenizer, task.config.max_seq_length, *texts)
         hidden = encoder(input_ids, token_type_ids, row_splits)
@@ -20,8 +21,11 @@ def signature(task, tokenizer, encoder, head):
     def label(*texts):
         probabilities = tf.nn.softmax(logits(texts))
         names = tf.constant(task.kind.labels)
-        return {"label": tf.gather(names, tf.argmax(probabilities, -1)),
-                "labels": tf.tile(names[None], [tf.shape(probabilities)[0], 1]), "probabilities": probabilities}
+        return {
+            "label": tf.gather(names, tf.argmax(probabilities, -1)),
+            "labels": tf.tile(names[None], [tf.shape(probabilities)[0], 1]),
+            "probabilities": probabilities,
+        }
 
     def number(*texts):
         return {"score": logits(texts)[:, 0]}
@@ -32,6 +36,7 @@ def signature(task, tokenizer, encoder, head):
 def embedding(tokenizer, encoder, max_seq_length):
     """The function from strings [batch] to `mean`, over all tokens with [CLS] and [SEP], and `cls`, of [CLS]
     alone, both float32 [batch, hidden_size]."""
+
     def embed(text):
         input_ids, token_type_ids, row_splits = sentence_inputs(tokenizer, max_seq_length, text)
         hidden = encoder(input_ids, token_type_ids, row_splits)
@@ -55,5 +60,7 @@ def _cut_longer(first, second, room):
     excess = tf.maximum(first + second - room, 0)
     from_longer = tf.minimum(excess, tf.abs(first - second))
     rest = excess - from_longer
-    return (first - tf.where(first > second, from_longer, 0) - rest // 2,
-            second - tf.where(first > second, 0, from_longer) - (rest - rest // 2))
+    return (
+        first - tf.where(first > second, from_longer, 0) - rest // 2,
+        second - tf.where(first > second, 0, from_longer) - (rest - rest // 2),
+    )

@@ -9,7 +9,7 @@ from finetune.serving.inputs import joined, pieces
 from vocab.wordpiece import characters
 
 # What str.split() separates words by.
-_SPACE = (r"[\x{9}-\x{D}\x{1C}-\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]")
+_SPACE = r"[\x{9}-\x{D}\x{1C}-\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]"
 
 
 def signature(task, tokenizer, encoder, head):
@@ -34,12 +34,18 @@ def signature(task, tokenizer, encoder, head):
         first_byte, character = characters(text)
         base = tf.gather(first_byte, row)
         zero = tf.gather(character, base)
-        found = {"types": kind, "texts": tf.strings.substr(tf.gather(text, row), begin, end - begin),
-                 "begins": tf.gather(character, base + begin) - zero,
-                 "ends": tf.gather(character, base + end - 1) - zero + 1, "probabilities": chance}
+        found = {
+            "types": kind,
+            "texts": tf.strings.substr(tf.gather(text, row), begin, end - begin),
+            "begins": tf.gather(character, base + begin) - zero,
+            "ends": tf.gather(character, base + end - 1) - zero + 1,
+            "probabilities": chance,
+        }
         fillers = {"types": "", "texts": "", "begins": -1, "ends": -1, "probabilities": 0.0}
-        dense = {name: tf.RaggedTensor.from_value_rowids(value, row, tf.size(text), False).to_tensor(fillers[name])
-                 for name, value in found.items()}
+        dense = {
+            name: tf.RaggedTensor.from_value_rowids(value, row, tf.size(text), False).to_tensor(fillers[name])
+            for name, value in found.items()
+        }
         return {**dense, "counts": tf.math.bincount(row, minlength=tf.size(text), maxlength=tf.size(text))}
 
     return tag
@@ -60,15 +66,17 @@ def _inputs(tokenizer, words, row_splits, room):
     def advance(at, begins_input):
         active = at < row_splits[1:]
         begins_input = tf.tensor_scatter_nd_update(
-            begins_input, tf.boolean_mask(at, active)[:, None], tf.ones([tf.math.count_nonzero(active)], tf.int32))
+            begins_input, tf.boolean_mask(at, active)[:, None], tf.ones([tf.math.count_nonzero(active)], tf.int32)
+        )
         fits = tf.searchsorted(totals, tf.gather(totals, at) + room, side="right") - 1
         return tf.where(active, tf.minimum(row_splits[1:], fits), at), begins_input
 
-    _, begins_input = tf.while_loop(lambda at, _: tf.reduce_any(at < row_splits[1:]), advance,
-                                    (row_splits[:-1], tf.zeros_like(words, tf.int32)))
+    _, begins_input = tf.while_loop(
+        lambda at, _: tf.reduce_any(at < row_splits[1:]), advance, (row_splits[:-1], tf.zeros_like(words, tf.int32))
+    )
     first_word = tf.cast(tf.where(begins_input > 0)[:, 0], tf.int32)
     first_piece = tf.gather(totals, first_word)
-    end_piece = tf.concat([first_piece[1:], totals[-1:]], 0)[:tf.size(first_piece)]
+    end_piece = tf.concat([first_piece[1:], totals[-1:]], 0)[: tf.size(first_piece)]
     inputs = joined(tokenizer, (ids, first_piece, end_piece - first_piece))
     number = tf.cumsum(begins_input) - 1
     return inputs, tf.gather(inputs[2], number) + 1 + totals[:-1] - tf.gather(first_piece, number)
@@ -81,9 +89,14 @@ class _Entities:
         tags = [*labels, "O"]  # the last one stands before and behind a sentence
         kinds, positions = zip(*(_kind_position(tag) for tag in tags), strict=True)
         self._starts, self._ends = (
-            np.array([[rule(positions[before], positions[tag], kinds[before], kinds[tag])
-                       for tag in range(len(tags))] for before in range(len(tags))])
-            for rule in (start_of_chunk, end_of_chunk))
+            np.array(
+                [
+                    [rule(positions[before], positions[tag], kinds[before], kinds[tag]) for tag in range(len(tags))]
+                    for before in range(len(tags))
+                ]
+            )
+            for rule in (start_of_chunk, end_of_chunk)
+        )
         self._kinds, self._outside = kinds, len(labels)
 
     def __call__(self, tags, row_splits):

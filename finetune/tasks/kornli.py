@@ -28,8 +28,11 @@ def create(config) -> SentenceTask:
         name="kornli",
         main_metric="accuracy",
         kind=Classification(("entailment", "neutral", "contradiction")),
-        files={"train": ("multinli.train.ko.tsv", "snli_1.0_train.ko.tsv"), "dev": ("xnli.dev.ko.tsv",),
-               "test": ("xnli.test.ko.tsv",)},
+        files={
+            "train": ("multinli.train.ko.tsv", "snli_1.0_train.ko.tsv"),
+            "dev": ("xnli.dev.ko.tsv",),
+            "test": ("xnli.test.ko.tsv",),
+        },
         read=Table(first=("sentence1",), second=("sentence2",), target="gold_label"),
         published={"train": 392_702, "dev": 2_490, "test": 5_010},
         pair=True,

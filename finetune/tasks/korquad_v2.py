@@ -25,8 +25,20 @@ from finetune.questions import Question, QuestionTask, problem
 
 # What KoBigBird takes out. Tables and lists stay.
 _NAMES = "html head body label div a span sup p cite tbody h1 h2 h3 form small big b abbr".split()
-_TAGS = "|".join([r"<!DOCTYPE html>", *(f"</?{name}>" for name in _NAMES), "<meta>", "<link>", "<img>", "<input>",
-                  "<noscript></noscript>", "</br>", "<br/>", re.escape("[편집]")])
+_TAGS = "|".join(
+    [
+        r"<!DOCTYPE html>",
+        *(f"</?{name}>" for name in _NAMES),
+        "<meta>",
+        "<link>",
+        "<img>",
+        "<input>",
+        "<noscript></noscript>",
+        "</br>",
+        "<br/>",
+        re.escape("[편집]"),
+    ]
+)
 _DROPPED = re.compile(rf'<title>.*?</title>|rowspan="|colspan="|{_TAGS}')
 _SPACES = re.compile(r" {2,}|\n{2,}")
 
@@ -70,8 +82,8 @@ def _replaced(text, origin, pattern, replacement):
     parts, places, at = [], [], 0
     for match in pattern.finditer(text):
         short = replacement(match[0])
-        parts += [text[at:match.start()], short]
-        places += [origin[at:match.start()], origin[match.start():match.start() + len(short)]]
+        parts += [text[at : match.start()], short]
+        places += [origin[at : match.start()], origin[match.start() : match.start() + len(short)]]
         at = match.end()
     return "".join([*parts, text[at:]]), np.concatenate([*places, origin[at:]])
 
@@ -84,7 +96,7 @@ def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable
     """
     for name, content, text in _contents(path):
         if not isinstance(content, dict) or not isinstance(content.get("data"), list):
-            raise InputError(f"{name}:1: not in KorQuAD 2's format (an object with a list \"data\")")
+            raise InputError(f'{name}:1: not in KorQuAD 2\'s format (an object with a list "data")')
         for page in rows.objects(content, "data", name):
             original = page.get("context")
             if not isinstance(original, str):
@@ -107,8 +119,17 @@ def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable
                 if learned and first == last:
                     bad.add(line(), f"of the answer {given[:30]!r} to {question.id!r} nothing is left without tags")
                     continue
-                yield line, Question(question.id, question.question, context, ((given, int(first)),),
-                                     (int(first), int(last)) if learned else None, (origin, original))
+                yield (
+                    line,
+                    Question(
+                        question.id,
+                        question.question,
+                        context,
+                        ((given, int(first)),),
+                        (int(first), int(last)) if learned else None,
+                        (origin, original),
+                    ),
+                )
 
 
 def _contents(path):

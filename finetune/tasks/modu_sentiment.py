@@ -34,7 +34,7 @@ def read(path: str, kind: Classification, bad: rows.BadRows) -> Iterator[Example
     """
     content, text = rows.read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("document"), list):
-        raise InputError(f"{path}:1: not in the Modu corpus' format (an object with a list \"document\")")
+        raise InputError(f'{path}:1: not in the Modu corpus\' format (an object with a list "document")')
     seen = set()
     for number, document in enumerate(content["document"]):
         try:

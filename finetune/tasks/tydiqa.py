@@ -42,8 +42,10 @@ def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable
             document, annotations = record["document_plaintext"], record["annotations"]
             if any(annotation["yes_no_answer"] != "NONE" for annotation in annotations):
                 continue
-            places = [(answer["plaintext_start_byte"], answer["plaintext_end_byte"]) for answer in
-                      (annotation["minimal_answer"] for annotation in annotations)]
+            places = [
+                (answer["plaintext_start_byte"], answer["plaintext_end_byte"])
+                for answer in (annotation["minimal_answer"] for annotation in annotations)
+            ]
             name, asked = str(record["example_id"]), record["question_text"]
             characters = character_of_byte(document)
             given = [place for place in places if place[0] >= 0]

@@ -21,10 +21,24 @@ def paths(tmp_path):
     write(result["records"], "index.json", {"unk_rate": 0.00123})
 
     def line(step, split, loss, share):
-        return {"step": step, "split": split, "loss": loss, "disc_accuracy": share, "disc_precision": share / 2,
-                "disc_recall": share / 4}
-    write(result["model"], "metrics.jsonl", line(100, "train", 99.0, 0.01), line(250, "eval", 38.25, 0.84),
-          line(500, "eval", 30.5, 0.86), line(1500, "train", 1.0, 0.99), line(1500, "eval", 22.125, 0.92))
+        return {
+            "step": step,
+            "split": split,
+            "loss": loss,
+            "disc_accuracy": share,
+            "disc_precision": share / 2,
+            "disc_recall": share / 4,
+        }
+
+    write(
+        result["model"],
+        "metrics.jsonl",
+        line(100, "train", 99.0, 0.01),
+        line(250, "eval", 38.25, 0.84),
+        line(500, "eval", 30.5, 0.86),
+        line(1500, "train", 1.0, 0.99),
+        line(1500, "eval", 22.125, 0.92),
+    )
     for name, accuracy in (("pretrained", 91.23), ("random", 78.9)):
         write(result[name], "results.json", {"metrics": {"accuracy": accuracy, "macro_f1": 1.0}})
     return {name: str(path) for name, path in result.items()}

@@ -11,9 +11,18 @@ from finetune.tasks import TASKS
 
 HEADER = "id\tdocument\tlabel\n"
 SETTINGS = FinetuneConfig(
-    max_seq_length=16, train_batch_size=16, eval_batch_size=16, num_train_epochs=3.0, learning_rate=5e-3,
-    dev_share=0.2, embedding_size=16, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-    intermediate_size=64)
+    max_seq_length=16,
+    train_batch_size=16,
+    eval_batch_size=16,
+    num_train_epochs=3.0,
+    learning_rate=5e-3,
+    dev_share=0.2,
+    embedding_size=16,
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=64,
+)
 
 
 def write_reviews(path, count, seed):
@@ -23,7 +32,7 @@ def write_reviews(path, count, seed):
     lines = []
     for number in range(count):
         label = int(rng.integers(2))
-        marked = rng.choice(syllables[10 * label:10 * label + 10], 3)
+        marked = rng.choice(syllables[10 * label : 10 * label + 10], 3)
         words = rng.permutation([*marked, *rng.choice(syllables[20:], rng.integers(1, 6))])
         lines.append(f"{1000 * seed + number}\t{' '.join(words)}\t{label}\n")
     path.write_text(HEADER + "".join(lines), encoding="utf-8")

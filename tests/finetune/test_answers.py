@@ -18,8 +18,16 @@ def some_windows(seed, tokenizer):
     contexts = ["".join(rng.choice([*SYLLABLES, " ", "  "], size)) for size in rng.permutation([0, 1, 5, 12, 30, 60])]
     context_of = rng.integers(0, len(contexts), 8)
     questions = [" ".join(rng.choice(SYLLABLES, rng.integers(0, 8))) for _ in context_of]
-    found = windows(questions, contexts, context_of, None, tokenizer, int(rng.integers(8, 30)),
-                    int(rng.integers(1, 20)), int(rng.integers(1, 9)))
+    found = windows(
+        questions,
+        contexts,
+        context_of,
+        None,
+        tokenizer,
+        int(rng.integers(8, 30)),
+        int(rng.integers(1, 20)),
+        int(rng.integers(1, 9)),
+    )
     return [contexts[number] for number in context_of], found
 
 
@@ -62,8 +70,12 @@ def by_hand(logits, found, contexts, n_best, max_answer_length, trim=None):
             starts = [place for place, token in zip(inputs, tokens, strict=True) if counts_in[token] == window]
             starts = sorted(starts, key=lambda place: -logits[place, 0])[:n_best]
             ends = sorted(inputs, key=lambda place: -logits[place, 1])[:n_best]
-            kept = [(logits[start, 0] + logits[end, 1], start, end) for start in starts for end in ends
-                    if start <= end < start + max_answer_length]
+            kept = [
+                (logits[start, 0] + logits[end, 1], start, end)
+                for start in starts
+                for end in ends
+                if start <= end < start + max_answer_length
+            ]
             for score, start, end in sorted(kept, reverse=True)[:n_best]:
                 first, last = (first_token + tokens[0] + place - inputs[0] for place in (start, end))
                 spans.append((float(score), *found.offsets[first].tolist(), *found.offsets[last].tolist()))
@@ -74,8 +86,10 @@ def by_hand(logits, found, contexts, n_best, max_answer_length, trim=None):
             if len(texts) < n_best:
                 texts.setdefault(context[begin:end], (begin, end, score))
         total = sum(math.exp(score) for _, _, score in texts.values())
-        yield ([(text, *value, math.exp(value[2]) / total) for text, value in texts.items()],
-               none - max(span[0] for span in spans) if spans else 1e30)
+        yield (
+            [(text, *value, math.exp(value[2]) / total) for text, value in texts.items()],
+            none - max(span[0] for span in spans) if spans else 1e30,
+        )
 
 
 def assert_same(found_answers, expected):
@@ -136,10 +150,11 @@ def test_text_that_occurs_twice_counts_once_where_it_is_likelier(tokenizer):
     found = windows(["거"], [context], np.array([0]), None, tokenizer, 16, 16, 8)
     logits = np.full((len(found.input_ids), 2), -9, np.float32)
     logits[3], logits[4], logits[5] = 4, 1, 5
-    answer, = answers(logits, found, [context], 20, 1)
+    (answer,) = answers(logits, found, [context], 20, 1)
     assert [candidate[:4] for candidate in answer.candidates] == [("가", 4, 5, 10), ("감", 2, 3, 2)]
-    assert [candidate[4] for candidate in answer.candidates] == pytest.approx([1 / (1 + math.exp(-8)),
-                                                                               1 / (1 + math.exp(8))])
+    assert [candidate[4] for candidate in answer.candidates] == pytest.approx(
+        [1 / (1 + math.exp(-8)), 1 / (1 + math.exp(8))]
+    )
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -178,7 +193,7 @@ def test_no_answer_is_judged_by_the_window_that_is_surest_of_one(tokenizer):
     logits = np.full((2, 9, 2), -5, np.float32)
     logits[0, 0], logits[1, 0] = (4, 3), (1, -2)
     logits[0, 3] = 2
-    answer, = answers(logits.reshape(-1, 2), found, [context], 20, 30)
+    (answer,) = answers(logits.reshape(-1, 2), found, [context], 20, 30)
     assert answer.candidates[0][:4] == ("가", 0, 1, 4) and answer.no_answer == -1 - 4
 
 
@@ -208,5 +223,5 @@ def test_answers_keep_the_characters_of_the_context(tokenizer):
     logits = np.zeros((len(found.input_ids), 2), np.float32)
     first, last = 3, len(found.input_ids) - 2
     logits[first, 0], logits[last, 1] = 9, 9
-    answer, = answers(logits, found, [context], 5, 30)
+    (answer,) = answers(logits, found, [context], 5, 30)
     assert answer.candidates[0][:3] == (context.strip(), 2, len(context.rstrip()))

@@ -13,10 +13,16 @@ def features_of(lengths, segment_b=None):
     """Rows of the given lengths; the tokens of row i are 1000 i + 1, 1000 i + 2, …"""
     lengths = np.asarray(lengths, np.int64)
     ids = np.concatenate([1000 * i + 1 + np.arange(length) for i, length in enumerate(lengths)] or [[]])
-    return Features(ids.astype(np.int32), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-                    np.zeros(len(lengths), np.int32) if segment_b is None else np.asarray(segment_b, np.int32),
-                    {"label": np.arange(len(lengths), dtype=np.int32) * 7,
-                     "span": np.stack([lengths, -lengths], 1).astype(np.int32)}, np.arange(len(lengths)))
+    return Features(
+        ids.astype(np.int32),
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        np.zeros(len(lengths), np.int32) if segment_b is None else np.asarray(segment_b, np.int32),
+        {
+            "label": np.arange(len(lengths), dtype=np.int32) * 7,
+            "span": np.stack([lengths, -lengths], 1).astype(np.int32),
+        },
+        np.arange(len(lengths)),
+    )
 
 
 def random_features(count, longest=40, seed=0):
@@ -24,8 +30,13 @@ def random_features(count, longest=40, seed=0):
 
 
 @hypothesis.settings(deadline=None, max_examples=60)
-@hypothesis.given(count=st.integers(1, 700), size=st.sampled_from([1, 3, 8]), by_length=st.booleans(),
-                  seed=st.integers(0, 2**31), epoch=st.integers(0, 30))
+@hypothesis.given(
+    count=st.integers(1, 700),
+    size=st.sampled_from([1, 3, 8]),
+    by_length=st.booleans(),
+    seed=st.integers(0, 2**31),
+    epoch=st.integers(0, 30),
+)
 def test_every_row_once_an_epoch(count, size, by_length, seed, epoch):
     order = batches.training_order(random_features(count), size, by_length, seed, epoch)
     assert sorted(np.concatenate(order).tolist()) == list(range(count))
@@ -41,6 +52,7 @@ def test_seed_and_epoch_decide_the_order_and_nothing_else(by_length):
 
     def order(seed, epoch):
         return [rows.tolist() for rows in batches.training_order(features, 8, by_length, seed, epoch)]
+
     assert order(1, 2) == order(1, 2)
     different = [order(1, 2), order(1, 3), order(2, 2), order(2, 1)]
     assert all(a != b for i, a in enumerate(different) for b in different[:i])
@@ -49,8 +61,10 @@ def test_seed_and_epoch_decide_the_order_and_nothing_else(by_length):
 
 def test_rows_of_like_length_share_a_batch():
     features = random_features(512)
-    spread = [np.mean([np.ptp(features.lengths[rows]) for rows in batches.training_order(features, 8, sort, 1, 0)])
-              for sort in (True, False)]
+    spread = [
+        np.mean([np.ptp(features.lengths[rows]) for rows in batches.training_order(features, 8, sort, 1, 0)])
+        for sort in (True, False)
+    ]
     assert spread[0] < 2 and spread[1] > 25
     # And yet batches of short and of long rows come in no order.
     means = [features.lengths[rows].mean() for rows in batches.training_order(features, 8, True, 1, 0)]
@@ -93,7 +107,7 @@ def test_batches_hold_the_rows_they_name(by_length):
 
 @pytest.mark.parametrize("longest, width", [(1, 16), (16, 16), (17, 24), (24, 24), (25, 30), (30, 30)])
 def test_padding_goes_to_the_next_allowed_length_and_no_further_than_the_longest(longest, width):
-    batch, = read(features_of([1, longest]), [np.array([0, 1])], size=2, max_seq_length=30)
+    (batch,) = read(features_of([1, longest]), [np.array([0, 1])], size=2, max_seq_length=30)
     assert batch["input_ids"].shape == (2, width)
 
 

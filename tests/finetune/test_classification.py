@@ -37,14 +37,22 @@ def test_scores_of_a_small_example_by_hand():
     scores = KIND.score(np.eye(3)[said], np.array([0, 0, 0, 1, 1, 2]))
     expected = {
         "accuracy": 3 / 6,
-        "precision/neutral": 2 / 3, "recall/neutral": 2 / 3, "f1/neutral": 2 / 3,
-        "precision/good": 1 / 2, "recall/good": 1 / 2, "f1/good": 1 / 2,
-        "precision/bad": 0, "recall/bad": 0, "f1/bad": 0,
+        "precision/neutral": 2 / 3,
+        "recall/neutral": 2 / 3,
+        "f1/neutral": 2 / 3,
+        "precision/good": 1 / 2,
+        "recall/good": 1 / 2,
+        "f1/good": 1 / 2,
+        "precision/bad": 0,
+        "recall/bad": 0,
+        "f1/bad": 0,
         "macro_f1": (2 / 3 + 1 / 2 + 0) / 3,
     }
     assert scores == pytest.approx({name: 100 * value for name, value in expected.items()})
     assert KIND.details(np.eye(3)[said], np.array([0, 0, 0, 1, 1, 2])) == {
-        "confusion": [[2, 1, 0], [0, 1, 1], [1, 0, 0]], "labels": ["neutral", "good", "bad"]}
+        "confusion": [[2, 1, 0], [0, 1, 1], [1, 0, 0]],
+        "labels": ["neutral", "good", "bad"],
+    }
 
 
 def test_scores_of_many_rows_by_counting():

@@ -27,14 +27,35 @@ _PUBLISHED = {
     "hate-speech": dict(max_seq_length=128, train_batch_size=32, learning_rate=5e-5, num_train_epochs=10),
     "kornli": dict(train_batch_size=32, learning_rate=2e-5, num_train_epochs=3),
     "korsts": dict(train_batch_size=32, learning_rate=3e-5, num_train_epochs=10),
-    "korquad": dict(max_seq_length=512, doc_stride=128, eval_doc_stride=64, max_query_length=64, max_answer_length=30,
-                    n_best_size=20, train_batch_size=16, learning_rate=5e-5, num_train_epochs=4),
+    "korquad": dict(
+        max_seq_length=512,
+        doc_stride=128,
+        eval_doc_stride=64,
+        max_query_length=64,
+        max_answer_length=30,
+        n_best_size=20,
+        train_batch_size=16,
+        learning_rate=5e-5,
+        num_train_epochs=4,
+    ),
     "squad-v1.1": dict(max_seq_length=384, doc_stride=128, learning_rate=3e-5, num_train_epochs=3),
     "squad-v2.0": dict(max_seq_length=384, doc_stride=128, learning_rate=3e-5, num_train_epochs=3),
-    "korquad-v2": dict(max_seq_length=4096, doc_stride=3072, max_answer_length=4096, learning_rate=3e-5,
-                       num_train_epochs=5, train_batch_size=8),
-    "tydiqa": dict(max_seq_length=4096, doc_stride=3072, max_answer_length=32, learning_rate=3e-5, num_train_epochs=5,
-                   train_batch_size=8),
+    "korquad-v2": dict(
+        max_seq_length=4096,
+        doc_stride=3072,
+        max_answer_length=4096,
+        learning_rate=3e-5,
+        num_train_epochs=5,
+        train_batch_size=8,
+    ),
+    "tydiqa": dict(
+        max_seq_length=4096,
+        doc_stride=3072,
+        max_answer_length=32,
+        learning_rate=3e-5,
+        num_train_epochs=5,
+        train_batch_size=8,
+    ),
     "fake-news": dict(learning_rate=3e-5, num_train_epochs=10, train_batch_size=8, dev_share=0),
     "modu-sentiment": dict(learning_rate=3e-5, num_train_epochs=20, train_batch_size=8),
 }
@@ -53,18 +74,25 @@ def test_overrides_come_over_the_file_and_the_file_over_the_defaults(tmp_path):
     assert config == dataclasses.replace(FinetuneConfig(), learning_rate=1.0, train_batch_size=4, hidden_size=64)
 
 
-@pytest.mark.parametrize("override, reason", [
-    ("max_seq_length=0", "max_seq_length must be greater than 0, not 0"),
-    ("train_batch_size=-1", "train_batch_size must be greater than 0, not -1"),
-    ("eval_batch_size=0", "eval_batch_size must be greater than 0, not 0"),
-    ("num_train_epochs=0", "num_train_epochs must be greater than 0, not 0"),
-    ("learning_rate=0", "learning_rate must be greater than 0, not 0"),
-    ("dev_share=1", r"dev_share must be in \[0, 1\), not 1.0"),
-    ("dev_share=-0.1", "dev_share must be in"), ("train_share=0", r"train_share must be in \(0, 1\]"),
-    ("train_share=1.5", "train_share must be in"), ("optimizer=sgd", "optimizer must be one of adamw, lamb"),
-    ("precision=float8", "precision must be one of float32, bfloat16, float16"),
-    ("model_size=huge", "model_size must be one of small, base, large"), ("xla=maybe", "xla must be one of auto, on"),
-    ("epochs=3", "unknown key 'epochs'; the closest valid key is 'num_train_epochs'")])
+@pytest.mark.parametrize(
+    "override, reason",
+    [
+        ("max_seq_length=0", "max_seq_length must be greater than 0, not 0"),
+        ("train_batch_size=-1", "train_batch_size must be greater than 0, not -1"),
+        ("eval_batch_size=0", "eval_batch_size must be greater than 0, not 0"),
+        ("num_train_epochs=0", "num_train_epochs must be greater than 0, not 0"),
+        ("learning_rate=0", "learning_rate must be greater than 0, not 0"),
+        ("dev_share=1", r"dev_share must be in \[0, 1\), not 1.0"),
+        ("dev_share=-0.1", "dev_share must be in"),
+        ("train_share=0", r"train_share must be in \(0, 1\]"),
+        ("train_share=1.5", "train_share must be in"),
+        ("optimizer=sgd", "optimizer must be one of adamw, lamb"),
+        ("precision=float8", "precision must be one of float32, bfloat16, float16"),
+        ("model_size=huge", "model_size must be one of small, base, large"),
+        ("xla=maybe", "xla must be one of auto, on"),
+        ("epochs=3", "unknown key 'epochs'; the closest valid key is 'num_train_epochs'"),
+    ],
+)
 def test_values_that_cannot_be_are_one_line(override, reason):
     with pytest.raises(InputError, match=reason) as caught:
         FinetuneConfig.load("nsmc", [override])
@@ -72,8 +100,9 @@ def test_values_that_cannot_be_are_one_line(override, reason):
 
 
 def test_a_shape_is_a_named_size_with_changes():
-    config = FinetuneConfig.load("nsmc", ["model_size=base", "num_hidden_layers=3", "hidden_dropout_prob=0.2",
-                                          "initializer_range=0.1"])
+    config = FinetuneConfig.load(
+        "nsmc", ["model_size=base", "num_hidden_layers=3", "hidden_dropout_prob=0.2", "initializer_range=0.1"]
+    )
     shape = config.encoder(77)
     expected = {**MODEL_SIZES["base"], "num_hidden_layers": 3, "initializer_range": 0.1}
     assert {key: getattr(shape, key) for key in expected} == expected
@@ -82,13 +111,23 @@ def test_a_shape_is_a_named_size_with_changes():
     assert FinetuneConfig.load("nsmc", ["max_seq_length=700"]).encoder(77).max_position_embeddings == 700
 
 
-@pytest.mark.parametrize("override", ["hidden_size=30", "max_seq_length=1", "learning_rate=NaN", "warmup_proportion=7",
-                                      "layerwise_lr_decay=0", "hidden_dropout_prob=1", "initializer_range=0"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "hidden_size=30",
+        "max_seq_length=1",
+        "learning_rate=NaN",
+        "warmup_proportion=7",
+        "layerwise_lr_decay=0",
+        "hidden_dropout_prob=1",
+        "initializer_range=0",
+    ],
+)
 def test_a_value_that_cannot_be_is_refused(override):
     with pytest.raises(InputError, match=override.split("=")[0]):
         FinetuneConfig.load("nsmc", [override])
 
 
 def test_layer_wise_decay_goes_with_adamw_only():
-    with pytest.raises(InputError, match="layerwise_lr_decay goes with optimizer \"adamw\""):
+    with pytest.raises(InputError, match='layerwise_lr_decay goes with optimizer "adamw"'):
         FinetuneConfig.load("nsmc", ["optimizer=lamb", "layerwise_lr_decay=0.8"])

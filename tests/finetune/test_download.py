@@ -30,12 +30,12 @@ class Page:
 
     content: bytes = b""
     statuses: list[int] = dataclasses.field(default_factory=list)  # of the first answers; then it is 200
-    cuts: list[int] = dataclasses.field(default_factory=list)      # bytes after which the first answers break off
-    silence: float = 0       # seconds between such a break and the end of the connection
+    cuts: list[int] = dataclasses.field(default_factory=list)  # bytes after which the first answers break off
+    silence: float = 0  # seconds between such a break and the end of the connection
     ranges: bool = True
-    shift: int = 0           # the range that is sent begins so much later than the one asked for
-    length: bool = True      # whether Content-Length is sent
-    location: str = ""       # redirects there
+    shift: int = 0  # the range that is sent begins so much later than the one asked for
+    length: bool = True  # whether Content-Length is sent
+    location: str = ""  # redirects there
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -87,7 +87,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if not page.cuts:
             return self.wfile.write(body)
-        self.wfile.write(body[:page.cuts.pop(0)])
+        self.wfile.write(body[: page.cuts.pop(0)])
         time.sleep(page.silence)
 
     def log_message(self, *_):
@@ -129,13 +129,16 @@ def names(folder):
 
 # Fetching
 
+
 def test_a_file_comes_under_its_name_with_its_licence_and_source_said_before(server, tmp_path, capsys):
     fetch(published(server.serve("/original.txt", CONTENT)), tmp_path / "data" / "letters")
     assert names(tmp_path) == ["data", "data/letters", "data/letters/train.tsv"]
     assert (tmp_path / "data/letters/train.tsv").read_bytes() == CONTENT
     out, err = capsys.readouterr()
-    assert out == ("letters: licence CC0 1.0; source https://example.org/source\n"
-                   f"  {tmp_path}/data/letters/train.tsv: fetched, SHA-256 as published\n")
+    assert out == (
+        "letters: licence CC0 1.0; source https://example.org/source\n"
+        f"  {tmp_path}/data/letters/train.tsv: fetched, SHA-256 as published\n"
+    )
     assert "train.tsv: 100%" in err
     assert server.requests == [("/original.txt", None)]
 
@@ -158,9 +161,13 @@ def test_a_second_run_fetches_nothing_and_verifies_what_is_there(server, tmp_pat
     assert (tmp_path / "train.tsv").stat().st_mtime_ns == before.st_mtime_ns
 
 
-@pytest.mark.parametrize("content, fault", [
-    (b"mine", f"4 bytes, where {len(CONTENT):,} are published"),
-    (CONTENT[::-1], f"SHA-256 {sha256(CONTENT[::-1])}, where {sha256(CONTENT)} is published")])
+@pytest.mark.parametrize(
+    "content, fault",
+    [
+        (b"mine", f"4 bytes, where {len(CONTENT):,} are published"),
+        (CONTENT[::-1], f"SHA-256 {sha256(CONTENT[::-1])}, where {sha256(CONTENT)} is published"),
+    ],
+)
 def test_a_file_of_the_users_under_the_same_name_is_left_alone(content, fault, server, tmp_path):
     (tmp_path / "train.tsv").write_bytes(content)
     with pytest.raises(InputError, match=f"train.tsv: {fault}; it was left as it is. Move it away"):
@@ -169,6 +176,7 @@ def test_a_file_of_the_users_under_the_same_name_is_left_alone(content, fault, s
 
 
 # Going on
+
 
 def test_a_cut_connection_goes_on_with_the_rest_only(server, tmp_path, capsys):
     fetch(published(server.serve("/a", CONTENT, cuts=[90_000, 90_000])), tmp_path)
@@ -202,7 +210,8 @@ def test_a_connection_cut_every_time_is_one_line_and_the_same_command_goes_on_fr
         fetch(entry, tmp_path)
     assert str(caught.value) == (
         f"{server.url}/a: the connection was cut after 5,000 of {len(CONTENT):,} bytes; run the same command again, "
-        f"it goes on where this stopped (5,000 bytes are in {tmp_path}/train.tsv.part)")
+        f"it goes on where this stopped (5,000 bytes are in {tmp_path}/train.tsv.part)"
+    )
     assert names(tmp_path) == ["train.tsv.part"] and len(server.requests) == download.ATTEMPTS
     fetch(entry, tmp_path)
     assert server.ranges[-1] == "bytes=5000-"
@@ -257,6 +266,7 @@ def test_a_redirect_is_followed_with_the_range(server, tmp_path):
 
 # Refusing
 
+
 @pytest.mark.parametrize("status", [404, 403])
 def test_an_address_without_the_file_is_one_line_with_its_status_and_not_asked_again(status, server, tmp_path):
     with pytest.raises(InputError, match=rf"^{server.url}/a: HTTP status {status} \w+.*; the file may have moved"):
@@ -269,7 +279,8 @@ def test_a_wrong_sha256_removes_what_came_and_names_both(server, tmp_path):
     with pytest.raises(InputError) as caught:
         fetch(published(server.serve("/a", other)), tmp_path)
     assert str(caught.value).startswith(
-        f"{server.url}/a: SHA-256 {sha256(other)}, where {sha256(CONTENT)} is published; what came was removed. Run")
+        f"{server.url}/a: SHA-256 {sha256(other)}, where {sha256(CONTENT)} is published; what came was removed. Run"
+    )
     assert names(tmp_path) == []
 
 
@@ -294,9 +305,14 @@ def test_a_wrong_size_that_was_not_announced_is_refused_too(server, tmp_path):
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("scheme, refusal", [
-    ("file", "HTTP status 302 .* is not allowed"), ("data", "HTTP status 302 .* is not allowed"),
-    ("ftp", "unknown url type: ftp")])
+@pytest.mark.parametrize(
+    "scheme, refusal",
+    [
+        ("file", "HTTP status 302 .* is not allowed"),
+        ("data", "HTTP status 302 .* is not allowed"),
+        ("ftp", "unknown url type: ftp"),
+    ],
+)
 def test_only_http_addresses_are_opened(scheme, refusal, server, tmp_path):
     secret = tmp_path / "secret"
     secret.write_bytes(CONTENT)
@@ -321,6 +337,7 @@ def test_a_folder_that_is_a_file_is_one_line(server, tmp_path):
 
 
 # Archives
+
 
 def zipped(members, compression=zipfile.ZIP_DEFLATED):
     out = io.BytesIO()
@@ -361,10 +378,20 @@ def test_members_of_an_archive_come_right_into_the_folder(name, pack, server, tm
 
 def test_archives_without_named_members_come_into_their_folders_whole(server, tmp_path):
     first, second = zipped({**MEMBERS, "a.json": b"a"}), zipped({"b.json": b"b"})
-    fetch(data_set(File(server.serve("/1", first), "1.zip", unpack="train"),
-                   File(server.serve("/2", second), "2.zip", unpack="train")), tmp_path)
+    fetch(
+        data_set(
+            File(server.serve("/1", first), "1.zip", unpack="train"),
+            File(server.serve("/2", second), "2.zip", unpack="train"),
+        ),
+        tmp_path,
+    )
     assert [name for name in names(tmp_path / "train") if "." in name] == [
-        "a.json", "b.json", "set/en/dev.tsv", "set/ko/dev.tsv", "set/ko/test.tsv"]
+        "a.json",
+        "b.json",
+        "set/en/dev.tsv",
+        "set/ko/dev.tsv",
+        "set/ko/test.tsv",
+    ]
     assert (tmp_path / "train/set/ko/dev.tsv").read_bytes() == CONTENT
 
 
@@ -385,8 +412,9 @@ def test_a_second_run_unpacks_only_what_was_lost_and_fetches_nothing(server, tmp
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("name", ["../out", "/out", "a/../../out", "..\\out", "a\\..\\..\\out", "C:\\out", "c:out",
-                                  "\\out", "//host/out"])
+@pytest.mark.parametrize(
+    "name", ["../out", "/out", "a/../../out", "..\\out", "a\\..\\..\\out", "C:\\out", "c:out", "\\out", "//host/out"]
+)
 @pytest.mark.parametrize("archive, pack", [("x.zip", zipped), ("x.tar.gz", tarred)])
 def test_an_archive_that_climbs_out_of_its_folder_is_refused_as_a_whole(archive, pack, name, server, tmp_path):
     folder = tmp_path / "a" / "b"
@@ -398,12 +426,16 @@ def test_an_archive_that_climbs_out_of_its_folder_is_refused_as_a_whole(archive,
         assert names(tmp_path) == ["a", "a/b", f"a/b/{archive}"]
 
 
-@pytest.mark.parametrize("archive, content", [
-    ("x.zip", zipped({"good.json": b"good", "link": None})),
-    ("x.tar.gz", tarred({"good.json": b"good", "link": None}, tarfile.SYMTYPE)),
-    ("x.tar.gz", tarred({"good.json": b"good", "link": None}, tarfile.LNKTYPE)),
-    ("x.tar.gz", tarred({"good.json": b"good", "link": None}, tarfile.FIFOTYPE))],
-    ids=["zip", "symbolic", "hard", "pipe"])
+@pytest.mark.parametrize(
+    "archive, content",
+    [
+        ("x.zip", zipped({"good.json": b"good", "link": None})),
+        ("x.tar.gz", tarred({"good.json": b"good", "link": None}, tarfile.SYMTYPE)),
+        ("x.tar.gz", tarred({"good.json": b"good", "link": None}, tarfile.LNKTYPE)),
+        ("x.tar.gz", tarred({"good.json": b"good", "link": None}, tarfile.FIFOTYPE)),
+    ],
+    ids=["zip", "symbolic", "hard", "pipe"],
+)
 def test_an_archive_with_a_link_or_device_is_refused_as_a_whole(archive, content, server, tmp_path):
     with pytest.raises(InputError, match=f"{archive}: refused, as 'link' in it is a link or a device; nothing was"):
         fetch(published(server.serve("/x", content), content, archive, unpack="."), tmp_path)
@@ -422,18 +454,43 @@ def bad_sum():
     return bytes(content)
 
 
-@pytest.mark.parametrize("archive, content", [
-    ("x.zip", b"<html>not a zip</html>"), ("x.zip", b""), ("x.zip", zipped(MEMBERS)[:-30]), ("x.zip", broken_inside()),
-    ("x.zip", zipped({"a": b"a", "a/b": b"b"})), ("x.zip", zipped({"a": b"a", "a/b/c": b"b"})),
-    ("x.zip", zipped({"a/b": b"b", "a": b"a"})), ("x.zip", zipped({"n" * 300: b"long"})),
-    ("x.tar.gz", tarred({"a": CONTENT})[:-30]), ("x.tar.gz", b"not a tar"), ("x.tar.gz", bad_sum())],
-    ids=["no zip", "empty", "cut", "a byte changed", "file, then folder", "file, then folders", "folder, then file",
-         "long name", "cut tar", "no tar", "wrong gzip sum"])
+@pytest.mark.parametrize(
+    "archive, content",
+    [
+        ("x.zip", b"<html>not a zip</html>"),
+        ("x.zip", b""),
+        ("x.zip", zipped(MEMBERS)[:-30]),
+        ("x.zip", broken_inside()),
+        ("x.zip", zipped({"a": b"a", "a/b": b"b"})),
+        ("x.zip", zipped({"a": b"a", "a/b/c": b"b"})),
+        ("x.zip", zipped({"a/b": b"b", "a": b"a"})),
+        ("x.zip", zipped({"n" * 300: b"long"})),
+        ("x.tar.gz", tarred({"a": CONTENT})[:-30]),
+        ("x.tar.gz", b"not a tar"),
+        ("x.tar.gz", bad_sum()),
+    ],
+    ids=[
+        "no zip",
+        "empty",
+        "cut",
+        "a byte changed",
+        "file, then folder",
+        "file, then folders",
+        "folder, then file",
+        "long name",
+        "cut tar",
+        "no tar",
+        "wrong gzip sum",
+    ],
+)
 def test_a_damaged_archive_is_one_line_and_leaves_nothing_half_unpacked(archive, content, server, tmp_path):
     with pytest.raises(InputError) as caught:
         fetch(data_set(File(server.serve("/x", content), archive, unpack=".")), tmp_path)
-    assert re.fullmatch(rf"{tmp_path}/{archive}: damaged archive \(.+\); it was removed, nothing was unpacked. Run the "
-                        "same command again", str(caught.value))
+    assert re.fullmatch(
+        rf"{tmp_path}/{archive}: damaged archive \(.+\); it was removed, nothing was unpacked. Run the "
+        "same command again",
+        str(caught.value),
+    )
     assert names(tmp_path) == []
 
 
@@ -464,14 +521,24 @@ def test_what_a_killed_run_left_of_unpacking_is_cleared_away(server, tmp_path):
 
 # The catalogue
 
-@pytest.mark.parametrize("name, files", [
-    ("nsmc", "ratings_train.txt ratings_test.txt"), ("naver-ner", "train.tsv test.tsv"),
-    ("paws", "translated_train.tsv dev_2k.tsv test_2k.tsv"),
-    ("kornli", "multinli.train.ko.tsv snli_1.0_train.ko.tsv xnli.dev.ko.tsv xnli.test.ko.tsv"),
-    ("korsts", "sts-train.tsv sts-dev.tsv sts-test.tsv"), ("question-pair", "train.tsv dev.tsv test.tsv"),
-    ("hate-speech", "train.tsv validate.tsv"), ("korquad", "KorQuAD_v1.0_train.json KorQuAD_v1.0_dev.json"),
-    ("squad-v1.1", "train-v1.1.json dev-v1.1.json"), ("squad-v2.0", "train-v2.0.json dev-v2.0.json"),
-    ("tydiqa", "tydiqa-v1.0-train.jsonl.gz tydiqa-v1.0-dev.jsonl.gz"), ("fake-news", "mission2_train.csv")])
+
+@pytest.mark.parametrize(
+    "name, files",
+    [
+        ("nsmc", "ratings_train.txt ratings_test.txt"),
+        ("naver-ner", "train.tsv test.tsv"),
+        ("paws", "translated_train.tsv dev_2k.tsv test_2k.tsv"),
+        ("kornli", "multinli.train.ko.tsv snli_1.0_train.ko.tsv xnli.dev.ko.tsv xnli.test.ko.tsv"),
+        ("korsts", "sts-train.tsv sts-dev.tsv sts-test.tsv"),
+        ("question-pair", "train.tsv dev.tsv test.tsv"),
+        ("hate-speech", "train.tsv validate.tsv"),
+        ("korquad", "KorQuAD_v1.0_train.json KorQuAD_v1.0_dev.json"),
+        ("squad-v1.1", "train-v1.1.json dev-v1.1.json"),
+        ("squad-v2.0", "train-v2.0.json dev-v2.0.json"),
+        ("tydiqa", "tydiqa-v1.0-train.jsonl.gz tydiqa-v1.0-dev.jsonl.gz"),
+        ("fake-news", "mission2_train.csv"),
+    ],
+)
 def test_the_data_sets_come_under_the_names_that_tasks_read(name, files):
     there = [member.rsplit("/")[-1] for file in CATALOGUE[name].files for member in file.members or [file.name]]
     assert sorted(there) == sorted(files.split())
@@ -480,7 +547,8 @@ def test_the_data_sets_come_under_the_names_that_tasks_read(name, files):
 def test_korquad_2_is_unpacked_into_train_and_dev():
     assert [(file.name, file.unpack, file.members) for file in CATALOGUE["korquad-v2"].files] == [
         *((f"KorQuAD_2.1_train_{i:02}.zip", "train", None) for i in range(13)),
-        *((f"KorQuAD_2.1_dev_{i:02}.zip", "dev", None) for i in range(2))]
+        *((f"KorQuAD_2.1_dev_{i:02}.zip", "dev", None) for i in range(2)),
+    ]
 
 
 def test_every_file_has_an_https_address_of_its_own_and_a_whole_sha256_or_none():
@@ -510,17 +578,26 @@ cli.run(download.main, positional=True)
 @pytest.fixture
 def command_with(tmp_path):
     """`command_with(catalogue, "nsmc", …)` -> the finished process of the command with another catalogue."""
+
     def run(catalogue, *arguments):
         path = tmp_path / "command.py"
         path.write_text(COMMAND.format(catalogue=catalogue))
-        return subprocess.run([sys.executable, path, *arguments], cwd=tmp_path, capture_output=True, text=True,
-                              timeout=60, env={"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "no_proxy": "127.0.0.1"})
+        return subprocess.run(
+            [sys.executable, path, *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "no_proxy": "127.0.0.1"},
+        )
+
     return run
 
 
 def test_the_command_fetches_each_named_set_once_into_data(server, tmp_path, command_with):
-    catalogue = {name: published(server.serve(f"/{name}", CONTENT), name=f"{name}.tsv")
-                 for name in ("one", "two", "other")}
+    catalogue = {
+        name: published(server.serve(f"/{name}", CONTENT), name=f"{name}.tsv") for name in ("one", "two", "other")
+    }
     process = command_with(catalogue, "two", "one", "two")
     assert process.returncode == 0, process.stderr
     assert names(tmp_path / "data") == ["one", "one/one.tsv", "two", "two/two.tsv"]
@@ -529,24 +606,33 @@ def test_the_command_fetches_each_named_set_once_into_data(server, tmp_path, com
 
 
 def test_the_command_ends_in_one_line_and_status_2_where_a_set_cannot_be_had(
-        server, tmp_path, command_with, one_clear_line):
+    server, tmp_path, command_with, one_clear_line
+):
     catalogue = {"gone": published(f"{server.url}/gone"), "one": published(server.serve("/one", CONTENT))}
     one_clear_line(command_with(catalogue, "one", "gone", "--data_dir", "elsewhere"), f"{server.url}/gone", "404")
     assert names(tmp_path / "elsewhere") == ["gone", "one", "one/train.tsv"]
 
 
 def test_a_set_that_has_to_be_asked_for_does_not_keep_the_others_from_coming(
-        server, tmp_path, command_with, one_clear_line):
-    catalogue = {"one": published(server.serve("/one", CONTENT)),
-                 "asked": DataSet("a task", "its own", "https://example.org", by_hand="ask them, and put it")}
+    server, tmp_path, command_with, one_clear_line
+):
+    catalogue = {
+        "one": published(server.serve("/one", CONTENT)),
+        "asked": DataSet("a task", "its own", "https://example.org", by_hand="ask them, and put it"),
+    }
     process = command_with(catalogue, "asked", "one")
     one_clear_line(process, "asked can't be fetched", "ask them, and put it into data/asked")
     assert names(tmp_path / "data") == ["one", "one/train.tsv"]
 
 
 def test_modu_sentiment_says_where_to_ask_and_fails(command, one_clear_line):
-    one_clear_line(command("finetune/download.py", "modu-sentiment"), "National Institute of Korean Language",
-                   "https://corpus.korean.go.kr", "EXSA2002108040.json", "data/modu-sentiment")
+    one_clear_line(
+        command("finetune/download.py", "modu-sentiment"),
+        "National Institute of Korean Language",
+        "https://corpus.korean.go.kr",
+        "EXSA2002108040.json",
+        "data/modu-sentiment",
+    )
 
 
 def test_list_is_a_table_of_all_sets_and_fetches_nothing(command):
@@ -560,11 +646,15 @@ def test_list_is_a_table_of_all_sets_and_fetches_nothing(command):
     assert len({row.index("http") for row in rows}) == 1
 
 
-@pytest.mark.parametrize("arguments, parts", [
-    (["nsmcc"], ["nsmcc: no such data set; there is nsmc, naver-ner, paws"]),
-    (["nsmc", "../x"], ["../x: no such data set"]),
-    ([], ["which data sets?", "korquad-v2", "modu-sentiment", "--list"]),
-    (["nsmc", "--data_dri", "x"], ["data_dri", "--help"])])
+@pytest.mark.parametrize(
+    "arguments, parts",
+    [
+        (["nsmcc"], ["nsmcc: no such data set; there is nsmc, naver-ner, paws"]),
+        (["nsmc", "../x"], ["../x: no such data set"]),
+        ([], ["which data sets?", "korquad-v2", "modu-sentiment", "--list"]),
+        (["nsmc", "--data_dri", "x"], ["data_dri", "--help"]),
+    ],
+)
 def test_wrong_arguments_are_one_line_and_nothing_is_fetched(arguments, parts, command, one_clear_line):
     process = command("finetune/download.py", *arguments)
     one_clear_line(process, *parts)

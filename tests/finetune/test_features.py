@@ -25,7 +25,7 @@ def theirs(tokenizer, tmp_path_factory):
 def assert_same(features, encoded):
     assert len(features) == len(encoded["input_ids"])
     for number, (ids, types) in enumerate(zip(encoded["input_ids"], encoded["token_type_ids"], strict=True)):
-        begin, end = features.row_splits[number:number + 2]
+        begin, end = features.row_splits[number : number + 2]
         assert features.input_ids[begin:end].tolist() == ids, number
         second = features.segment_b[number]
         assert [int(0 < second <= place) for place in range(end - begin)] == types, number
@@ -87,10 +87,11 @@ def test_real_reviews(real_data, pytestconfig, tmp_path):
     reviews = TASKS["nsmc"](FinetuneConfig()).splits(real_data("nsmc"), 0)["test"]
     texts = [review.first for review in (reviews if pytestconfig.getoption("--all_lines") else reviews[::25])]
     for max_seq_length in (24, 128):
-        assert_same(sequences(ours, texts, None, max_seq_length, {}),
-                    theirs(texts, truncation=True, max_length=max_seq_length))
+        assert_same(
+            sequences(ours, texts, None, max_seq_length, {}), theirs(texts, truncation=True, max_length=max_seq_length)
+        )
     half = len(texts) // 2
-    first, second = texts[:half], texts[half:2 * half]
+    first, second = texts[:half], texts[half : 2 * half]
     features = sequences(ours, first, second, 41, {})
     assert_same(features, theirs(first, second, truncation="longest_first", max_length=41))
     assert (features.lengths == 41).mean() > 0.2

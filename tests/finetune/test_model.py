@@ -22,16 +22,28 @@ from pretrain.train import train
 from tests.modeling import hugging_face
 
 KIND = Classification(("0", "1", "2"))
-SHAPE = EncoderConfig(vocab_size=100, embedding_size=16, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-                      intermediate_size=64, max_position_embeddings=24)
+SHAPE = EncoderConfig(
+    vocab_size=100,
+    embedding_size=16,
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=64,
+    max_position_embeddings=24,
+)
 
 
 @pytest.fixture(scope="module")
 def electra_dir(data, tiny, tokenizer, tmp_path_factory):
     """What pretrain/run.py leaves after two steps."""
     directory = str(tmp_path_factory.mktemp("electra"))
-    train(tiny(num_train_steps=2, num_warmup_steps=1, save_checkpoints_steps=1), data, tokenizer, directory,
-          tf.distribute.get_strategy())
+    train(
+        tiny(num_train_steps=2, num_warmup_steps=1, save_checkpoints_steps=1),
+        data,
+        tokenizer,
+        directory,
+        tf.distribute.get_strategy(),
+    )
     return directory
 
 
@@ -55,9 +67,13 @@ def test_electra_s_discriminator_is_what_fine_tuning_gets(electra_dir, settings,
     fresh = TaskModel(start.shape, KIND)
     assert np.abs(fresh.encoder.get_weights()[0] - ours[0]).max() > 0.01
     reader = tf.train.load_checkpoint(start.checkpoint)
-    for name, variable in (("embeddings/embeddings.Sword_embeddings", model.encoder.embeddings.word_embeddings),
-                           ("discriminator/embeddings_project/electra.Sembeddings_project.Skernel",
-                            model.encoder.embeddings_project.kernel)):
+    for name, variable in (
+        ("embeddings/embeddings.Sword_embeddings", model.encoder.embeddings.word_embeddings),
+        (
+            "discriminator/embeddings_project/electra.Sembeddings_project.Skernel",
+            model.encoder.embeddings_project.kernel,
+        ),
+    ):
         np.testing.assert_array_equal(variable, reader.get_tensor(f"model/{name}/.ATTRIBUTES/VARIABLE_VALUE"))
     assert start.tokenizer.vocab_size == 200
 
@@ -87,11 +103,17 @@ def test_logits_are_those_of_transformers(activation):
     hugging_face.copy_dense(model.head.dense, theirs.classifier.dense)
     hugging_face.copy_dense(model.head.out_proj, theirs.classifier.out_proj)
     ids, types, lengths, mask = hugging_face.inputs(6, 16, 100)
-    logits = model({"input_ids": tf.constant(ids, tf.int32), "token_type_ids": tf.constant(types, tf.int32),
-                    "lengths": tf.constant(lengths, tf.int32)})
+    logits = model(
+        {
+            "input_ids": tf.constant(ids, tf.int32),
+            "token_type_ids": tf.constant(types, tf.int32),
+            "lengths": tf.constant(lengths, tf.int32),
+        }
+    )
     with torch.no_grad():
-        expected = theirs(input_ids=torch.tensor(ids), token_type_ids=torch.tensor(types),
-                          attention_mask=torch.tensor(mask)).logits.numpy()
+        expected = theirs(
+            input_ids=torch.tensor(ids), token_type_ids=torch.tensor(types), attention_mask=torch.tensor(mask)
+        ).logits.numpy()
     assert logits.shape == (6, 3) and np.ptp(expected) > 0.5
     assert np.abs(logits.numpy() - expected).max() < 1e-4
 
@@ -102,8 +124,8 @@ def test_learning_rates_fall_from_the_head_to_the_embeddings():
     assert set(factors) == {variable.name.removesuffix(":0") for variable in model.trainable_variables}
     # ELECTRA's rule: the head 1, the top layer 0.8, each below 0.8 times the one above, the embeddings last.
     for name, factor in factors.items():
-        depth = (0 if name.startswith("classifier/") else 1 if "/layer_1/" in name else 2 if "/layer_0/" in name else 3)
-        assert factor == pytest.approx(0.8 ** depth), name
+        depth = 0 if name.startswith("classifier/") else 1 if "/layer_1/" in name else 2 if "/layer_0/" in name else 3
+        assert factor == pytest.approx(0.8**depth), name
     assert set(np.round(list(factors.values()), 6)) == {1.0, 0.8, 0.64, 0.512}
 
 
@@ -112,8 +134,10 @@ def test_half_precision_leaves_weights_and_logits_in_full(settings, electra_dir)
     half, full = start.create(KIND, "bfloat16"), start.create(KIND, "float32")
     half.set_weights(full.get_weights())
     ids, types, lengths, _ = hugging_face.inputs(6, 16, 200)
-    batch = {name: tf.constant(value, tf.int32) for name, value in
-             (("input_ids", ids), ("token_type_ids", types), ("lengths", lengths))}
+    batch = {
+        name: tf.constant(value, tf.int32)
+        for name, value in (("input_ids", ids), ("token_type_ids", types), ("lengths", lengths))
+    }
     assert half.encoder(*batch.values()).dtype == tf.bfloat16
     assert all(variable.dtype == tf.float32 for variable in half.variables)
     logits = half(batch)
@@ -127,8 +151,14 @@ def test_random_weights_take_their_shape_from_the_settings(settings, tokenizer, 
     start = Start.random(str(tmp_path / "vocab.txt"), settings(max_seq_length=600))
     assert start.checkpoint is None and start.tokenizer.fingerprint == tokenizer.fingerprint
     assert start.shape == EncoderConfig(
-        vocab_size=200, embedding_size=16, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=64, max_position_embeddings=600)
+        vocab_size=200,
+        embedding_size=16,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=600,
+    )
     assert len(start.create(KIND, "float32").trainable_variables) == 2 * 16 + 7 + 4
 
 
@@ -149,8 +179,10 @@ BROKEN = {
     "no checkpoint": (lambda d: shutil.rmtree(d / "checkpoints"), "model: no checkpoint in it yet"),
     "no vocabulary": (lambda d: (d / "vocab.txt").unlink(), "vocab.txt: no such file"),
     "other positions": (lambda d: spoil(d, max_position_embeddings=12), "cannot be read as this model"),
-    "another vocabulary": (lambda d: (d / "vocab.txt").write_text("\n".join(
-        (d / "vocab.txt").read_text().split("\n")[:150])), "its vocabulary has 150 pieces, the checkpoint 200"),
+    "another vocabulary": (
+        lambda d: (d / "vocab.txt").write_text("\n".join((d / "vocab.txt").read_text().split("\n")[:150])),
+        "its vocabulary has 150 pieces, the checkpoint 200",
+    ),
     "another width": (lambda d: spoil(d, hidden_size=48, intermediate_size=96), "cannot be read as this model"),
     "bytes of the checkpoint changed": (lambda d: flip(d), "cannot be read as this model"),
     "a checkpoint cut short": (lambda d: truncate(d), "cannot be read as this model"),

@@ -53,7 +53,10 @@ def test_scores_answers_and_the_predictions_file(tmp_path):
     TASK.save(outputs, reviews, str(tmp_path))
     assert [line.split("\t") for line in (tmp_path / "predictions.tsv").read_text().split("\n")[:-1]] == [
         ["id", "label", "prediction", "probability", "text"],
-        ["a", "1", "1", "0.75000", 'x "y"'], ["b", "0", "0", "0.90000", ""], ["c", "0", "1", "0.60000", "z z"]]
+        ["a", "1", "1", "0.75000", 'x "y"'],
+        ["b", "0", "0", "0.90000", ""],
+        ["c", "0", "1", "0.60000", "z z"],
+    ]
     assert next(TASK.answers(outputs, reviews)) == {"id": "a", "label": "1", "probabilities": {"0": 0.25, "1": 0.75}}
 
 
@@ -67,11 +70,15 @@ def test_bad_rows_are_left_out_and_said(tmp_path, capsys):
         TASK.splits(str(tmp_path / "bad"), 3)
 
 
-@pytest.mark.parametrize("files, message", [
-    (dict(test=None), "ratings_test.txt: no such file; get the data set with: python finetune/download.py nsmc"),
-    (dict(train=HEADER), "ratings_train.txt: no usable rows in it"),
-    (dict(train=""), "ratings_train.txt: empty file"),
-    (dict(test="id\tdocument\n1\t가\n"), "ratings_test.txt:1: no column 'label'")])
+@pytest.mark.parametrize(
+    "files, message",
+    [
+        (dict(test=None), "ratings_test.txt: no such file; get the data set with: python finetune/download.py nsmc"),
+        (dict(train=HEADER), "ratings_train.txt: no usable rows in it"),
+        (dict(train=""), "ratings_train.txt: empty file"),
+        (dict(test="id\tdocument\n1\t가\n"), "ratings_test.txt:1: no column 'label'"),
+    ],
+)
 def test_files_that_cannot_be_used_are_said(files, message, tmp_path):
     with pytest.raises(InputError, match=message) as caught:
         TASK.splits(write(tmp_path / "data", **files), 100)

@@ -41,10 +41,14 @@ def check(tagger, both="", **alone):
 
 
 def test_particles_go(tagger):
-    check(tagger, """
+    check(
+        tagger,
+        """
         서울에서→서울 서울은→서울 부산까지→부산 김무성이→김무성 박정희가→박정희 제주도에서→제주도 한국어로→한국어
         철수와→철수 대통령으로서→대통령 1592년에→1592년 1945년부터→1945년 5명을→5명 20%가→20% BTS가→BTS""",
-          kiwi="미국과의→미국 영희하고→영희", mecab="서울서→서울")
+        kiwi="미국과의→미국 영희하고→영희",
+        mecab="서울서→서울",
+    )
 
 
 def test_several_particles_go_together(tagger):
@@ -52,15 +56,22 @@ def test_several_particles_go_together(tagger):
 
 
 def test_the_copula_goes_with_its_endings(tagger):
-    check(tagger, """
+    check(
+        tagger,
+        """
         대통령이다→대통령 대통령입니다→대통령 대통령이었다→대통령 바나나다→바나나 바나나였다→바나나
-        미국이라는→미국 미국이며→미국 도시이다.→도시 학교인데→학교""")
+        미국이라는→미국 미국이며→미국 도시이다.→도시 학교인데→학교""",
+    )
 
 
 def test_words_without_particles_stay(tagger):
-    check(tagger, """
+    check(
+        tagger,
+        """
         바나나 고양이 까마귀 독도 영국 제주도 경기도 강원도 인도 조이 국가 평가 작가 이승만 1592년 3월 2위
-        상도동계 프랑스인""", mecab="파도")
+        상도동계 프랑스인""",
+        mecab="파도",
+    )
 
 
 def test_endings_of_verbs_stay(tagger):
@@ -73,9 +84,12 @@ def test_a_particle_that_shares_a_syllable_with_its_word_stays(tagger):
 
 
 def test_quotes_and_brackets_inside_the_word(tagger):
-    check(tagger, """
+    check(
+        tagger,
+        """
         《훈민정음》은→《훈민정음》 '아리랑'이다→'아리랑' "서울"에서→"서울" (서울)에서→(서울)
-        『소나기』를→『소나기』 이순신(李舜臣)은→이순신(李舜臣)""")
+        『소나기』를→『소나기』 이순신(李舜臣)은→이순신(李舜臣)""",
+    )
     # As BERT cuts them: each bracket is a token of its own.
     check(tagger, "《|훈민정음|》|은 《|훈민정음 서울|(|Seoul|)|에서")
 
@@ -109,9 +123,13 @@ def test_a_last_token_that_begins_inside_the_noun_loses_the_particle(tagger):
 
 
 def test_of_several_words_only_the_last_is_cut(tagger):
-    for span, left in (("서울에서 |부산까지", "서울에서 부산"), ("1951년 |9월 |20일에", "1951년 9월 20일"),
-                       ("철수와 |영희", "철수와 영희"), ("한국의 |수도는", "한국의 수도"),
-                       ("서울에서\n|부산까지", "서울에서\n부산")):
+    for span, left in (
+        ("서울에서 |부산까지", "서울에서 부산"),
+        ("1951년 |9월 |20일에", "1951년 9월 20일"),
+        ("철수와 |영희", "철수와 영희"),
+        ("한국의 |수도는", "한국의 수도"),
+        ("서울에서\n|부산까지", "서울에서\n부산"),
+    ):
         assert trimmed(tagger, span, "그는 ", " 간다.") == left
 
 

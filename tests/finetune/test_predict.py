@@ -21,9 +21,19 @@ from finetune.tasks import TASKS
 from finetune.words import Sentence
 from tests.conftest import ROOT
 
-FAST = ["embedding_size=16", "hidden_size=32", "num_hidden_layers=1", "num_attention_heads=2", "intermediate_size=64",
-        "max_seq_length=16", "train_batch_size=16", "eval_batch_size=16", "num_train_epochs=3", "learning_rate=5e-3",
-        "dev_share=0.2"]
+FAST = [
+    "embedding_size=16",
+    "hidden_size=32",
+    "num_hidden_layers=1",
+    "num_attention_heads=2",
+    "intermediate_size=64",
+    "max_seq_length=16",
+    "train_batch_size=16",
+    "eval_batch_size=16",
+    "num_train_epochs=3",
+    "learning_rate=5e-3",
+    "dev_share=0.2",
+]
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +41,21 @@ def out(command, reviews_dir, tokenizer, tmp_path_factory):
     """What finetune/run.py writes: seeds 1 and 2 of nsmc, from random weights."""
     directory = tmp_path_factory.mktemp("finetuned")
     tokenizer.save(str(directory / "vocab"))
-    process = command("finetune/run.py", "--task", "nsmc", "--data_dir", reviews_dir, "--vocab",
-                      directory / "vocab" / "vocab.txt", "--output_dir", directory / "out", "--seeds", "1-2",
-                      *(argument for override in FAST for argument in ("--set", override)), timeout=300)
+    process = command(
+        "finetune/run.py",
+        "--task",
+        "nsmc",
+        "--data_dir",
+        reviews_dir,
+        "--vocab",
+        directory / "vocab" / "vocab.txt",
+        "--output_dir",
+        directory / "out",
+        "--seeds",
+        "1-2",
+        *(argument for override in FAST for argument in ("--set", override)),
+        timeout=300,
+    )
     assert process.returncode == 0, process.stderr[-3000:]
     return directory / "out"
 
@@ -46,12 +68,14 @@ def predictor(out):
 @pytest.fixture
 def run(out, monkeypatch, capsys):
     """`run(input, output="-", model_dir=…, stdin=…)` -> standard output of the command, in this process."""
+
     def command_in_process(source="-", output="-", model_dir=None, stdin=""):
         flags = type("Flags", (), {"model_dir": str(model_dir or out), "input": str(source), "output": str(output)})
         monkeypatch.setattr(predict.flags, "FLAGS", flags)
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
         predict.main(None)
         return capsys.readouterr().out
+
     return command_in_process
 
 
@@ -89,8 +113,13 @@ def assert_same(found, rows):
 
 def test_from_the_command_line_standard_input_is_answered_as_the_test_file_was(out):
     rows = expected(out, best_seed(out))
-    process = subprocess.run([sys.executable, "finetune/predict.py", "--model_dir", str(out)], cwd=ROOT, timeout=300,
-                             input="".join(f"{text}\n" for text, _, _ in rows).encode(), capture_output=True)
+    process = subprocess.run(
+        [sys.executable, "finetune/predict.py", "--model_dir", str(out)],
+        cwd=ROOT,
+        timeout=300,
+        input="".join(f"{text}\n" for text, _, _ in rows).encode(),
+        capture_output=True,
+    )
     assert process.returncode == 0, process.stderr[-3000:]
     found = answers(process.stdout.decode("utf-8"))
     assert_same(found, rows)
@@ -112,8 +141,11 @@ def test_lines_tables_and_json_say_the_same(form, run, out, reviews, tmp_path):
     lines = {
         "lines": texts,
         "table": ["label\ttext\tid", *(f"9\t{text}\t{name}" for text, name in zip(texts, ids, strict=True))],
-        "json": [json.dumps({"id": name, "text": text}, ensure_ascii=number % 2 == 0)
-                 for number, (text, name) in enumerate(zip(texts, ids, strict=True))]}[form]
+        "json": [
+            json.dumps({"id": name, "text": text}, ensure_ascii=number % 2 == 0)
+            for number, (text, name) in enumerate(zip(texts, ids, strict=True))
+        ],
+    }[form]
     # Blank lines and Windows line ends are no text.
     content = "\r\n".join([*lines[:40], "", *lines[40:], " ", ""])
     (tmp_path / "input").write_bytes(content.encode())
@@ -121,8 +153,9 @@ def test_lines_tables_and_json_say_the_same(form, run, out, reviews, tmp_path):
     assert_same(found, rows)
     numbers = [str(number) for number in (*range(1, 41), *range(42, 92))]
     assert [answer["id"] for answer in found] == (numbers if form == "lines" else ids)
-    assert run(stdin=content.replace("\r\n", "\n")) == "".join(json.dumps(answer, ensure_ascii=False) + "\n"
-                                                              for answer in found)
+    assert run(stdin=content.replace("\r\n", "\n")) == "".join(
+        json.dumps(answer, ensure_ascii=False) + "\n" for answer in found
+    )
 
 
 def test_the_best_seed_on_dev_answers_and_a_seeds_folder_is_taken_as_given(out, run, tmp_path):
@@ -145,12 +178,19 @@ def test_the_best_seed_on_dev_answers_and_a_seeds_folder_is_taken_as_given(out, 
     assert_same(answers(run(model_dir=other, stdin=stdin)), expected(out, 1))
 
 
-@pytest.mark.parametrize("values", [dict(eval_batch_size=1), dict(eval_batch_size=7), dict(eval_batch_size=64),
-                                    dict(eval_batch_size=128, batch_by_length=False)])
+@pytest.mark.parametrize(
+    "values",
+    [
+        dict(eval_batch_size=1),
+        dict(eval_batch_size=7),
+        dict(eval_batch_size=64),
+        dict(eval_batch_size=128, batch_by_length=False),
+    ],
+)
 def test_batches_of_any_size_give_the_same_answers(values, out, predictor, reviews):
     task, tokenizer, model, config = finetuned(str(out))
     other = Predictor(task, tokenizer, model, dataclasses.replace(config, **values), tf.distribute.get_strategy())
-    examples = reviews["test"][:20 if values["eval_batch_size"] == 1 else 90]
+    examples = reviews["test"][: 20 if values["eval_batch_size"] == 1 else 90]
     for ours, theirs in zip(other(examples), predictor(examples), strict=False):
         assert ours["id"] == theirs["id"] and ours["label"] == theirs["label"]
         assert ours["probabilities"] == pytest.approx(theirs["probabilities"], abs=2e-6)
@@ -159,7 +199,7 @@ def test_batches_of_any_size_give_the_same_answers(values, out, predictor, revie
 def test_one_text_is_answered_as_among_others(predictor, reviews):
     among = list(predictor(reviews["test"]))
     for number in (0, 37, 89):
-        alone, = predictor([reviews["test"][number]])
+        (alone,) = predictor([reviews["test"][number]])
         assert alone["probabilities"] == pytest.approx(among[number]["probabilities"], abs=2e-6)
 
 
@@ -192,14 +232,22 @@ def test_output_is_the_old_file_or_the_whole_new_one(run, predictor, monkeypatch
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("answers.jsonl", "old\n")]
 
 
-@pytest.mark.parametrize("content, message", [
-    ("", "no text in it"), ("\n \n", "no text in it"), ("text\tid\n", "no text in it"),
-    ('{"text": "가"}\n\n{"text": "나"\n', ":3: not JSON"), ('{"text": 7}\n', ":1: no 'text'; a line has text"),
-    ('{"text": "가"}\n{"document": "나"}\n', ":2: no 'text'; a line has text"),
-    ("id\ttext\n1\t가\n2\n", ":3: 1 columns where the header has 2"),
-    ("id\ttext\n1\t가\t나\n", ":2: 3 columns where the header has 2"),
-    ("id\treview\n1\t가\n", ":1: a table without 'text' in its header: id\treview"),
-    ('[{"text": "가"},\n{"txt": "나"}]', ":2: no 'text'; a line has text"), ('[{"text": "가"},\n]', ":2: not JSON")])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("", "no text in it"),
+        ("\n \n", "no text in it"),
+        ("text\tid\n", "no text in it"),
+        ('{"text": "가"}\n\n{"text": "나"\n', ":3: not JSON"),
+        ('{"text": 7}\n', ":1: no 'text'; a line has text"),
+        ('{"text": "가"}\n{"document": "나"}\n', ":2: no 'text'; a line has text"),
+        ("id\ttext\n1\t가\n2\n", ":3: 1 columns where the header has 2"),
+        ("id\ttext\n1\t가\t나\n", ":2: 3 columns where the header has 2"),
+        ("id\treview\n1\t가\n", ":1: a table without 'text' in its header: id\treview"),
+        ('[{"text": "가"},\n{"txt": "나"}]', ":2: no 'text'; a line has text"),
+        ('[{"text": "가"},\n]', ":2: not JSON"),
+    ],
+)
 def test_input_that_cannot_be_read_is_said_with_file_and_line(content, message, run, loaded_once, tmp_path):
     path = tmp_path / "input.txt"
     path.write_text(content, encoding="utf-8")
@@ -231,16 +279,27 @@ def without_weights(out):
         path.unlink()
 
 
-@pytest.mark.parametrize("change, folder, message", [
-    (lambda out: (out / "results.json").unlink(), "", "out/results.json: no such file; a fine-tuned --model_dir"),
-    (lambda out: (out / "config.json").unlink(), "", "out: no config.json in it"),
-    (lambda out: (out / "config.json").write_text('{"objective": "electra"}'), "",
-     r"out/config.json: not of a fine-tuned model \(no task or no encoder in it\)"),
-    (lambda out: (out / "config.json").write_text("{"), "", "out/config.json: not JSON"),
-    (lambda out: (out / "vocab.txt").unlink(), "", "out/vocab.txt: no such file"),
-    (without_weights, "", r"seed-\d/best/weights.index: no such file; the seed has not finished its first epoch"),
-    (without_weights, "seed-2", "seed-2/best/weights.index: no such file; the seed has not finished its first epoch"),
-    (lambda out: None, "seed-3", "seed-3/best/weights.index: no such file")])
+@pytest.mark.parametrize(
+    "change, folder, message",
+    [
+        (lambda out: (out / "results.json").unlink(), "", "out/results.json: no such file; a fine-tuned --model_dir"),
+        (lambda out: (out / "config.json").unlink(), "", "out: no config.json in it"),
+        (
+            lambda out: (out / "config.json").write_text('{"objective": "electra"}'),
+            "",
+            r"out/config.json: not of a fine-tuned model \(no task or no encoder in it\)",
+        ),
+        (lambda out: (out / "config.json").write_text("{"), "", "out/config.json: not JSON"),
+        (lambda out: (out / "vocab.txt").unlink(), "", "out/vocab.txt: no such file"),
+        (without_weights, "", r"seed-\d/best/weights.index: no such file; the seed has not finished its first epoch"),
+        (
+            without_weights,
+            "seed-2",
+            "seed-2/best/weights.index: no such file; the seed has not finished its first epoch",
+        ),
+        (lambda out: None, "seed-3", "seed-3/best/weights.index: no such file"),
+    ],
+)
 def test_a_directory_that_is_no_finished_run_is_said_in_one_line(change, folder, message, out, run, tmp_path):
     with pytest.raises(InputError, match=message) as caught:
         run(model_dir=copied(out, tmp_path, change) / folder, stdin="가\n")
@@ -252,6 +311,7 @@ def test_weights_of_another_shape_are_said_in_one_line(out, run, tmp_path):
         config = json.loads((out / "config.json").read_text(encoding="utf-8"))
         config["encoder"]["num_hidden_layers"] = 2
         (out / "config.json").write_text(json.dumps(config))
+
     with pytest.raises(InputError, match="best/weights: of another model: ") as caught:
         run(model_dir=copied(out, tmp_path, wider), stdin="가\n")
     assert "\n" not in str(caught.value)
@@ -271,13 +331,17 @@ def test_pairs_come_from_two_columns_a_header_or_json():
     assert read("paws", '{"id": 12, "first": "가", "second": ""}') == [Example("12", "가", "", None)]
 
 
-@pytest.mark.parametrize("lines, message", [
-    (["가 나 다"], "file:1: 1 columns; a line has first, second, separated by tabs"),
-    (["가\t나", "", "가\t나\t다"], "file:3: 3 columns; a line has first, second, separated by tabs"),
-    (['{"first": "가"}'], "file:1: no 'second'; a line has first, second"),
-    (['{"first": "가", "second": null}'], "file:1: no 'second'; a line has first, second"),
-    (["first\tsecond", "가"], "file:2: 1 columns where the header has 2"),
-    (['{"first": "가", "second": "나"}', '{"first" "가"}'], "file:2: not JSON")])
+@pytest.mark.parametrize(
+    "lines, message",
+    [
+        (["가 나 다"], "file:1: 1 columns; a line has first, second, separated by tabs"),
+        (["가\t나", "", "가\t나\t다"], "file:3: 3 columns; a line has first, second, separated by tabs"),
+        (['{"first": "가"}'], "file:1: no 'second'; a line has first, second"),
+        (['{"first": "가", "second": null}'], "file:1: no 'second'; a line has first, second"),
+        (["first\tsecond", "가"], "file:2: 1 columns where the header has 2"),
+        (['{"first": "가", "second": "나"}', '{"first" "가"}'], "file:2: not JSON"),
+    ],
+)
 def test_a_line_without_both_of_a_pair_is_named(lines, message):
     with pytest.raises(InputError) as caught:
         read("paws", *lines)
@@ -288,14 +352,19 @@ def test_a_text_is_a_whole_line_and_words_are_between_white_space():
     assert read("nsmc", 'a\t"b" ', "{}가"[2:]) == [Example("1", 'a\t"b" ', None, None), Example("2", "가", None, None)]
     assert read("naver-ner", "가  나\t다") == [Sentence("1", ("가", "나", "다"), None, "가  나\t다")]
     assert [example.first for example in read("nsmc", "{스포} 재미있다", "[광고] {", '{"a": 1}')] == [
-        "{스포} 재미있다", "[광고] {", '{"a": 1}']
+        "{스포} 재미있다",
+        "[광고] {",
+        '{"a": 1}',
+    ]
     # A header is the first line alone.
     assert [example.first for example in read("nsmc", "text", "가", "text")] == ["가", "text"]
 
 
 def test_tables_of_the_tasks_own_columns():
     assert read("nsmc", "id\tdocument\tlabel", "7\t가 나\t1", "8\t\t0") == [
-        Example("7", "가 나", None, None), Example("8", "", None, None)]
+        Example("7", "가 나", None, None),
+        Example("8", "", None, None),
+    ]
     assert read("hate-speech", "comment\ttitle", "나\t가") == [Example("2", "가 나", None, None)]
     assert read("kornli", "sentence1\tsentence2\tgold_label", "가\t나\tneutral") == [Example("2", "가", "나", None)]
 
@@ -306,24 +375,38 @@ def test_json_lists_and_squad_files():
     assert read("nsmc", "[", ' {"text": "가"},', ' {"id": "x",', '  "text": "나"}', "]") == wanted
     assert read("nsmc", "{", '"text": "가"', "}") == wanted[:1]
     assert read("nsmc", '{"text": "가", "data": "x"}') == wanted[:1]
-    squad = {"data": [{"paragraphs": [{"context": "서울은 수도이다.", "qas": [
-        {"id": "a", "question": "수도는?"}, {"id": "b", "question": "어디?", "answers": []}]}]}]}
+    squad = {
+        "data": [
+            {
+                "paragraphs": [
+                    {
+                        "context": "서울은 수도이다.",
+                        "qas": [{"id": "a", "question": "수도는?"}, {"id": "b", "question": "어디?", "answers": []}],
+                    }
+                ]
+            }
+        ]
+    }
     for lines in (json.dumps(squad), json.dumps(squad, indent=1)):
         found = read("korquad", *lines.split("\n"))
         assert [(question.id, question.question, question.context) for question in found] == [
-            ("a", "수도는?", "서울은 수도이다."), ("b", "어디?", "서울은 수도이다.")]
+            ("a", "수도는?", "서울은 수도이다."),
+            ("b", "어디?", "서울은 수도이다."),
+        ]
 
 
 def test_pages_are_cleaned_before_they_are_read_and_answers_are_of_the_page():
-    question, = read("korquad-v2", json.dumps({"question": "어디?", "context": "<p><b>서울</b>은 수도이다.</p>"}))
+    (question,) = read("korquad-v2", json.dumps({"question": "어디?", "context": "<p><b>서울</b>은 수도이다.</p>"}))
     assert question.context == "서울은 수도이다." and question.original(0, 2) == ("서울", 6, 8)
 
 
 def test_a_place_that_no_output_can_have_is_said_before_the_work(run, tmp_path, monkeypatch):
     monkeypatch.setattr(Predictor, "load", lambda directory: pytest.fail("the model was loaded"))
     (tmp_path / "file").write_text("")
-    for output, message in ((tmp_path, "a directory; --output takes a file"),
-                            (tmp_path / "file" / "answers.jsonl", "file: not a directory")):
+    for output, message in (
+        (tmp_path, "a directory; --output takes a file"),
+        (tmp_path / "file" / "answers.jsonl", "file: not a directory"),
+    ):
         with pytest.raises(InputError, match=message):
             run(stdin="가\n", output=output)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -26,11 +26,13 @@ from pretrain.optimizer import create_optimizer, create_slots
 from tests.modeling import hugging_face
 from vocab.tokenizer import Tokenizer
 
-FILES = {"korquad": ("KorQuAD_v1.0_train.json", "KorQuAD_v1.0_dev.json"),
-         "squad-v1.1": ("train-v1.1.json", "dev-v1.1.json"),
-         "squad-v2.0": ("train-v2.0.json", "dev-v2.0.json"),
-         "korquad-v2": ("train/korquad2.1_train_00.json", "dev/korquad2.1_dev_00.json"),
-         "tydiqa": ("tydiqa-v1.0-train.jsonl.gz", "tydiqa-v1.0-dev.jsonl.gz")}
+FILES = {
+    "korquad": ("KorQuAD_v1.0_train.json", "KorQuAD_v1.0_dev.json"),
+    "squad-v1.1": ("train-v1.1.json", "dev-v1.1.json"),
+    "squad-v2.0": ("train-v2.0.json", "dev-v2.0.json"),
+    "korquad-v2": ("train/korquad2.1_train_00.json", "dev/korquad2.1_dev_00.json"),
+    "tydiqa": ("tydiqa-v1.0-train.jsonl.gz", "tydiqa-v1.0-dev.jsonl.gz"),
+}
 
 
 def task(name, **values):
@@ -52,23 +54,35 @@ def write(directory, name, content, indent=None):
 
 def squad(*paragraphs, version="1.1"):
     """SQuAD's form of (context, question, …) with questions as `asked` gives them."""
-    return {"version": version, "data": [
-        {"title": "제목", "paragraphs": [{"context": context, "qas": list(questions)}]}
-        for context, *questions in paragraphs]}
+    return {
+        "version": version,
+        "data": [
+            {"title": "제목", "paragraphs": [{"context": context, "qas": list(questions)}]}
+            for context, *questions in paragraphs
+        ],
+    }
 
 
 def asked(id, question, *answers, **more):
     """A question of SQuAD's form; answers are (text, begin)."""
-    return {"id": id, "question": question, "answers": [{"text": text, "answer_start": begin}
-                                                        for text, begin in answers], **more}
+    return {
+        "id": id,
+        "question": question,
+        "answers": [{"text": text, "answer_start": begin} for text, begin in answers],
+        **more,
+    }
 
 
 SEOUL = "서울은 대한민국의 수도이다. 부산은 항구 도시이다."
-MADE = squad((SEOUL, asked("1-0", "수도는?", ("서울", 0)), asked("1-1", "항구는?", ("부산", 16), ("항구 도시", 20))),
-             ("독도는 섬이다.", asked("2-0", "섬은?", ("독도", 0))))
-READ = [Question("1-0", "수도는?", SEOUL, (("서울", 0),)),
-        Question("1-1", "항구는?", SEOUL, (("부산", 16), ("항구 도시", 20))),
-        Question("2-0", "섬은?", "독도는 섬이다.", (("독도", 0),))]
+MADE = squad(
+    (SEOUL, asked("1-0", "수도는?", ("서울", 0)), asked("1-1", "항구는?", ("부산", 16), ("항구 도시", 20))),
+    ("독도는 섬이다.", asked("2-0", "섬은?", ("독도", 0))),
+)
+READ = [
+    Question("1-0", "수도는?", SEOUL, (("서울", 0),)),
+    Question("1-1", "항구는?", SEOUL, (("부산", 16), ("항구 도시", 20))),
+    Question("2-0", "섬은?", "독도는 섬이다.", (("독도", 0),)),
+]
 
 
 def split_files(directory, name, train_content, test_content=None, **options):
@@ -96,23 +110,31 @@ def test_real_files(real_data):
         for questions in data.values():
             assert len({question.id for question in questions}) == len(questions)
             for question in questions:
-                assert all(question.context[begin:begin + len(text)] == text for text, begin in question.answers)
-    assert all(question.answers for data in (korquad, squads["squad-v1.1"]) for part in data.values()
-               for question in part)
+                assert all(question.context[begin : begin + len(text)] == text for text, begin in question.answers)
+    assert all(
+        question.answers for data in (korquad, squads["squad-v1.1"]) for part in data.values() for question in part
+    )
     assert any(not question.answers for question in squads["squad-v2.0"]["test"])
 
 
 def test_questions_that_cannot_be_answered(tmp_path):
-    made = squad(("가나", asked("a", "?", ("가", 0), is_impossible=False),
-                  asked("b", "?", is_impossible=True, plausible_answers=[{"text": "나", "answer_start": 1}])),
-                 version="v2.0")
+    made = squad(
+        (
+            "가나",
+            asked("a", "?", ("가", 0), is_impossible=False),
+            asked("b", "?", is_impossible=True, plausible_answers=[{"text": "나", "answer_start": 1}]),
+        ),
+        version="v2.0",
+    )
     data = task("squad-v2.0").splits(split_files(tmp_path, "squad-v2.0", made), 0)
     assert data["train"] == data["test"] == [Question("a", "?", "가나", (("가", 0),)), Question("b", "?", "가나")]
 
 
 BAD = {
-    "an answer elsewhere": (asked("bad", "?", ("부산", 15)),
-                            "the answer '부산' to 'bad' does not stand at character 15"),
+    "an answer elsewhere": (
+        asked("bad", "?", ("부산", 15)),
+        "the answer '부산' to 'bad' does not stand at character 15",
+    ),
     "an answer before the text": (asked("bad", "?", ("부산", -9)), "does not stand at character -9"),
     "an empty answer": (asked("bad", "?", ("", 3)), "the answer '' to 'bad' does not stand"),
     "no answer": (asked("bad", "?"), "question 'bad' has no answers"),
@@ -145,8 +167,14 @@ def test_bad_questions_are_left_out_and_named(kind, tmp_path, capsys):
 
 
 def test_a_question_twice_is_named_by_its_second_line(tmp_path, capsys):
-    made = squad((SEOUL, asked("1-0", "수도는?", ("서울", 0)), asked("1-1", "항구는?", ("부산", 16)),
-                  asked("1-0", "또?", ("서울", 0))))
+    made = squad(
+        (
+            SEOUL,
+            asked("1-0", "수도는?", ("서울", 0)),
+            asked("1-1", "항구는?", ("부산", 16)),
+            asked("1-0", "또?", ("서울", 0)),
+        )
+    )
     data = task("korquad").splits(split_files(tmp_path, "korquad", made, MADE, indent=1), 1)
     assert [question.question for question in data["train"]] == ["수도는?", "항구는?"]
     lines = json.dumps(made, ensure_ascii=False, indent=1).splitlines()
@@ -155,8 +183,12 @@ def test_a_question_twice_is_named_by_its_second_line(tmp_path, capsys):
 
 
 def test_contexts_without_text_are_bad(tmp_path):
-    made = squad(("", asked("a", "?", ("", 0))), (None, asked("b", "?", ("가", 0))), (" ", asked("c", "?")),
-                 (SEOUL, asked("d", "?", ("서울", 0))))
+    made = squad(
+        ("", asked("a", "?", ("", 0))),
+        (None, asked("b", "?", ("가", 0))),
+        (" ", asked("c", "?")),
+        (SEOUL, asked("d", "?", ("서울", 0))),
+    )
     del made["data"][1]["paragraphs"][0]["context"]
     directory = split_files(tmp_path, "korquad", made, MADE)
     assert [question.id for question in task("korquad").splits(directory, 3)["train"]] == ["d"]
@@ -166,40 +198,56 @@ def test_contexts_without_text_are_bad(tmp_path):
 
 def test_an_answer_that_is_only_scored_may_stand_anywhere(tmp_path):
     made = squad((SEOUL, asked("a", "?", ("서울특별시", 3))))
-    assert task("korquad").splits(split_files(tmp_path, "korquad", MADE, made), 0)["test"][0].answers == \
-        (("서울특별시", 3),)
+    assert task("korquad").splits(split_files(tmp_path, "korquad", MADE, made), 0)["test"][0].answers == (
+        ("서울특별시", 3),
+    )
 
 
 def test_a_good_file_costs_no_search_for_lines(tmp_path):
     """A search for each question makes hours of KorQuAD 2's 83,486 questions in files of 200 MB."""
     numbers = range(1500)
-    made = squad(("가나" * 1_500_000, asked("first", "?", ("가", 0))),
-                 (SEOUL, *(asked(f"id-{number}", "?", ("서울", 0)) for number in numbers)))
+    made = squad(
+        ("가나" * 1_500_000, asked("first", "?", ("가", 0))),
+        (SEOUL, *(asked(f"id-{number}", "?", ("서울", 0)) for number in numbers)),
+    )
     directory = split_files(tmp_path, "korquad", made, MADE)
     begin = time.process_time()
     assert len(task("korquad").splits(directory, 0)["train"]) == 1501
     assert time.process_time() - begin < 1.5
 
 
-@pytest.mark.parametrize("content, message", [
-    ('{"data":\n [],}', "KorQuAD_v1.0_train.json:2: not JSON"),
-    ('{"data": [', "KorQuAD_v1.0_train.json:1: not JSON"),
-    ("", "KorQuAD_v1.0_train.json: empty file"), ("\n \n", "KorQuAD_v1.0_train.json: empty file"),
-    ([], "KorQuAD_v1.0_train.json:1: not in SQuAD's format"),
-    ({"version": "1"}, "KorQuAD_v1.0_train.json:1: not in SQuAD's format"),
-    ({"data": {"paragraphs": []}}, "KorQuAD_v1.0_train.json:1: not in SQuAD's format"),
-    ({"data": []}, "KorQuAD_v1.0_train.json: no usable questions in it"),
-    (squad((SEOUL, asked("a", "?"))), "no usable questions in it; .*question 'a' has no answers"),
-    (b'{"data": [\n"\xb0\xa1"]}', "KorQuAD_v1.0_train.json:2: not UTF-8")])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ('{"data":\n [],}', "KorQuAD_v1.0_train.json:2: not JSON"),
+        ('{"data": [', "KorQuAD_v1.0_train.json:1: not JSON"),
+        ("", "KorQuAD_v1.0_train.json: empty file"),
+        ("\n \n", "KorQuAD_v1.0_train.json: empty file"),
+        ([], "KorQuAD_v1.0_train.json:1: not in SQuAD's format"),
+        ({"version": "1"}, "KorQuAD_v1.0_train.json:1: not in SQuAD's format"),
+        ({"data": {"paragraphs": []}}, "KorQuAD_v1.0_train.json:1: not in SQuAD's format"),
+        ({"data": []}, "KorQuAD_v1.0_train.json: no usable questions in it"),
+        (squad((SEOUL, asked("a", "?"))), "no usable questions in it; .*question 'a' has no answers"),
+        (b'{"data": [\n"\xb0\xa1"]}', "KorQuAD_v1.0_train.json:2: not UTF-8"),
+    ],
+)
 def test_files_that_cannot_be_used_are_said(content, message, tmp_path):
     with pytest.raises(InputError, match=message) as caught:
         task("korquad").splits(split_files(tmp_path, "korquad", content, MADE), 100)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("data", [
-    ["text"], [{"paragraphs": None}], [{"paragraphs": ["text"]}], [{"paragraphs": [{"context": "가", "qas": None}]}],
-    [{"paragraphs": [{"context": "가", "qas": ["text"]}]}], [{"paragraphs": [{"context": "가", "qas": {"id": 1}}]}]])
+@pytest.mark.parametrize(
+    "data",
+    [
+        ["text"],
+        [{"paragraphs": None}],
+        [{"paragraphs": ["text"]}],
+        [{"paragraphs": [{"context": "가", "qas": None}]}],
+        [{"paragraphs": [{"context": "가", "qas": ["text"]}]}],
+        [{"paragraphs": [{"context": "가", "qas": {"id": 1}}]}],
+    ],
+)
 def test_a_part_of_another_form_is_said(data, tmp_path):
     with pytest.raises(InputError, match="KorQuAD_v1.0_train.json"):
         task("korquad").splits(split_files(tmp_path, "korquad", {"data": data}, MADE), 0)
@@ -236,19 +284,37 @@ PAGE = """<!DOCTYPE html>
 
 def page(context, *questions, title="서울"):
     """A page of KorQuAD 2's form; questions are (id, question, answer)."""
-    return {"title": title, "url": "https://ko.wikipedia.org/wiki/" + title, "context": context,
-            "raw_html": "<html>" + context,
-            "qas": [{"id": id, "question": question, "answer": {
-                "text": answer, "answer_start": context.index(answer), "html_answer_text": answer,
-                "html_answer_start": context.index(answer) + 6}} for id, question, answer in questions]}
+    return {
+        "title": title,
+        "url": "https://ko.wikipedia.org/wiki/" + title,
+        "context": context,
+        "raw_html": "<html>" + context,
+        "qas": [
+            {
+                "id": id,
+                "question": question,
+                "answer": {
+                    "text": answer,
+                    "answer_start": context.index(answer),
+                    "html_answer_text": answer,
+                    "html_answer_start": context.index(answer) + 6,
+                },
+            }
+            for id, question, answer in questions
+        ],
+    }
 
 
 def pages(*made):
     return {"version": "KorQuAD_2.0_train", "data": list(made)}
 
 
-ASKED = page(PAGE, ("a", "서울은?", "<a>대한민국</a>의 수도"), ("b", "2010년 인구는?", "<td>1천만 명</td>"),
-             ("c", "구는?", "강남구"))
+ASKED = page(
+    PAGE,
+    ("a", "서울은?", "<a>대한민국</a>의 수도"),
+    ("b", "2010년 인구는?", "<td>1천만 명</td>"),
+    ("c", "구는?", "강남구"),
+)
 
 
 def removed(text):
@@ -256,8 +322,17 @@ def removed(text):
     text = re.sub("<title>.*?</title>", " ", text).replace('rowspan="', "r").replace('colspan="', "c")
     for name in "html head body label div a span sup p cite tbody h1 h2 h3 form small big b abbr".split():
         text = text.replace(f"<{name}>", "").replace(f"</{name}>", "")
-    for fragment in ("<!DOCTYPE html>", "<meta>", "<link>", "<img>", "<input>", "<noscript></noscript>", "</br>",
-                     "<br/>", "[편집]"):
+    for fragment in (
+        "<!DOCTYPE html>",
+        "<meta>",
+        "<link>",
+        "<img>",
+        "<input>",
+        "<noscript></noscript>",
+        "</br>",
+        "<br/>",
+        "[편집]",
+    ):
         text = text.replace(fragment, "")
     return re.sub("\n+", "\n", re.sub(" +", " ", text))
 
@@ -272,7 +347,10 @@ def assert_origins(original, text, origin):
 
 def test_pages_are_cleaned_as_kobigbird_does():
     text, origin = clean(PAGE)
-    assert text == removed(PAGE) == """
+    assert (
+        text
+        == removed(PAGE)
+        == """
  \n서울
 서울은 대한민국의 수도이다.
 인구
@@ -284,15 +362,46 @@ def test_pages_are_cleaned_as_kobigbird_does():
 <li>강남구</li>
 </ul>
 """
+    )
     assert_origins(PAGE, text, origin)
 
 
 def test_made_up_pages_are_cleaned_as_kobigbird_does():
     rng = np.random.default_rng(0)
-    parts = ["<p>", "</p>", "<b>", "<br>", "<br/>", "<table>", "<td>", "</td>", '<td rowspan="2" colspan="', "[편집]",
-             "<title>", "</title>", "가", "나다", " ", "  ", "\n", "\n\n", "r", "c", "<a", ">", "<div>", "<li>",
-             "&amp;", "<span class=x>", "<noscript></noscript>", "</html>", "\t", "<img>", "</img>",
-             "<noscript>"]
+    parts = [
+        "<p>",
+        "</p>",
+        "<b>",
+        "<br>",
+        "<br/>",
+        "<table>",
+        "<td>",
+        "</td>",
+        '<td rowspan="2" colspan="',
+        "[편집]",
+        "<title>",
+        "</title>",
+        "가",
+        "나다",
+        " ",
+        "  ",
+        "\n",
+        "\n\n",
+        "r",
+        "c",
+        "<a",
+        ">",
+        "<div>",
+        "<li>",
+        "&amp;",
+        "<span class=x>",
+        "<noscript></noscript>",
+        "</html>",
+        "\t",
+        "<img>",
+        "</img>",
+        "<noscript>",
+    ]
     for size in (0, 1, 2, *range(5, 100)):
         original = "".join(rng.choice(parts, size))
         text, origin = clean(original)
@@ -305,13 +414,22 @@ def test_an_answer_is_what_stands_in_the_original_page(tmp_path):
     data = task("korquad-v2", all_samples=True).splits(split_files(tmp_path, "korquad-v2", pages(ASKED)), 0)
     text, _ = clean(PAGE)
     assert [(question.id, question.question, question.context) for question in data["train"]] == [
-        ("a", "서울은?", text), ("b", "2010년 인구는?", text), ("c", "구는?", text)]
+        ("a", "서울은?", text),
+        ("b", "2010년 인구는?", text),
+        ("c", "구는?", text),
+    ]
     assert [text[slice(*question.learned)] for question in data["train"]] == [
-        "대한민국의 수도", "<td>1천만 명</td>", "강남구"]
+        "대한민국의 수도",
+        "<td>1천만 명</td>",
+        "강남구",
+    ]
     # What is scored, on the share of the training file that chooses the epoch too, is the published text.
     for split in data.values():
         assert [question.answers[0][0] for question in split] == [
-            "<a>대한민국</a>의 수도", "<td>1천만 명</td>", "강남구"]
+            "<a>대한민국</a>의 수도",
+            "<td>1천만 명</td>",
+            "강남구",
+        ]
     for split in data.values():
         for question, answer in zip(split, ("대한민국</a>의 수도", "<td>1천만 명</td>", "강남구"), strict=True):
             begin = question.answers[0][1]
@@ -330,7 +448,12 @@ def test_only_the_first_question_of_each_page_is_learnt_from(tmp_path):
     assert [question.id for question in data["train"]] == ["d", "a"]
     assert [question.id for question in data["test"]] == ["d", "e", "a", "b", "c"]
     assert [question.id for question in task("korquad-v2", all_samples=True).splits(directory, 0)["train"]] == [
-        "d", "e", "a", "b", "c"]
+        "d",
+        "e",
+        "a",
+        "b",
+        "c",
+    ]
 
 
 def zipped(**files):
@@ -342,8 +465,11 @@ def zipped(**files):
     return out.getvalue()
 
 
-TRAIN_ZIP = zipped(korquad2__1_train_01__json=pages(page("<p>부산</p>", ("z", "항구는?", "부산"))),
-                   korquad2__1_train_00__json=pages(ASKED), readme__txt="no questions")
+TRAIN_ZIP = zipped(
+    korquad2__1_train_01__json=pages(page("<p>부산</p>", ("z", "항구는?", "부산"))),
+    korquad2__1_train_00__json=pages(ASKED),
+    readme__txt="no questions",
+)
 
 
 def test_archives_give_what_their_files_do(tmp_path):
@@ -366,13 +492,18 @@ def test_an_archive_beside_its_unpacked_files_is_not_read_twice(tmp_path):
     directory = split_files(tmp_path, "korquad-v2", pages(ASKED))
     data = task("korquad-v2", all_samples=True).splits(directory, 0)
     assert {split: [question.id for question in questions] for split, questions in data.items()} == {
-        "train": ["a", "b", "c"], "test": ["a", "b", "c"]}
+        "train": ["a", "b", "c"],
+        "test": ["a", "b", "c"],
+    }
 
 
 def test_an_archive_that_is_not_unpacked_yet_is_read_beside_unpacked_files(tmp_path):
     directory = split_files(tmp_path, "korquad-v2", pages(ASKED))
-    write(tmp_path, "KorQuAD_2.1_train_01.zip",
-          zipped(korquad2__1_train_01__json=pages(page("<p>부산</p>", ("z", "항구는?", "부산")))))
+    write(
+        tmp_path,
+        "KorQuAD_2.1_train_01.zip",
+        zipped(korquad2__1_train_01__json=pages(page("<p>부산</p>", ("z", "항구는?", "부산")))),
+    )
     data = task("korquad-v2", all_samples=True).splits(directory, 0)
     assert [question.id for question in data["train"]] == ["a", "b", "c", "z"]
 
@@ -381,16 +512,25 @@ def changed(content, place, *values):
     """The archive with other bytes from a place of its first file's content on."""
     content = bytearray(content)
     begin = 30 + int.from_bytes(content[26:28], "little") + place
-    content[begin:begin + len(values)] = values
+    content[begin : begin + len(values)] = values
     return bytes(content)
 
 
-@pytest.mark.parametrize("content, message", [
-    (b"PK", "a broken archive"), (TRAIN_ZIP[:-40], "a broken archive"),
-    (changed(TRAIN_ZIP, 30, 0, 0, 0), "a broken archive"), (changed(TRAIN_ZIP, 0, 7), "a broken archive"),
-    (zipped(korquad2__1_train_00__json=[]), "KorQuAD_2.1_train_00.zip/korquad2.1_train_00.json:1: not in KorQuAD 2's"),
-    (zipped(readme__txt=""), "KorQuAD_2.1_train_00.zip: no usable questions in it")],
-    ids=["no archive", "cut off", "another content", "not compressed so", "another form", "without files"])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"PK", "a broken archive"),
+        (TRAIN_ZIP[:-40], "a broken archive"),
+        (changed(TRAIN_ZIP, 30, 0, 0, 0), "a broken archive"),
+        (changed(TRAIN_ZIP, 0, 7), "a broken archive"),
+        (
+            zipped(korquad2__1_train_00__json=[]),
+            "KorQuAD_2.1_train_00.zip/korquad2.1_train_00.json:1: not in KorQuAD 2's",
+        ),
+        (zipped(readme__txt=""), "KorQuAD_2.1_train_00.zip: no usable questions in it"),
+    ],
+    ids=["no archive", "cut off", "another content", "not compressed so", "another form", "without files"],
+)
 def test_broken_archives_are_said(content, message, tmp_path):
     write(tmp_path, "KorQuAD_2.1_train_00.zip", content)
     with pytest.raises(InputError, match=message) as caught:
@@ -410,19 +550,26 @@ def test_broken_json_in_an_archive_is_named(tmp_path):
 def change_answer(key, value):
     def change(entry):
         entry["answer"][key] = value
+
     return change
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda entry: entry.pop("answer"), "a question without 'answer'"),
-    (lambda entry: entry["answer"].pop("text"), "a question without 'text'"),
-    (lambda entry: entry.pop("id"), "a question without 'id'"),
-    (change_answer("answer_start", 3), "does not stand at character 3 of its context"),
-    (change_answer("answer_start", None), "an answer to 'a' has no text or no place"),
-    (change_answer("text", ""), "the answer '' to 'a' does not stand"),
-    (lambda entry: entry["answer"].update(text="<p><b>", answer_start=PAGE.index("<p><b>")),
-     "of the answer '<p><b>' to 'a' nothing is left without tags"),
-    (lambda entry: entry["answer"].update(text="위키백과", answer_start=PAGE.index("위키백과")), "nothing is left")])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda entry: entry.pop("answer"), "a question without 'answer'"),
+        (lambda entry: entry["answer"].pop("text"), "a question without 'text'"),
+        (lambda entry: entry.pop("id"), "a question without 'id'"),
+        (change_answer("answer_start", 3), "does not stand at character 3 of its context"),
+        (change_answer("answer_start", None), "an answer to 'a' has no text or no place"),
+        (change_answer("text", ""), "the answer '' to 'a' does not stand"),
+        (
+            lambda entry: entry["answer"].update(text="<p><b>", answer_start=PAGE.index("<p><b>")),
+            "of the answer '<p><b>' to 'a' nothing is left without tags",
+        ),
+        (lambda entry: entry["answer"].update(text="위키백과", answer_start=PAGE.index("위키백과")), "nothing is left"),
+    ],
+)
 def test_bad_questions_of_pages_are_left_out_and_named(change, message, tmp_path, capsys):
     made = json.loads(json.dumps(pages(ASKED)))
     change(made["data"][0]["qas"][0])
@@ -461,44 +608,70 @@ def annotated(*answers):
     for number, answer in enumerate(answers):
         begin, end = -1, -1
         if answer not in (None, "YES", "NO"):
-            begin = len(ARTICLE[:ARTICLE.index(answer)].encode())
+            begin = len(ARTICLE[: ARTICLE.index(answer)].encode())
             end = begin + len(answer.encode())
-        made.append({"annotation_id": 10 ** 18 + number, "passage_answer": {"candidate_index": -1},
-                     "minimal_answer": {"plaintext_start_byte": begin, "plaintext_end_byte": end},
-                     "yes_no_answer": answer if answer in ("YES", "NO") else "NONE"})
+        made.append(
+            {
+                "annotation_id": 10**18 + number,
+                "passage_answer": {"candidate_index": -1},
+                "minimal_answer": {"plaintext_start_byte": begin, "plaintext_end_byte": end},
+                "yes_no_answer": answer if answer in ("YES", "NO") else "NONE",
+            }
+        )
     return made
 
 
 def record(number, *answers, language="korean", **more):
-    return {"annotations": annotated(*answers), "document_plaintext": ARTICLE, "document_title": "서울",
-            "document_url": "https://ko.wikipedia.org/wiki/서울", "example_id": 10 ** 17 + number, "language": language,
-            "passage_answer_candidates": [{"plaintext_start_byte": 1, "plaintext_end_byte": 50}],
-            "question_text": "인구는 몇 명인가?", **more}
+    return {
+        "annotations": annotated(*answers),
+        "document_plaintext": ARTICLE,
+        "document_title": "서울",
+        "document_url": "https://ko.wikipedia.org/wiki/서울",
+        "example_id": 10**17 + number,
+        "language": language,
+        "passage_answer_candidates": [{"plaintext_start_byte": 1, "plaintext_end_byte": 50}],
+        "question_text": "인구는 몇 명인가?",
+        **more,
+    }
 
 
 def lines(*records):
-    return "".join((content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)) + "\n"
-                   for content in records)
+    return "".join(
+        (content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)) + "\n" for content in records
+    )
 
 
 def test_korean_questions_with_minimal_answers(tmp_path):
-    made = lines(record(1, "1천만 명"), record(2, None, "수도 🏙", "대한민국"), record(3, None, None), record(4, "YES"),
-                 record(5, "서울", "NO"), record(6, "서울", language="finnish"), record(7, "Seoul", language="Korean "))
+    made = lines(
+        record(1, "1천만 명"),
+        record(2, None, "수도 🏙", "대한민국"),
+        record(3, None, None),
+        record(4, "YES"),
+        record(5, "서울", "NO"),
+        record(6, "서울", language="finnish"),
+        record(7, "Seoul", language="Korean "),
+    )
     data = task("tydiqa").splits(split_files(tmp_path, "tydiqa", made, lines(record(8, "이다"))), 0)
 
     def place(text):
         return text, ARTICLE.index(text)
+
     assert [(question.id, question.answers) for question in data["train"]] == [
-        (str(10 ** 17 + 1), (place("1천만 명"),)), (str(10 ** 17 + 2), (place("수도 🏙"), place("대한민국"))),
-        (str(10 ** 17 + 3), ()), (str(10 ** 17 + 7), (place("Seoul"),))]
-    assert data["test"] == [Question(str(10 ** 17 + 8), "인구는 몇 명인가?", ARTICLE, (place("이다"),))]
+        (str(10**17 + 1), (place("1천만 명"),)),
+        (str(10**17 + 2), (place("수도 🏙"), place("대한민국"))),
+        (str(10**17 + 3), ()),
+        (str(10**17 + 7), (place("Seoul"),)),
+    ]
+    assert data["test"] == [Question(str(10**17 + 8), "인구는 몇 명인가?", ARTICLE, (place("이다"),))]
 
 
 @pytest.mark.parametrize("beyond", [0, 1])
 def test_an_answer_may_end_where_its_document_does(beyond, tmp_path):
     made = record(2, "서울")
-    made["annotations"][0]["minimal_answer"] = {"plaintext_start_byte": len(ARTICLE.encode()) - 5,
-                                                "plaintext_end_byte": len(ARTICLE.encode()) + beyond}
+    made["annotations"][0]["minimal_answer"] = {
+        "plaintext_start_byte": len(ARTICLE.encode()) - 5,
+        "plaintext_end_byte": len(ARTICLE.encode()) + beyond,
+    }
     directory = split_files(tmp_path, "tydiqa", lines(record(1, "서울"), made), lines(record(8, "서울")))
     questions = task("tydiqa").splits(directory, beyond)["train"]
     assert [question.answers for question in questions[1:]] == [((ARTICLE[-3:], len(ARTICLE) - 3),)] * (1 - beyond)
@@ -508,7 +681,9 @@ def test_a_plain_file_is_read_as_well(tmp_path):
     write(tmp_path, "tydiqa-v1.0-train.jsonl", lines(record(1, "서울")) + "\n\n")
     write(tmp_path, "tydiqa-v1.0-dev.jsonl", lines(record(2, None)))
     assert {split: len(questions) for split, questions in task("tydiqa").splits(str(tmp_path), 0).items()} == {
-        "train": 1, "test": 1}
+        "train": 1,
+        "test": 1,
+    }
 
 
 def test_the_real_sample(real_data, tmp_path):
@@ -516,7 +691,7 @@ def test_the_real_sample(real_data, tmp_path):
         content = file.read()
     for name in FILES["tydiqa"]:
         (tmp_path / name).write_bytes(content)
-    question, = task("tydiqa").splits(str(tmp_path), 0)["train"]
+    (question,) = task("tydiqa").splits(str(tmp_path), 0)["train"]
     assert question.question == "한국에서 일어난 가장 많은 연쇄살인사건은 무엇인가?" and question.answers == ()
     assert "연쇄" in question.context and len(question.context) == 4584
 
@@ -534,17 +709,33 @@ def without(key):
     return made
 
 
-@pytest.mark.parametrize("bad, message", [
-    ("{", "not JSON"), ("[]", "a record without"), (without("annotations"), "a record without 'annotations'"),
-    (without("document_plaintext"), "a record without 'document_plaintext'"),
-    (without("question_text"), "a record without 'question_text'"),
-    (record(2, "서울", question_text=" "), "is empty"),
-    (record(2, None, document_plaintext="\n"), "has no context"),
-    (record(2, "1천만 명", document_plaintext="서울"), "ends outside its document"),
-    (record(1, "서울"), "occurs twice"),
-    (record(2, "서울", document_plaintext=None), "record|context"),
-    (record(2, annotations=[{"minimal_answer": {"plaintext_start_byte": None, "plaintext_end_byte": None},
-                             "yes_no_answer": "NONE"}]), "record|answer")])
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        ("{", "not JSON"),
+        ("[]", "a record without"),
+        (without("annotations"), "a record without 'annotations'"),
+        (without("document_plaintext"), "a record without 'document_plaintext'"),
+        (without("question_text"), "a record without 'question_text'"),
+        (record(2, "서울", question_text=" "), "is empty"),
+        (record(2, None, document_plaintext="\n"), "has no context"),
+        (record(2, "1천만 명", document_plaintext="서울"), "ends outside its document"),
+        (record(1, "서울"), "occurs twice"),
+        (record(2, "서울", document_plaintext=None), "record|context"),
+        (
+            record(
+                2,
+                annotations=[
+                    {
+                        "minimal_answer": {"plaintext_start_byte": None, "plaintext_end_byte": None},
+                        "yes_no_answer": "NONE",
+                    }
+                ],
+            ),
+            "record|answer",
+        ),
+    ],
+)
 def test_bad_records_are_left_out_and_named(bad, message, tmp_path, capsys):
     made = lines(record(1, "서울"), bad, record(3, "서울"))
     directory = split_files(tmp_path, "tydiqa", made, lines(record(8, "서울")))
@@ -577,14 +768,20 @@ def letters():
 
 def exact(name, **values):
     """A task whose windows are the same while training and after."""
-    return task(name, **{"max_seq_length": 64, "doc_stride": 20, "max_query_length": 12, "max_answer_length": 30,
-                         **values})
+    return task(
+        name, **{"max_seq_length": 64, "doc_stride": 20, "max_query_length": 12, "max_answer_length": 30, **values}
+    )
 
 
 def test_a_perfect_model_scores_100(letters, tmp_path):
     unanswered = squad((SEOUL * 3, asked("a", "수도는?", ("수도", 10)), asked("b", "섬은?", is_impossible=True)))
-    made = {"korquad": MADE, "squad-v1.1": MADE, "squad-v2.0": unanswered, "korquad-v2": pages(ASKED),
-            "tydiqa": lines(record(1, "1천만 명"), record(2, None), record(3, "수도", None))}
+    made = {
+        "korquad": MADE,
+        "squad-v1.1": MADE,
+        "squad-v2.0": unanswered,
+        "korquad-v2": pages(ASKED),
+        "tydiqa": lines(record(1, "1천만 명"), record(2, None), record(3, "수도", None)),
+    }
     for name, content in made.items():
         settings = exact(name, all_samples=True)
         questions = settings.splits(split_files(tmp_path / name, name, content), 0)["train"]
@@ -596,15 +793,22 @@ def test_a_perfect_model_scores_100(letters, tmp_path):
         for question, answer in zip(questions, told, strict=True):
             original = question.origin[1] if question.origin else question.context
             assert answer["id"] == question.id
-            assert answer["answer"] == (original[answer["begin"]:answer["end"]] if question.answers else "")
+            assert answer["answer"] == (original[answer["begin"] : answer["end"]] if question.answers else "")
             assert (answer["begin"] < 0) == (not question.answers)
-            assert all(original[best["begin"]:best["end"]] == best["answer"] for best in answer["candidates"])
+            assert all(original[best["begin"] : best["end"]] == best["answer"] for best in answer["candidates"])
 
 
 def test_predictions_are_those_that_the_scorer_reads(letters, tmp_path):
     """Scored from the files alone, wrong answers among them."""
-    made = squad((SEOUL, asked("a", "수도는?", ("수도", 10)), asked("b", "섬은?", is_impossible=True),
-                  asked("c", "항구는?", ("부산", 16)), asked("d", "산은?", is_impossible=True)))
+    made = squad(
+        (
+            SEOUL,
+            asked("a", "수도는?", ("수도", 10)),
+            asked("b", "섬은?", is_impossible=True),
+            asked("c", "항구는?", ("부산", 16)),
+            asked("d", "산은?", is_impossible=True),
+        )
+    )
     settings = exact("squad-v2.0", null_score_diff_threshold=-4.0)
     questions = settings.splits(split_files(tmp_path, "squad-v2.0", made), 0)["train"]
     features = settings.features(questions, letters)
@@ -616,8 +820,10 @@ def test_predictions_are_those_that_the_scorer_reads(letters, tmp_path):
     decoded = settings.decoded(logits, questions, features)
     scores, extra = settings.score(decoded, questions)
     settings.save(decoded, questions, str(tmp_path / "out"))
-    saved = {name: json.loads((tmp_path / "out" / f"{name}.json").read_text(encoding="utf-8"))
-             for name in ("predictions", "nbest", "null_odds", "always_answered")}
+    saved = {
+        name: json.loads((tmp_path / "out" / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("predictions", "nbest", "null_odds", "always_answered")
+    }
     assert saved["predictions"] == {"a": "서울", "b": "", "c": "서울", "d": "서울"}
     truths = {"a": ["수도"], "b": [], "c": ["부산"], "d": []}
     assert saved["always_answered"]["b"] and all(saved["always_answered"][name] == "서울" for name in "acd")
@@ -625,7 +831,12 @@ def test_predictions_are_those_that_the_scorer_reads(letters, tmp_path):
     without = answer_scores.squad_v2(saved["predictions"], truths)
     assert {name: scores[name] for name in without} == without
     assert {name: scores[name] for name in ("exact_match", "f1", "HasAns_f1", "NoAns_f1", "best_f1")} == {
-        "exact_match": 25, "f1": 25, "HasAns_f1": 0, "NoAns_f1": 50, "best_f1": 50}
+        "exact_match": 25,
+        "f1": 25,
+        "HasAns_f1": 0,
+        "NoAns_f1": 50,
+        "best_f1": 50,
+    }
     for name in truths:
         best = saved["nbest"][name]
         assert sum(candidate["probability"] for candidate in best) == pytest.approx(1, abs=1e-4)
@@ -636,7 +847,11 @@ def test_predictions_are_those_that_the_scorer_reads(letters, tmp_path):
     assert saved["null_odds"]["b"] == pytest.approx(null - saved["nbest"]["b"][0]["score"], abs=1e-3) and null > 90
     assert [entry["id"] for entry in extra["worst"]][3] == "b" and extra["worst"][3]["prediction"] == "(none)"
     assert {entry["id"]: entry["truth"] for entry in extra["worst"]} == {
-        "a": "수도", "b": "(none)", "c": "부산", "d": "(none)"}
+        "a": "수도",
+        "b": "(none)",
+        "c": "부산",
+        "d": "(none)",
+    }
 
 
 def test_the_threshold_moves_answers_to_none_and_back(letters, tmp_path):
@@ -664,9 +879,16 @@ def test_tydiqa_scores_text_as_korquad_v2_and_questions_as_squad_v2():
     truths = {"a": ["서울"], "b": ["1천만 명", "천만"], "c": [], "d": ["한강"], "e": []}
     said = {"a": "<b>서울</b>에서", "b": "1천만명", "c": "부산", "d": "", "e": ""}
     f1 = 2 * 0.5 * 1 / 1.5  # two characters of four
-    assert answer_scores.tydiqa(said, truths) == pytest.approx({
-        "exact_match": 100 * 2 / 5, "f1": 100 * (f1 + 1 + 0 + 0 + 1) / 5, "HasAns_exact_match": 100 / 3,
-        "HasAns_f1": 100 * (f1 + 1) / 3, "NoAns_exact_match": 50, "NoAns_f1": 50})
+    assert answer_scores.tydiqa(said, truths) == pytest.approx(
+        {
+            "exact_match": 100 * 2 / 5,
+            "f1": 100 * (f1 + 1 + 0 + 0 + 1) / 5,
+            "HasAns_exact_match": 100 / 3,
+            "HasAns_f1": 100 * (f1 + 1) / 3,
+            "NoAns_exact_match": 50,
+            "NoAns_f1": 50,
+        }
+    )
     # Above the threshold nothing is said: wrong for "a" and "b", right for "c".
     odds = {"a": 0.9, "b": 0.2, "c": 0.8, "d": 0.1, "e": 0.1}
     scores = answer_scores.tydiqa(said, truths, odds, 0.5)
@@ -725,7 +947,7 @@ def answerable(rng, count):
         place = int(rng.integers(len(words)))
         first, last = rng.choice(SYLLABLES[:10]), rng.choice(SYLLABLES[10:20])
         answer = " ".join([first, *rng.choice(SYLLABLES[20:], rng.integers(2)), last])
-        words[place:place + 1] = answer.split()
+        words[place : place + 1] = answer.split()
         paragraphs.append((" ".join(words), asked(str(number), str(rng.choice(SYLLABLES)), (answer, 2 * place))))
     return squad(*paragraphs)
 
@@ -740,8 +962,9 @@ def made_up(tmp_path_factory):
 
 def test_a_tiny_model_learns_to_answer(made_up, settings, start, tmp_path):
     config = settings(doc_stride=6, max_query_length=4, max_answer_length=4, n_best_size=5)
-    results = train.finetune(TASKS["korquad"](config), made_up, start(config), config, 1, str(tmp_path),
-                             tf.distribute.get_strategy())
+    results = train.finetune(
+        TASKS["korquad"](config), made_up, start(config), config, 1, str(tmp_path), tf.distribute.get_strategy()
+    )
     losses = [entry["loss"] for entry in results["history"]]
     assert losses[0] > 0.5 and losses[-1] < losses[0] / 2
     assert results["metrics"]["exact_match"] > 90 and results["metrics"]["f1"] >= results["metrics"]["exact_match"]
@@ -759,7 +982,8 @@ def test_logits_and_loss_are_those_of_pytorch(made_up, settings, start):
     model = TaskModel(start(config).shape, made.kind)
     hugging_face.randomize(model)
     twin = transformers.ElectraForQuestionAnswering(
-        hugging_face.config(model.encoder.config, transformers.ElectraConfig)).eval()
+        hugging_face.config(model.encoder.config, transformers.ElectraConfig)
+    ).eval()
     hugging_face.copy_encoder(model.encoder, twin.electra)
     hugging_face.copy_dense(model.head.dense, twin.qa_outputs)
 
@@ -771,11 +995,14 @@ def test_logits_and_loss_are_those_of_pytorch(made_up, settings, start):
     expected, lengths = [], features.lengths[:24]
     assert len(set(lengths.tolist())) > 3 and (features.targets["start"][:24] == 0).any()
     for row in range(24):  # each without padding, which transformers' loss would count
-        ids, types, starts, ends = (torch.tensor(batch[name].numpy()[row:row + 1]).long()
-                                    for name in ("input_ids", "token_type_ids", "start", "end"))
+        ids, types, starts, ends = (
+            torch.tensor(batch[name].numpy()[row : row + 1]).long()
+            for name in ("input_ids", "token_type_ids", "start", "end")
+        )
         size = lengths[row]
-        output = twin(input_ids=ids[:, :size], token_type_ids=types[:, :size], start_positions=starts,
-                      end_positions=ends)
+        output = twin(
+            input_ids=ids[:, :size], token_type_ids=types[:, :size], start_positions=starts, end_positions=ends
+        )
         theirs = torch.stack([output.start_logits[0], output.end_logits[0]], -1).detach().numpy()
         np.testing.assert_allclose(logits[row, :size], theirs, atol=1e-4)
         expected.append(output.loss.item())
@@ -783,8 +1010,9 @@ def test_logits_and_loss_are_those_of_pytorch(made_up, settings, start):
     assert np.ptp(expected) > 0.5
 
     # The step's loss is the mean over the rows that are not fillers.
-    stepping = settings(num_train_steps=1, num_warmup_steps=0, hidden_dropout_prob=0.0,
-                        attention_probs_dropout_prob=0.0)
+    stepping = settings(
+        num_train_steps=1, num_warmup_steps=0, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
+    )
     still = TaskModel(start(stepping).shape, made.kind)
     hugging_face.randomize(still)
     optimizer = create_optimizer(stepping)

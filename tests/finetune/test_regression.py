@@ -68,8 +68,10 @@ def test_correlations_by_hand():
     assert KIND.score(-truth, truth) == pytest.approx({"spearman": -100, "pearson": -100})
 
 
-@pytest.mark.parametrize("said, truth", [
-    ([2.5] * 4, [0.0, 1.0, 2.0, 3.0]), ([0.0, 1.0, 2.0, 3.0], [4.0] * 4), ([1.0] * 3, [1.0] * 3), ([1.0], [2.0])])
+@pytest.mark.parametrize(
+    "said, truth",
+    [([2.5] * 4, [0.0, 1.0, 2.0, 3.0]), ([0.0, 1.0, 2.0, 3.0], [4.0] * 4), ([1.0] * 3, [1.0] * 3), ([1.0], [2.0])],
+)
 def test_what_is_all_alike_goes_with_nothing(said, truth, recwarn):
     assert KIND.score(np.array(said, np.float32), np.array(truth)) == {"spearman": 0.0, "pearson": 0.0}
     assert len(recwarn) == 0
@@ -102,8 +104,12 @@ def test_loss_and_predictions_are_those_of_transformers(settings, start):
     config = settings()
     syllables = [chr(0xAC00 + 28 * i) for i in range(95)]
     rng = np.random.default_rng(1)
-    pairs = [Example(str(n), *(" ".join(rng.choice(syllables, rng.integers(1, 6))) for _ in range(2)),
-                     float(rng.uniform(0, 5))) for n in range(11)]
+    pairs = [
+        Example(
+            str(n), *(" ".join(rng.choice(syllables, rng.integers(1, 6))) for _ in range(2)), float(rng.uniform(0, 5))
+        )
+        for n in range(11)
+    ]
     features = TASKS["korsts"](config).features(pairs, start(config).tokenizer)
     model = TaskModel(start(config).shape, KIND)
     hugging_face.randomize(model)
@@ -116,8 +122,9 @@ def test_loss_and_predictions_are_those_of_transformers(settings, start):
     # Five of the sixteen rows are fillers.
     batch = next(iter(batches.dataset(features, [np.arange(11)], 16, 16, True, 0)))
     outputs = model(batch)
-    ids, types, lengths, scores = (torch.tensor(batch[name].numpy()[:11])
-                                   for name in ("input_ids", "token_type_ids", "lengths", "score"))
+    ids, types, lengths, scores = (
+        torch.tensor(batch[name].numpy()[:11]) for name in ("input_ids", "token_type_ids", "lengths", "score")
+    )
     assert types.sum() > 11
     mask = (torch.arange(16) < lengths[:, None]).long()
     theirs = twin(input_ids=ids.long(), token_type_ids=types.long(), attention_mask=mask, labels=scores)
@@ -125,5 +132,6 @@ def test_loss_and_predictions_are_those_of_transformers(settings, start):
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(KIND.predictions(outputs.numpy())[:11], expected, atol=1e-4)
     loss = tf.reduce_sum(KIND.losses(outputs, batch) * batch["weights"]) / tf.reduce_sum(
-        KIND.counts(batch) * batch["weights"])
+        KIND.counts(batch) * batch["weights"]
+    )
     assert float(loss) == pytest.approx(theirs.loss.item(), abs=1e-4)

@@ -75,10 +75,15 @@ def outputs(settings, tokenizer, tmp_path_factory):
     syllables = [chr(0xAC00 + 28 * i) for i in range(95)]
     texts = [" ".join(rng.choice(syllables, rng.integers(1, 15))) for _ in range(37)]
     values = settings(num_hidden_layers=1, doc_stride=3, max_query_length=4, max_answer_length=4, n_best_size=5)
-    arguments = [dataclasses.asdict(values), str(directory), texts, CASES,
-                 str(directory / "outputs.npz")]
-    process = subprocess.run([sys.executable, "-c", TWO_REPLICAS, *map(json.dumps, arguments)], cwd=ROOT, text=True,
-                             capture_output=True, timeout=300, env={**os.environ, "TF_USE_LEGACY_KERAS": "1"})
+    arguments = [dataclasses.asdict(values), str(directory), texts, CASES, str(directory / "outputs.npz")]
+    process = subprocess.run(
+        [sys.executable, "-c", TWO_REPLICAS, *map(json.dumps, arguments)],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=300,
+        env={**os.environ, "TF_USE_LEGACY_KERAS": "1"},
+    )
     assert process.returncode == 0, process.stderr[-3000:]
     return dict(np.load(directory / "outputs.npz"))
 

@@ -11,22 +11,34 @@ from cli import InputError
 from finetune import report
 
 PUBLISHED = json.loads(pathlib.Path(report.PUBLISHED).read_text("utf-8"))
-FEW = {"sources": {"a paper": "https://example.org/a", "another": "https://example.org/b"},
-       "systems": [{"name": "Old", "source": "a paper", "scores": {"nsmc": [89.5], "korquad": [80.0, 95.0]}},
-                   {"name": "Older", "source": "a paper", "scores": {"nsmc": [70.0]}},
-                   {"name": "Reader", "source": "another", "scores": {"squad-v2.0": [60.0, 61.0]}}],
-       "notes": {"nsmc": "best of many", "squad-v2.0": "the dev file"}}
+FEW = {
+    "sources": {"a paper": "https://example.org/a", "another": "https://example.org/b"},
+    "systems": [
+        {"name": "Old", "source": "a paper", "scores": {"nsmc": [89.5], "korquad": [80.0, 95.0]}},
+        {"name": "Older", "source": "a paper", "scores": {"nsmc": [70.0]}},
+        {"name": "Reader", "source": "another", "scores": {"squad-v2.0": [60.0, 61.0]}},
+    ],
+    "notes": {"nsmc": "best of many", "squad-v2.0": "the dev file"},
+}
 
 
 def write_result(directory, task="nsmc", scores=({"accuracy": 88.1},), best=None, seed_results=None, **summary):
     """An output directory of finetune/run.py: `scores` has the metrics of seeds 1, 2, …"""
     names = list(scores[0])
     mean = {name: sum(one[name] for one in scores) / len(scores) for name in names}
-    deviation = {name: (sum((one[name] - mean[name]) ** 2 for one in scores) / max(1, len(scores) - 1)) ** 0.5
-                 for name in names}
-    summary = {"task": task, "metrics": mean, "deviation": deviation, "seconds": 60.0, "config": {},
-               "seeds": {str(seed): {"metrics": one, "chosen": {}} for seed, one in enumerate(scores, 1)},
-               "init_checkpoint": f"/models/{directory.name}/checkpoints/step-100", **summary}
+    deviation = {
+        name: (sum((one[name] - mean[name]) ** 2 for one in scores) / max(1, len(scores) - 1)) ** 0.5 for name in names
+    }
+    summary = {
+        "task": task,
+        "metrics": mean,
+        "deviation": deviation,
+        "seconds": 60.0,
+        "config": {},
+        "seeds": {str(seed): {"metrics": one, "chosen": {}} for seed, one in enumerate(scores, 1)},
+        "init_checkpoint": f"/models/{directory.name}/checkpoints/step-100",
+        **summary,
+    }
     if best:
         summary["best_on_dev"] = {"seed": best, "metrics": scores[best - 1]}
     directory.mkdir(parents=True, exist_ok=True)
@@ -106,18 +118,25 @@ def test_every_published_task_says_under_which_settings():
     assert {system["source"] for system in PUBLISHED["systems"]} == set(PUBLISHED["sources"])
 
 
-@pytest.mark.parametrize("name, source, task, scores", [
-    ("KoELECTRA-Small", "KoELECTRA README, June 2020", "nsmc", [88.76]),
-    ("KoELECTRA-Small-v3", "KoELECTRA README, October 2020", "hate-speech", [63.07]),
-    ("KoELECTRA-Base-v3", "KoELECTRA README, October 2020", "korquad", [84.83, 93.45]),
-    ("enliple small", "enliple README", "korsts", [74.53]),
-    ("enliple large V2, 250k steps", "enliple README", "korquad", [65.17, 91.77]),
-    ("electra-base-discriminator", "KorSQuAD-pl README", "squad-v2.0", [78.70, 82.17]),
-    ("KoBigBird-BERT-Base", "KoBigBird README", "korquad-v2", [67.77, 82.03]),
-    ("KoSentELECTRA model 3", "KoSentELECTRA README", "nsmc", [91.69])])
+@pytest.mark.parametrize(
+    "name, source, task, scores",
+    [
+        ("KoELECTRA-Small", "KoELECTRA README, June 2020", "nsmc", [88.76]),
+        ("KoELECTRA-Small-v3", "KoELECTRA README, October 2020", "hate-speech", [63.07]),
+        ("KoELECTRA-Base-v3", "KoELECTRA README, October 2020", "korquad", [84.83, 93.45]),
+        ("enliple small", "enliple README", "korsts", [74.53]),
+        ("enliple large V2, 250k steps", "enliple README", "korquad", [65.17, 91.77]),
+        ("electra-base-discriminator", "KorSQuAD-pl README", "squad-v2.0", [78.70, 82.17]),
+        ("KoBigBird-BERT-Base", "KoBigBird README", "korquad-v2", [67.77, 82.03]),
+        ("KoSentELECTRA model 3", "KoSentELECTRA README", "nsmc", [91.69]),
+    ],
+)
 def test_published_figures_are_those_of_their_readme(name, source, task, scores):
-    found = [system["scores"].get(task) for system in PUBLISHED["systems"]
-             if (system["name"], system["source"]) == (name, source)]
+    found = [
+        system["scores"].get(task)
+        for system in PUBLISHED["systems"]
+        if (system["name"], system["source"]) == (name, source)
+    ]
     assert scores in found
 
 
@@ -186,7 +205,8 @@ def test_footnotes_stand_where_splits_and_settings_differ(tmp_path):
         "- ³ nsmc, ours: trained on 10 % of the training file",
         "- ⁴ naver-ner, ours: a\\|tenth of train",
         "- Bold: the best of its column. ±: the deviation over several seeds, around their mean.",
-        "- Published figures: [a paper](https://example.org/a)"]
+        "- Published figures: [a paper](https://example.org/a)",
+    ]
 
 
 def test_settings_that_change_a_score_are_footnotes_and_the_bias_has_a_column(tmp_path):
@@ -202,10 +222,12 @@ def test_settings_that_change_a_score_are_footnotes_and_the_bias_has_a_column(tm
     assert [name.split(" (")[0] for name in header[2:]] == ["nsmc", "hate-speech", "hate-speech, bias", "korquad"]
     assert [rows[number][column] for number, column in ((0, 3), (1, 3), (2, 4))] == ["60.00²", "**61.00**", "**62.00**"]
     notes = [line.split(" ", 2)[2] for line in markdown.split("\n\n")[1].splitlines()]
-    assert notes[:4] == ["nsmc, published: best of many",
-                         "hate-speech, ours: the article's title is read too, KoELECTRA reads the comment alone",
-                         "korquad, ours: particles taken off answers with Kiwi",
-                         "nsmc, ours: 5 % of the training file chooses the epoch"]
+    assert notes[:4] == [
+        "nsmc, published: best of many",
+        "hate-speech, ours: the article's title is read too, KoELECTRA reads the comment alone",
+        "korquad, ours: particles taken off answers with Kiwi",
+        "nsmc, ours: 5 % of the training file chooses the epoch",
+    ]
 
 
 def test_more_than_nine_footnotes(tmp_path):
@@ -227,6 +249,7 @@ def test_results_are_found_below_folders_and_by_globs_each_once(tmp_path):
 
     def found(*patterns):
         return [result.model for result in report.find_results([str(tmp_path / pattern) for pattern in patterns])]
+
     assert found("x") == ["one", "two"]
     assert found("x/two", "x", "x/*") == ["two", "one"]
     assert found("*") == ["one", "two", "three"]
@@ -234,15 +257,25 @@ def test_results_are_found_below_folders_and_by_globs_each_once(tmp_path):
     assert found("**/tw?") == ["two"]
 
 
-@pytest.mark.parametrize("summary, name", [
-    ({"model": "KoELECTRA-Small", "init_checkpoint": "/m/other/checkpoints/step-1"}, "KoELECTRA-Small"),
-    ({"init_checkpoint": "/m/small/checkpoints/step-6500"}, "small"),
-    ({"init_checkpoint": "gs://bucket/base/checkpoints/ckpt-7"}, "base"),
-    ({"init_checkpoint": "/m/tf1/model.ckpt-7"}, "tf1"), ({"init_checkpoint": "step-7"}, "step-7"),
-    ({"init_checkpoint": None, "config": {"num_hidden_layers": 12, "hidden_size": 256, "model_size": "small"}},
-     "random weights, 12 × 256"),
-    ({"init_checkpoint": None, "config": {"num_hidden_layers": None, "model_size": "small"}}, "random weights, small"),
-    ({"init_checkpoint": None}, "random weights")])
+@pytest.mark.parametrize(
+    "summary, name",
+    [
+        ({"model": "KoELECTRA-Small", "init_checkpoint": "/m/other/checkpoints/step-1"}, "KoELECTRA-Small"),
+        ({"init_checkpoint": "/m/small/checkpoints/step-6500"}, "small"),
+        ({"init_checkpoint": "gs://bucket/base/checkpoints/ckpt-7"}, "base"),
+        ({"init_checkpoint": "/m/tf1/model.ckpt-7"}, "tf1"),
+        ({"init_checkpoint": "step-7"}, "step-7"),
+        (
+            {"init_checkpoint": None, "config": {"num_hidden_layers": 12, "hidden_size": 256, "model_size": "small"}},
+            "random weights, 12 × 256",
+        ),
+        (
+            {"init_checkpoint": None, "config": {"num_hidden_layers": None, "model_size": "small"}},
+            "random weights, small",
+        ),
+        ({"init_checkpoint": None}, "random weights"),
+    ],
+)
 def test_a_model_is_named_by_its_key_its_folder_or_its_shape(summary, name):
     assert report.model_name(summary) == name
 
@@ -253,7 +286,9 @@ def test_names_are_given_to_all_results_in_and_below_a_folder(tmp_path):
     write_result(tmp_path / "lr=3e-5 long")
     table = table_of(tmp_path, [f"{tmp_path}/lr=3e-5=a = b"])
     assert [(row.model, sorted(row.scores)) for row in table.rows if row.source is None] == [
-        ("a = b", ["naver-ner", "nsmc"]), ("lr=3e-5 long", ["nsmc"])]
+        ("a = b", ["naver-ner", "nsmc"]),
+        ("lr=3e-5 long", ["nsmc"]),
+    ]
 
 
 def test_two_results_of_one_model_on_one_task_are_told_apart_by_folder(tmp_path):
@@ -268,16 +303,24 @@ def test_two_results_of_one_model_on_one_task_are_told_apart_by_folder(tmp_path)
 
 
 def test_every_seed_with_mean_deviation_and_the_best_on_dev(tmp_path):
-    write_result(tmp_path / "m", scores=[{"accuracy": 80.0, "f1/0": 70.0}, {"accuracy": 82.0, "f1/0": 71.0}], best=2,
-                 seed_results={"confusion": [[1]], "examples": {"train": 1000, "dev": 20, "test": 3}},
-                 config={"learning_rate": 5e-5, "num_train_epochs": 3.0, "max_seq_length": 128})
+    write_result(
+        tmp_path / "m",
+        scores=[{"accuracy": 80.0, "f1/0": 70.0}, {"accuracy": 82.0, "f1/0": 71.0}],
+        best=2,
+        seed_results={"confusion": [[1]], "examples": {"train": 1000, "dev": 20, "test": 3}},
+        config={"learning_rate": 5e-5, "num_train_epochs": 3.0, "max_seq_length": 128},
+    )
     text = details_of(tmp_path)
     assert "## nsmc\n\n### m\n" in text
-    assert ("1,000 train, 20 dev, 3 test; max\\_seq\\_length 128, learning\\_rate 5e-05, num\\_train\\_epochs 3; "
-            "from /models/m/checkpoints/step-100; 60 s\n") in text
-    assert ("| score | seed 1 | seed 2 | mean ± deviation | best on dev: seed 2 |\n|---|---:|---:|---:|---:|\n"
-            "| accuracy | 80.00 | 82.00 | 81.00 ± 1.41 | 82.00 |\n"
-            "| f1/0 | 70.00 | 71.00 | 70.50 ± 0.71 | 71.00 |\n") in text
+    assert (
+        "1,000 train, 20 dev, 3 test; max\\_seq\\_length 128, learning\\_rate 5e-05, num\\_train\\_epochs 3; "
+        "from /models/m/checkpoints/step-100; 60 s\n"
+    ) in text
+    assert (
+        "| score | seed 1 | seed 2 | mean ± deviation | best on dev: seed 2 |\n|---|---:|---:|---:|---:|\n"
+        "| accuracy | 80.00 | 82.00 | 81.00 ± 1.41 | 82.00 |\n"
+        "| f1/0 | 70.00 | 71.00 | 70.50 ± 0.71 | 71.00 |\n"
+    ) in text
     assert "Confusion matrix, seed 2:" in text and "seed 1:" not in text
 
 
@@ -306,16 +349,22 @@ def test_confusion_matrix_has_the_labels_names(tmp_path):
 
 
 def test_entities_have_a_row_each(tmp_path):
-    entities = {"PER": {"precision": 91.0, "recall": 89.126, "f1": 90.05, "support": 4012},
-                "FLD": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 7}}
+    entities = {
+        "PER": {"precision": 91.0, "recall": 89.126, "f1": 90.05, "support": 4012},
+        "FLD": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 7},
+    }
     write_result(tmp_path / "m", "naver-ner", [{"f1": 88.0}], seed_results={"entities": entities})
-    assert ("| entity | precision | recall | F1 | support |\n|---|---:|---:|---:|---:|\n"
-            "| PER | 91.00 | 89.13 | 90.05 | 4,012 |\n| FLD | 0.00 | 0.00 | 0.00 | 7 |\n") in details_of(tmp_path)
+    assert (
+        "| entity | precision | recall | F1 | support |\n|---|---:|---:|---:|---:|\n"
+        "| PER | 91.00 | 89.13 | 90.05 | 4,012 |\n| FLD | 0.00 | 0.00 | 0.00 | 7 |\n"
+    ) in details_of(tmp_path)
 
 
 def test_the_worst_examples_come_in_their_order_and_are_cut(tmp_path):
-    worst = [{"id": str(number), "text": "가" * 1000, "truth": ["x", "y"], "prediction": None, "score": 0.987654321}
-             for number in range(15)]
+    worst = [
+        {"id": str(number), "text": "가" * 1000, "truth": ["x", "y"], "prediction": None, "score": 0.987654321}
+        for number in range(15)
+    ]
     worst[1]["question"] = "why?"
     write_result(tmp_path / "m", seed_results={"worst": worst})
     rows = [line for line in details_of(tmp_path).splitlines() if "가" in line]
@@ -327,9 +376,27 @@ def test_the_worst_examples_come_in_their_order_and_are_cut(tmp_path):
 
 
 def test_text_of_examples_is_shown_as_it_is(tmp_path):
-    texts = ["a|b", "a\\|b", "\\", "||", "one\ntwo\r\nthree\u2028four", "<b>bold</b> <script>x</script> <!-- c",
-             "&amp; & &lt;", "*so* **so** _so_ __so__", "~~ㅋㅋ~~", "`code` ``", "[link](http://x) ![i](j) [x]: y",
-             "$x$ $$y$$", "# no heading", "- no list", "1. no list", "|---|", "영화 :-) 👍 \\* \\\\", "", "http://x.y/z"]
+    texts = [
+        "a|b",
+        "a\\|b",
+        "\\",
+        "||",
+        "one\ntwo\r\nthree\u2028four",
+        "<b>bold</b> <script>x</script> <!-- c",
+        "&amp; & &lt;",
+        "*so* **so** _so_ __so__",
+        "~~ㅋㅋ~~",
+        "`code` ``",
+        "[link](http://x) ![i](j) [x]: y",
+        "$x$ $$y$$",
+        "# no heading",
+        "- no list",
+        "1. no list",
+        "|---|",
+        "영화 :-) 👍 \\* \\\\",
+        "",
+        "http://x.y/z",
+    ]
     worst = [{"id": f"<{number}>", "text": text, "truth": "1|0"} for number, text in enumerate(texts)]
     write_result(tmp_path / "m", seed_results={"worst": worst})
     page = rendered(details_of(tmp_path, worst=50))
@@ -370,8 +437,9 @@ def test_the_picture_grows_with_rows_and_columns(tmp_path):
     assert 600 < width < 1500 and 200 < height < 800
     assert size_of(report.draw_table(table_of(tmp_path, published=PUBLISHED)))[1] > 2 * height
     for task, names in report.MAIN_METRICS.items():
-        write_result(tmp_path / f"$\\none$ {task} 한", task, [dict.fromkeys(names, 50.0)],
-                     seed_results={"split_note": "$n$"})
+        write_result(
+            tmp_path / f"$\\none$ {task} 한", task, [dict.fromkeys(names, 50.0)], seed_results={"split_note": "$n$"}
+        )
     wide, high = size_of(report.draw_table(table_of(tmp_path)))
     assert wide > 2 * width and high > height
 
@@ -379,15 +447,22 @@ def test_the_picture_grows_with_rows_and_columns(tmp_path):
 # Errors
 
 
-@pytest.mark.parametrize("content, reason", [
-    ('{"task": "nsmc", "seeds": ', "not JSON"), ("\udcff", "not JSON"),
-    ('{"task": "nsmc", "seeds": {}}', "no metrics in it"),
-    ('{"task": "nsmc", "seeds": {}, "metrics": {}}', "no metrics in it"),
-    ('{"task": "nsmc", "seeds": {}, "metrics": [1]}', "no metrics in it"),
-    ('{"task": "nsmc", "seeds": {}, "metrics": {"accuracy": "88"}}', "accuracy is '88', which is no number"),
-    ('{"task": "nsmc", "seeds": {}, "metrics": {"accuracy": null}}', "accuracy is None, which is no number"),
-    ('{"task": "korquad", "seeds": {}, "metrics": {"f1": 1, "a": 2}}',
-     "korquad is reported by exact_match, which is not among its metrics (f1, a)")])
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        ('{"task": "nsmc", "seeds": ', "not JSON"),
+        ("\udcff", "not JSON"),
+        ('{"task": "nsmc", "seeds": {}}', "no metrics in it"),
+        ('{"task": "nsmc", "seeds": {}, "metrics": {}}', "no metrics in it"),
+        ('{"task": "nsmc", "seeds": {}, "metrics": [1]}', "no metrics in it"),
+        ('{"task": "nsmc", "seeds": {}, "metrics": {"accuracy": "88"}}', "accuracy is '88', which is no number"),
+        ('{"task": "nsmc", "seeds": {}, "metrics": {"accuracy": null}}', "accuracy is None, which is no number"),
+        (
+            '{"task": "korquad", "seeds": {}, "metrics": {"f1": 1, "a": 2}}',
+            "korquad is reported by exact_match, which is not among its metrics (f1, a)",
+        ),
+    ],
+)
 def test_broken_results_are_named(content, reason, tmp_path):
     write_result(tmp_path / "good")
     (tmp_path / "bad").mkdir()
@@ -410,15 +485,19 @@ def test_folders_without_results_and_names_without_folders_are_errors(tmp_path):
     write_result(tmp_path / "m")
     (tmp_path / "empty").mkdir()
     for patterns, names, said in (
-            (["absent"], [], "--results {}/absent: no such folder"), (["a*"], [], "--results {}/a*: no such folder"),
-            (["m", "empty"], [], "--results {}/empty: no results in or below it"),
-            (["m/seed-1"], [], "--results {}/m/seed-1: no results in or below it"),
-            (["m"], ["{}/absent=x"], "--name {}/absent=x: write DIR=NAME with a folder that is there"),
-            (["m"], ["{}/m"], "--name {}/m: write DIR=NAME"), (["m"], ["{}/m= "], "--name {}/m= : write DIR=NAME"),
-            (["m"], ["{}/empty=x"], "--name {}/empty=x: none of the --results is in or below {}/empty")):
+        (["absent"], [], "--results {}/absent: no such folder"),
+        (["a*"], [], "--results {}/a*: no such folder"),
+        (["m", "empty"], [], "--results {}/empty: no results in or below it"),
+        (["m/seed-1"], [], "--results {}/m/seed-1: no results in or below it"),
+        (["m"], ["{}/absent=x"], "--name {}/absent=x: write DIR=NAME with a folder that is there"),
+        (["m"], ["{}/m"], "--name {}/m: write DIR=NAME"),
+        (["m"], ["{}/m= "], "--name {}/m= : write DIR=NAME"),
+        (["m"], ["{}/empty=x"], "--name {}/empty=x: none of the --results is in or below {}/empty"),
+    ):
         with pytest.raises(InputError) as caught:
-            report.find_results([f"{tmp_path}/{pattern}" for pattern in patterns],
-                                [name.format(tmp_path) for name in names])
+            report.find_results(
+                [f"{tmp_path}/{pattern}" for pattern in patterns], [name.format(tmp_path) for name in names]
+            )
         assert str(caught.value).startswith(said.format(tmp_path, tmp_path))
 
 

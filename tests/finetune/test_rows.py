@@ -20,9 +20,11 @@ def test_rows_with_their_line_numbers(tmp_path):
     assert bad.found == []
 
 
-@pytest.mark.parametrize("content", [
-    b"\xef\xbb\xbfid\ttext\r\n1\t\xea\xb0\x80\r\n", b"id\ttext\n1\t\xea\xb0\x80", b"id\ttext\n1\t\xea\xb0\x80\n\n"],
-    ids=["BOM and CRLF", "no last newline", "empty last line"])
+@pytest.mark.parametrize(
+    "content",
+    [b"\xef\xbb\xbfid\ttext\r\n1\t\xea\xb0\x80\r\n", b"id\ttext\n1\t\xea\xb0\x80", b"id\ttext\n1\t\xea\xb0\x80\n\n"],
+    ids=["BOM and CRLF", "no last newline", "empty last line"],
+)
 def test_ways_of_ending_lines(content, tmp_path):
     read, bad = table(tmp_path, content)
     assert read == [(2, {"id": "1", "text": "가"})] and bad.found == []
@@ -56,9 +58,15 @@ def test_more_bad_rows_than_allowed_stop_the_run():
         bad.check(1)
 
 
-@pytest.mark.parametrize("content, message", [
-    ("", "empty file"), ("id\tdocument\n1\ta\n", "1: no column 'text'; .* must have id, text.* has: id, document"),
-    ("id,text\n1,a\n", "1: no column 'id'.*separated by tabs"), (b"id\ttext\n1\t\xb0\xa1\n", "2: not UTF-8.*iconv")])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("", "empty file"),
+        ("id\tdocument\n1\ta\n", "1: no column 'text'; .* must have id, text.* has: id, document"),
+        ("id,text\n1,a\n", "1: no column 'id'.*separated by tabs"),
+        (b"id\ttext\n1\t\xb0\xa1\n", "2: not UTF-8.*iconv"),
+    ],
+)
 def test_a_file_of_another_kind_is_said_in_one_line(content, message, tmp_path):
     with pytest.raises(InputError, match=message) as caught:
         table(tmp_path, content)
@@ -76,7 +84,7 @@ def test_a_missing_file_names_the_command_that_fetches_it(tmp_path):
 
 def test_a_carriage_return_inside_a_field_is_a_space(tmp_path):
     path = tmp_path / "file.csv"
-    path.write_text('a,b\n1\r2,3\n', encoding="utf-8", newline="")
+    path.write_text("a,b\n1\r2,3\n", encoding="utf-8", newline="")
     bad = rows.BadRows(str(path))
     assert list(rows.read_table(str(path), ["a"], bad, ",", quoted=True)) == [(2, {"a": "1 2", "b": "3"})]
 

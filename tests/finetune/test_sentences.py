@@ -23,35 +23,55 @@ HATE = "title\tcomment\tbias\thate\n"
 FILES = {
     "paws": {
         "translated_train.tsv": PAWS + '4\t그는 "왔다\t"그가" 왔다\t1\n6\t 가 나 \t나 가\t0\n',
-        "dev_2k.tsv": PAWS + "1\t다\t라\t0\n", "test_2k.tsv": PAWS + "1\t마\t바\t1\n"},
+        "dev_2k.tsv": PAWS + "1\t다\t라\t0\n",
+        "test_2k.tsv": PAWS + "1\t마\t바\t1\n",
+    },
     "kornli": {
         "multinli.train.ko.tsv": KORNLI + '"가\t나\tneutral\n다\t라\\\tentailment\n',
-        "xnli.dev.ko.tsv": KORNLI + "마\t바\tcontradiction\n", "xnli.test.ko.tsv": KORNLI + "사\t아\tentailment\n"},
+        "xnli.dev.ko.tsv": KORNLI + "마\t바\tcontradiction\n",
+        "xnli.test.ko.tsv": KORNLI + "사\t아\tentailment\n",
+    },
     "korsts": {
         "sts-train.tsv": KORSTS + "main-captions\tMSRvid\t2012test\t0001\t5.000\t가\t나\n"
-                                  'main-news\theadlines\t2013\t0001\t0.0\t"다\t라\n',
+        'main-news\theadlines\t2013\t0001\t0.0\t"다\t라\n',
         "sts-dev.tsv": KORSTS + "main-forums\tdeft\t2015\t0002\t3.8\t마\t바\n",
-        "sts-test.tsv": KORSTS + "main-forums\tdeft\t2015\t0003\t2.250\t사\t아\n"},
+        "sts-test.tsv": KORSTS + "main-forums\tdeft\t2015\t0003\t2.250\t사\t아\n",
+    },
     "question-pair": {
-        "train.tsv": PAIRS + '밥 "먹었어?\t식사는?\t0\n뭐해?\t왜?\t1\n', "dev.tsv": PAIRS + "누구?\t누가?\t0\n",
-        "test.tsv": PAIRS + "어디?\t언제?\t1\n"},
+        "train.tsv": PAIRS + '밥 "먹었어?\t식사는?\t0\n뭐해?\t왜?\t1\n',
+        "dev.tsv": PAIRS + "누구?\t누가?\t0\n",
+        "test.tsv": PAIRS + "어디?\t언제?\t1\n",
+    },
     "hate-speech": {
-        "train.tsv": HATE + "\"\"\"미생\"\" 김씨\t[종합]\"\t'역시' 좋다\tnone\tnone\n"
-                            "제목\t\"그 \"\"말\"\"\"\tgender\thate\n",
-        "validate.tsv": HATE + "소식\t글쎄\tothers\toffensive\n"},
+        "train.tsv": HATE + '"""미생"" 김씨\t[종합]"\t\'역시\' 좋다\tnone\tnone\n제목\t"그 ""말"""\tgender\thate\n',
+        "validate.tsv": HATE + "소식\t글쎄\tothers\toffensive\n",
+    },
 }
 READ = {
-    "paws": {"train": [Example("4", '그는 "왔다', '"그가" 왔다', 1), Example("6", "가 나", "나 가", 0)],
-             "dev": [Example("1", "다", "라", 0)], "test": [Example("1", "마", "바", 1)]},
-    "kornli": {"train": [Example("2", '"가', "나", 1), Example("3", "다", "라\\", 0)],
-               "dev": [Example("2", "마", "바", 2)], "test": [Example("2", "사", "아", 0)]},
-    "korsts": {"train": [Example("2", "가", "나", 5.0), Example("3", '"다', "라", 0.0)],
-               "dev": [Example("2", "마", "바", 3.8)], "test": [Example("2", "사", "아", 2.25)]},
-    "question-pair": {"train": [Example("2", '밥 "먹었어?', "식사는?", 0), Example("3", "뭐해?", "왜?", 1)],
-                      "dev": [Example("2", "누구?", "누가?", 0)], "test": [Example("2", "어디?", "언제?", 1)]},
-    "hate-speech": {"train": [Example("2", "\"미생\" 김씨\t[종합] '역시' 좋다", None, 0),
-                              Example("3", '제목 그 "말"', None, 2)],
-                    "test": [Example("2", "소식 글쎄", None, 1)]},
+    "paws": {
+        "train": [Example("4", '그는 "왔다', '"그가" 왔다', 1), Example("6", "가 나", "나 가", 0)],
+        "dev": [Example("1", "다", "라", 0)],
+        "test": [Example("1", "마", "바", 1)],
+    },
+    "kornli": {
+        "train": [Example("2", '"가', "나", 1), Example("3", "다", "라\\", 0)],
+        "dev": [Example("2", "마", "바", 2)],
+        "test": [Example("2", "사", "아", 0)],
+    },
+    "korsts": {
+        "train": [Example("2", "가", "나", 5.0), Example("3", '"다', "라", 0.0)],
+        "dev": [Example("2", "마", "바", 3.8)],
+        "test": [Example("2", "사", "아", 2.25)],
+    },
+    "question-pair": {
+        "train": [Example("2", '밥 "먹었어?', "식사는?", 0), Example("3", "뭐해?", "왜?", 1)],
+        "dev": [Example("2", "누구?", "누가?", 0)],
+        "test": [Example("2", "어디?", "언제?", 1)],
+    },
+    "hate-speech": {
+        "train": [Example("2", "\"미생\" 김씨\t[종합] '역시' 좋다", None, 0), Example("3", '제목 그 "말"', None, 2)],
+        "test": [Example("2", "소식 글쎄", None, 1)],
+    },
 }
 
 
@@ -81,10 +101,14 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(name, tmp_path):
     assert task(name).splits(write(tmp_path, files), 0) == READ[name]
 
 
-@pytest.mark.parametrize("values, texts, targets", [
-    (dict(label="bias"), ["\"미생\" 김씨\t[종합] '역시' 좋다", '제목 그 "말"', "소식 글쎄"], [0, 1, 2]),
-    (dict(with_title=False), ["'역시' 좋다", '그 "말"', "글쎄"], [0, 2, 1]),
-    (dict(label="bias", with_title=False), ["'역시' 좋다", '그 "말"', "글쎄"], [0, 1, 2])])
+@pytest.mark.parametrize(
+    "values, texts, targets",
+    [
+        (dict(label="bias"), ["\"미생\" 김씨\t[종합] '역시' 좋다", '제목 그 "말"', "소식 글쎄"], [0, 1, 2]),
+        (dict(with_title=False), ["'역시' 좋다", '그 "말"', "글쎄"], [0, 2, 1]),
+        (dict(label="bias", with_title=False), ["'역시' 좋다", '그 "말"', "글쎄"], [0, 1, 2]),
+    ],
+)
 def test_hate_speech_asks_for_the_label_and_the_text_that_are_wanted(values, texts, targets, tmp_path):
     wanted = task("hate-speech", **values)
     data = wanted.splits(write(tmp_path, FILES["hate-speech"]), 0)
@@ -113,16 +137,31 @@ def csv_text(rows):
 
 def articles(labels):
     """`mission2_train.csv`: titles with commas and quotes, contents of three lines, the second one empty."""
-    return csv_text([("seqid", "title", "content", "label"), *(
-        (number, f'"제목", {number}', f'첫 줄 {number}\n\n둘째 "줄",\t끝', label)
-        for number, label in enumerate(labels))])
+    return csv_text(
+        [
+            ("seqid", "title", "content", "label"),
+            *(
+                (number, f'"제목", {number}', f'첫 줄 {number}\n\n둘째 "줄",\t끝', label)
+                for number, label in enumerate(labels)
+            ),
+        ]
+    )
 
 
 def documents(scores):
     """`EXSA2002108040.json`: two paragraphs a document."""
-    return [{"id": f"EXSA.{number}", "metadata": {"title": "x"}, "paragraph": [
-        {"paragraph_id": 1, "paragraph_form": f"문단 {number}"}, {"paragraph_id": 2, "paragraph_form": '"둘"\n끝'}],
-        "document_score": score} for number, score in enumerate(scores)]
+    return [
+        {
+            "id": f"EXSA.{number}",
+            "metadata": {"title": "x"},
+            "paragraph": [
+                {"paragraph_id": 1, "paragraph_form": f"문단 {number}"},
+                {"paragraph_id": 2, "paragraph_form": '"둘"\n끝'},
+            ],
+            "document_score": score,
+        }
+        for number, score in enumerate(scores)
+    ]
 
 
 def modu(made):
@@ -131,12 +170,18 @@ def modu(made):
 
 ARTICLES = ["0"] * 40 + ["1"] * 20
 SCORES = [-2] * 5 + [-1] * 10 + [0] * 20 + [1] * 10 + [2] * 5
-CUT = {"fake-news": ({"mission2_train.csv": articles(ARTICLES)},
-                     {str(n): (f'"제목", {n} 첫 줄 {n}\n\n둘째 "줄",\t끝', int(label))
-                      for n, label in enumerate(ARTICLES)}, {0: (32, 8), 1: (16, 4)}),
-       "modu-sentiment": (modu(documents(SCORES)),
-                          {f"EXSA.{n}": (f'문단 {n} "둘"\n끝', score + 2) for n, score in enumerate(SCORES)},
-                          {0: (4, 1), 1: (8, 2), 2: (16, 4), 3: (8, 2), 4: (4, 1)})}
+CUT = {
+    "fake-news": (
+        {"mission2_train.csv": articles(ARTICLES)},
+        {str(n): (f'"제목", {n} 첫 줄 {n}\n\n둘째 "줄",\t끝', int(label)) for n, label in enumerate(ARTICLES)},
+        {0: (32, 8), 1: (16, 4)},
+    ),
+    "modu-sentiment": (
+        modu(documents(SCORES)),
+        {f"EXSA.{n}": (f'문단 {n} "둘"\n끝', score + 2) for n, score in enumerate(SCORES)},
+        {0: (4, 1), 1: (8, 2), 2: (16, 4), 3: (8, 2), 4: (4, 1)},
+    ),
+}
 
 
 @pytest.mark.parametrize("name", CUT)
@@ -164,8 +209,10 @@ def test_modu_labels_are_the_scores_from_the_lowest(tmp_path):
     assert shown == {f"EXSA.{number}": str(score) for number, score in enumerate(SCORES)}
 
 
-@pytest.mark.parametrize("name, files", [
-    ("fake-news", {"mission2_train.csv": articles(["0"] * 9 + ["1"])}), ("modu-sentiment", modu(documents([0, 1])))])
+@pytest.mark.parametrize(
+    "name, files",
+    [("fake-news", {"mission2_train.csv": articles(["0"] * 9 + ["1"])}), ("modu-sentiment", modu(documents([0, 1])))],
+)
 def test_too_few_of_a_label_to_cut_is_said(name, files, tmp_path):
     count = 10 if name == "fake-news" else 2
     with pytest.raises(InputError, match=f"^{name}: {count} examples can't be cut into train and test: ") as caught:
@@ -173,25 +220,43 @@ def test_too_few_of_a_label_to_cut_is_said(name, files, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name, file, row, reason", [
-    ("paws", "translated_train.tsv", "7\t가\t나\t2", "label '2' is none of 0, 1"),
-    ("paws", "translated_train.tsv", "7\t가\t나\t", "label '' is none of 0, 1"),
-    ("paws", "translated_train.tsv", "4\t가\t나\t0", "id '4' stands on an earlier line too"),
-    ("paws", "translated_train.tsv", "7\t\t나\t0", "an empty sentence"),
-    ("paws", "test_2k.tsv", "7\t가\t  \t0", "an empty sentence"),
-    ("paws", "dev_2k.tsv", "7\t가\t0", "3 columns where the header has 4"),
-    ("paws", "dev_2k.tsv", "7\t가\t나\t다\t0", "5 columns where the header has 4"),
-    ("kornli", "multinli.train.ko.tsv", "가\t나\t-", "gold_label '-' is none of entailment, neutral, contradiction"),
-    ("kornli", "xnli.dev.ko.tsv", "\t나\tneutral", "an empty sentence"),
-    ("question-pair", "train.tsv", "가\t나\tTrue", "is_duplicate 'True' is none of 0, 1"),
-    ("question-pair", "test.tsv", "가\t\t1", "an empty sentence"),
-    *[("korsts", f"sts-{split}.tsv", f"g\tf\ty\t1\t{score}\t가\t나", f"score {score!r} is no number from 0 to 5")
-      for split, score in (("train", "높음"), ("train", ""), ("dev", "nan"), ("test", "5.001"), ("train", "-0.2"),
-                           ("train", "inf"), ("train", "3,5"))],
-    ("korsts", "sts-train.tsv", "g\tf\ty\t1\t4\t가\t ", "an empty sentence"),
-    ("hate-speech", "train.tsv", "가\t나\tnone\tangry", "hate 'angry' is none of none, offensive, hate"),
-    ("hate-speech", "train.tsv", "\t\tnone\tnone", "an empty sentence"),
-    ("hate-speech", "validate.tsv", '"가\t나"\tnone\tnone', "3 columns where the header has 4")])
+@pytest.mark.parametrize(
+    "name, file, row, reason",
+    [
+        ("paws", "translated_train.tsv", "7\t가\t나\t2", "label '2' is none of 0, 1"),
+        ("paws", "translated_train.tsv", "7\t가\t나\t", "label '' is none of 0, 1"),
+        ("paws", "translated_train.tsv", "4\t가\t나\t0", "id '4' stands on an earlier line too"),
+        ("paws", "translated_train.tsv", "7\t\t나\t0", "an empty sentence"),
+        ("paws", "test_2k.tsv", "7\t가\t  \t0", "an empty sentence"),
+        ("paws", "dev_2k.tsv", "7\t가\t0", "3 columns where the header has 4"),
+        ("paws", "dev_2k.tsv", "7\t가\t나\t다\t0", "5 columns where the header has 4"),
+        (
+            "kornli",
+            "multinli.train.ko.tsv",
+            "가\t나\t-",
+            "gold_label '-' is none of entailment, neutral, contradiction",
+        ),
+        ("kornli", "xnli.dev.ko.tsv", "\t나\tneutral", "an empty sentence"),
+        ("question-pair", "train.tsv", "가\t나\tTrue", "is_duplicate 'True' is none of 0, 1"),
+        ("question-pair", "test.tsv", "가\t\t1", "an empty sentence"),
+        *[
+            ("korsts", f"sts-{split}.tsv", f"g\tf\ty\t1\t{score}\t가\t나", f"score {score!r} is no number from 0 to 5")
+            for split, score in (
+                ("train", "높음"),
+                ("train", ""),
+                ("dev", "nan"),
+                ("test", "5.001"),
+                ("train", "-0.2"),
+                ("train", "inf"),
+                ("train", "3,5"),
+            )
+        ],
+        ("korsts", "sts-train.tsv", "g\tf\ty\t1\t4\t가\t ", "an empty sentence"),
+        ("hate-speech", "train.tsv", "가\t나\tnone\tangry", "hate 'angry' is none of none, offensive, hate"),
+        ("hate-speech", "train.tsv", "\t\tnone\tnone", "an empty sentence"),
+        ("hate-speech", "validate.tsv", '"가\t나"\tnone\tnone', "3 columns where the header has 4"),
+    ],
+)
 def test_a_bad_row_is_named_by_file_and_line_and_left_out(name, file, row, reason, tmp_path, capsys):
     lines = FILES[name][file].split("\n")
     directory = write(tmp_path, {**FILES[name], file: "\n".join([*lines[:2], row, *lines[2:]])})
@@ -204,16 +269,20 @@ def test_a_bad_row_is_named_by_file_and_line_and_left_out(name, file, row, reaso
 
 
 def test_an_unknown_bias_is_bad_only_where_the_bias_is_asked_for(tmp_path):
-    directory = write(tmp_path, {"train.tsv": HATE + "가\t나\tage\tnone\n다\t라\tnone\tnone\n",
-                                 "validate.tsv": HATE + "마\t바\tnone\tnone\n"})
+    directory = write(
+        tmp_path,
+        {"train.tsv": HATE + "가\t나\tage\tnone\n다\t라\tnone\tnone\n", "validate.tsv": HATE + "마\t바\tnone\tnone\n"},
+    )
     assert len(task("hate-speech").splits(directory, 0)["train"]) == 2
     with pytest.raises(InputError, match="train.tsv:2: bias 'age' is none of none, gender, others"):
         task("hate-speech", label="bias").splits(directory, 0)
 
 
 def test_a_row_without_its_comment_is_usable_only_with_its_title(tmp_path):
-    directory = write(tmp_path, {"train.tsv": HATE + "가\t\tnone\tnone\n다\t라\tnone\thate\n",
-                                 "validate.tsv": HATE + "마\t바\tnone\tnone\n"})
+    directory = write(
+        tmp_path,
+        {"train.tsv": HATE + "가\t\tnone\tnone\n다\t라\tnone\thate\n", "validate.tsv": HATE + "마\t바\tnone\tnone\n"},
+    )
     assert [example.target for example in task("hate-speech").splits(directory, 0)["train"]] == [0, 2]
     assert [example.target for example in task("hate-speech", with_title=False).splits(directory, 1)["train"]] == [2]
 
@@ -226,16 +295,24 @@ def test_bad_rows_are_counted_a_file_and_the_limit_is_a_files(tmp_path, capsys):
     said = capsys.readouterr().err.splitlines()
     lines = {"translated_train.tsv": (4, 6, 7, 8), "dev_2k.tsv": (3, 5, 6, 7), "test_2k.tsv": (3, 5, 6)}
     assert [line.split(": ")[0].strip() for line in said] == [
-        name for file, bad in lines.items()
-        for name in (f"{directory}/{file}", *(f"{directory}/{file}:{line}" for line in bad))]
+        name
+        for file, bad in lines.items()
+        for name in (f"{directory}/{file}", *(f"{directory}/{file}:{line}" for line in bad))
+    ]
     assert said[0].endswith(": 4 rows left out:") and said[1].endswith(": 2 columns where the header has 4")
     with pytest.raises(InputError, match=r"train\.tsv:4: 2 columns.* \(4 unusable rows.*--max_bad_rows 3\)$"):
         task("paws").splits(directory, 3)
 
 
-@pytest.mark.parametrize("row, reason", [
-    (("70", "가", "나", "2"), "label '2' is none of 0, 1"), (("0", "가", "나", "1"), "seqid '0' stands on an earlier"),
-    (("70", " ", "\n", "1"), "an empty sentence"), (("70", "가", "나"), "3 columns where the header has 4")])
+@pytest.mark.parametrize(
+    "row, reason",
+    [
+        (("70", "가", "나", "2"), "label '2' is none of 0, 1"),
+        (("0", "가", "나", "1"), "seqid '0' stands on an earlier"),
+        (("70", " ", "\n", "1"), "an empty sentence"),
+        (("70", "가", "나"), "3 columns where the header has 4"),
+    ],
+)
 def test_a_bad_article_is_named_by_the_line_it_begins_on(row, reason, tmp_path):
     # The header, and three lines for each of sixty articles.
     content = articles(ARTICLES) + csv_text([row, ("71", "다", "라", "x")])
@@ -254,17 +331,21 @@ def changed(**values):
     return made
 
 
-@pytest.mark.parametrize("values, reason", [
-    (dict(document_score=3), "document_score '3' is none of -2, -1, 0, 1, 2"),
-    (dict(document_score="좋다"), "document_score '좋다' is none of -2, -1, 0, 1, 2"),
-    (dict(document_score=None), "document 21 without 'document_score'"),
-    (dict(paragraph=None), "document 21 without 'paragraph'"),
-    (dict(paragraph=[{"form": "가"}]), "document 21 without 'paragraph_form'"),
-    (dict(paragraph=[{"paragraph_form": 7}]), "document 21 without "),
-    (dict(paragraph=7), "document 21 without "),
-    (dict(paragraph=[]), "document 'EXSA.20' has no text"),
-    (dict(paragraph=[{"paragraph_form": " "}, {"paragraph_form": "\n"}]), "document 'EXSA.20' has no text"),
-    (dict(id="EXSA.3"), "id 'EXSA.3' occurs twice")])
+@pytest.mark.parametrize(
+    "values, reason",
+    [
+        (dict(document_score=3), "document_score '3' is none of -2, -1, 0, 1, 2"),
+        (dict(document_score="좋다"), "document_score '좋다' is none of -2, -1, 0, 1, 2"),
+        (dict(document_score=None), "document 21 without 'document_score'"),
+        (dict(paragraph=None), "document 21 without 'paragraph'"),
+        (dict(paragraph=[{"form": "가"}]), "document 21 without 'paragraph_form'"),
+        (dict(paragraph=[{"paragraph_form": 7}]), "document 21 without "),
+        (dict(paragraph=7), "document 21 without "),
+        (dict(paragraph=[]), "document 'EXSA.20' has no text"),
+        (dict(paragraph=[{"paragraph_form": " "}, {"paragraph_form": "\n"}]), "document 'EXSA.20' has no text"),
+        (dict(id="EXSA.3"), "id 'EXSA.3' occurs twice"),
+    ],
+)
 def test_a_bad_modu_document_is_named_and_left_out(values, reason, tmp_path):
     files = modu(changed(**values))
     directory, (content,) = write(tmp_path, files), files.values()
@@ -283,35 +364,71 @@ def test_a_bad_modu_document_is_named_and_left_out(values, reason, tmp_path):
 JSON = "EXSA2002108040.json"
 
 
-@pytest.mark.parametrize("name, files, message", [
-    *[(name, {file: None}, f"{file}: no such file; get the data set with: python finetune/download.py {name}")
-      for name, file in (("paws", "dev_2k.tsv"), ("kornli", "xnli.dev.ko.tsv"), ("korsts", "sts-test.tsv"),
-                         ("question-pair", "train.tsv"), ("hate-speech", "validate.tsv"),
-                         ("fake-news", "mission2_train.csv"), ("modu-sentiment", JSON))],
-    *[(name, {file: ""}, f"{file}: empty file")
-      for name, file in (("paws", "test_2k.tsv"), ("korsts", "sts-train.tsv"), ("hate-speech", "train.tsv"),
-                         ("fake-news", "mission2_train.csv"), ("modu-sentiment", JSON))],
-    ("question-pair", {"dev.tsv": PAIRS}, "dev.tsv: no usable rows in it"),
-    ("question-pair", {"dev.tsv": PAIRS + "가\t나\t9\n"}, "dev.tsv: no usable rows in it; .*:2: is_duplicate '9'"),
-    ("fake-news", {"mission2_train.csv": "seqid,title,content,label\n"}, "mission2_train.csv: no usable rows in it"),
-    ("modu-sentiment", {JSON: '{"document": []}'}, f"{JSON}: no usable rows in it"),
-    ("paws", {"dev_2k.tsv": "sentence1\tsentence2\tlabel\n가\t나\t0\n"}, "dev_2k.tsv:1: no column 'id'; "
-     "the header must have sentence1, sentence2, label, id, separated by tabs, and has: sentence1, sentence2, label"),
-    ("kornli", {"xnli.test.ko.tsv": KORNLI.replace("gold_", "")}, "xnli.test.ko.tsv:1: no column 'gold_label'"),
-    ("korsts", {"sts-dev.tsv": KORSTS.replace("score", "scores")}, "sts-dev.tsv:1: no column 'score'"),
-    ("question-pair", {"test.tsv": "가\t나\t1\n"}, "test.tsv:1: no column 'question1'"),
-    ("hate-speech", {"train.tsv": "comment\thate\n가\tnone\n"}, "train.tsv:1: no column 'title'"),
-    ("fake-news", {"mission2_train.csv": articles(["0"]).replace(",", ";")}, "mission2_train.csv:1: no column 'title'; "
-     "the header must have title, content, label, seqid, separated by commas, and has: seqid;title"),
-    ("modu-sentiment", {JSON: '{"document": [\n{"id": "1",\n]}'}, f"{JSON}:3: not JSON"),
-    ("modu-sentiment", {JSON: '[{"id": "1"}]'}, f"{JSON}:1: not in the Modu corpus' format"),
-    ("modu-sentiment", {JSON: '{"document": {"1": {}}}'}, f"{JSON}:1: not in the Modu corpus' format"),
-    ("korsts", {"sts-dev.tsv": KORSTS.encode() + "g\tf\ty\t1\t4\t가\t나\n".encode("cp949")},
-     "sts-dev.tsv:2: not UTF-8")])
+@pytest.mark.parametrize(
+    "name, files, message",
+    [
+        *[
+            (name, {file: None}, f"{file}: no such file; get the data set with: python finetune/download.py {name}")
+            for name, file in (
+                ("paws", "dev_2k.tsv"),
+                ("kornli", "xnli.dev.ko.tsv"),
+                ("korsts", "sts-test.tsv"),
+                ("question-pair", "train.tsv"),
+                ("hate-speech", "validate.tsv"),
+                ("fake-news", "mission2_train.csv"),
+                ("modu-sentiment", JSON),
+            )
+        ],
+        *[
+            (name, {file: ""}, f"{file}: empty file")
+            for name, file in (
+                ("paws", "test_2k.tsv"),
+                ("korsts", "sts-train.tsv"),
+                ("hate-speech", "train.tsv"),
+                ("fake-news", "mission2_train.csv"),
+                ("modu-sentiment", JSON),
+            )
+        ],
+        ("question-pair", {"dev.tsv": PAIRS}, "dev.tsv: no usable rows in it"),
+        ("question-pair", {"dev.tsv": PAIRS + "가\t나\t9\n"}, "dev.tsv: no usable rows in it; .*:2: is_duplicate '9'"),
+        (
+            "fake-news",
+            {"mission2_train.csv": "seqid,title,content,label\n"},
+            "mission2_train.csv: no usable rows in it",
+        ),
+        ("modu-sentiment", {JSON: '{"document": []}'}, f"{JSON}: no usable rows in it"),
+        (
+            "paws",
+            {"dev_2k.tsv": "sentence1\tsentence2\tlabel\n가\t나\t0\n"},
+            "dev_2k.tsv:1: no column 'id'; "
+            "the header must have sentence1, sentence2, label, id, separated by tabs, "
+            "and has: sentence1, sentence2, label",
+        ),
+        ("kornli", {"xnli.test.ko.tsv": KORNLI.replace("gold_", "")}, "xnli.test.ko.tsv:1: no column 'gold_label'"),
+        ("korsts", {"sts-dev.tsv": KORSTS.replace("score", "scores")}, "sts-dev.tsv:1: no column 'score'"),
+        ("question-pair", {"test.tsv": "가\t나\t1\n"}, "test.tsv:1: no column 'question1'"),
+        ("hate-speech", {"train.tsv": "comment\thate\n가\tnone\n"}, "train.tsv:1: no column 'title'"),
+        (
+            "fake-news",
+            {"mission2_train.csv": articles(["0"]).replace(",", ";")},
+            "mission2_train.csv:1: no column 'title'; "
+            "the header must have title, content, label, seqid, separated by commas, and has: seqid;title",
+        ),
+        ("modu-sentiment", {JSON: '{"document": [\n{"id": "1",\n]}'}, f"{JSON}:3: not JSON"),
+        ("modu-sentiment", {JSON: '[{"id": "1"}]'}, f"{JSON}:1: not in the Modu corpus' format"),
+        ("modu-sentiment", {JSON: '{"document": {"1": {}}}'}, f"{JSON}:1: not in the Modu corpus' format"),
+        (
+            "korsts",
+            {"sts-dev.tsv": KORSTS.encode() + "g\tf\ty\t1\t4\t가\t나\n".encode("cp949")},
+            "sts-dev.tsv:2: not UTF-8",
+        ),
+    ],
+)
 def test_a_file_that_cannot_be_used_is_said_in_one_line(name, files, message, tmp_path):
     published = FILES[name] if name in FILES else CUT[name][0]
-    directory = write(tmp_path, {file: content for file, content in {**published, **files}.items()
-                                 if content is not None})
+    directory = write(
+        tmp_path, {file: content for file, content in {**published, **files}.items() if content is not None}
+    )
     with pytest.raises(InputError, match=f"^{tmp_path}/{message}") as caught:
         task(name).splits(directory, 100)
     assert "\n" not in str(caught.value)
@@ -322,8 +439,20 @@ def test_a_pair_is_two_segments_of_an_input(tokenizer):
     features = task("korsts").features(examples, tokenizer)
     ids = {text: tokenizer.encode([text])[0][0] for text in "가개거고"}
     begin, end = tokenizer.cls_id, tokenizer.sep_id
-    assert features.input_ids.tolist() == [begin, ids["가"], ids["개"], end, ids["거"], end,
-                                           begin, ids["고"], end, ids["가"], ids["가"], end]
+    assert features.input_ids.tolist() == [
+        begin,
+        ids["가"],
+        ids["개"],
+        end,
+        ids["거"],
+        end,
+        begin,
+        ids["고"],
+        end,
+        ids["가"],
+        ids["가"],
+        end,
+    ]
     assert features.segment_b.tolist() == [4, 3] and features.lengths.tolist() == [6, 6]
     assert features.targets["score"].tolist() == [3.5, 0.0] and features.targets["score"].dtype == np.float32
     assert task("paws").features([Example("a", "가", "개", 1)], tokenizer).targets["label"].tolist() == [1]
@@ -337,18 +466,26 @@ def table(directory):
 def test_the_predictions_of_pairs_stand_beside_both_sentences(tmp_path):
     pairs = [Example("a", "가", "나\n다", 1), Example("b", "라", "마", 0)]
     task("paws").save(np.array([[0.25, 0.75], [0.125, 0.875]]), pairs, str(tmp_path))
-    assert table(tmp_path) == [["id", "label", "prediction", "probability", "first", "second"],
-                               ["a", "1", "1", "0.75000", "가", "나 다"], ["b", "0", "1", "0.87500", "라", "마"]]
+    assert table(tmp_path) == [
+        ["id", "label", "prediction", "probability", "first", "second"],
+        ["a", "1", "1", "0.75000", "가", "나 다"],
+        ["b", "0", "1", "0.87500", "라", "마"],
+    ]
     scored = [Example("a", "가", "나", 3.75), Example("b", "다", "라", 0.0), Example("c", "마", "바", 5.0)]
     said = np.array([3.25, 1.5, 4.9375], np.float32)
     task("korsts").save(said, scored, str(tmp_path))
-    assert table(tmp_path) == [["id", "score", "prediction", "first", "second"], ["a", "3.750", "3.250", "가", "나"],
-                               ["b", "0.000", "1.500", "다", "라"], ["c", "5.000", "4.938", "마", "바"]]
+    assert table(tmp_path) == [
+        ["id", "score", "prediction", "first", "second"],
+        ["a", "3.750", "3.250", "가", "나"],
+        ["b", "0.000", "1.500", "다", "라"],
+        ["c", "5.000", "4.938", "마", "바"],
+    ]
     scores, extra = task("korsts").score(said, scored)
     assert scores["spearman"] == pytest.approx(100) and set(scores) == {"spearman", "pearson"}
     assert extra["worst"][:2] == [
         {"id": "b", "text": "다 / 라", "truth": "0.000", "prediction": "1.500", "score": 1.5},
-        {"id": "a", "text": "가 / 나", "truth": "3.750", "prediction": "3.250", "score": 0.5}]
+        {"id": "a", "text": "가 / 나", "truth": "3.750", "prediction": "3.250", "score": 0.5},
+    ]
     assert list(task("korsts").answers(said, scored))[0] == {"id": "a", "score": 3.25}
 
 
@@ -360,9 +497,13 @@ REAL = {
     "kornli": {"multinli.train.ko.tsv": None, "xnli.dev.ko.tsv": 2_490, "xnli.test.ko.tsv": None},
     "paws": {"translated_train.tsv": None, "dev_2k.tsv": None, "test_2k.tsv": None},
 }
-COLUMNS = {"hate-speech": ("title", "comment", "hate"), "korsts": ("sentence1", "sentence2", "score"),
-           "question-pair": ("question1", "question2", "is_duplicate"), "paws": ("sentence1", "sentence2", "label"),
-           "kornli": ("sentence1", "sentence2", "gold_label")}
+COLUMNS = {
+    "hate-speech": ("title", "comment", "hate"),
+    "korsts": ("sentence1", "sentence2", "score"),
+    "question-pair": ("question1", "question2", "is_duplicate"),
+    "paws": ("sentence1", "sentence2", "label"),
+    "kornli": ("sentence1", "sentence2", "gold_label"),
+}
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -375,7 +516,7 @@ def test_the_real_files_are_read_row_by_row(name, real_data):
             quoting = csv.QUOTE_MINIMAL if name == "hate-speech" else csv.QUOTE_NONE
             rows = list(csv.DictReader(file, delimiter="\t", quoting=quoting))
         # Three comments stand below no title; a pair needs both of its sentences.
-        needed = COLUMNS[name][name == "hate-speech":]
+        needed = COLUMNS[name][name == "hate-speech" :]
         rows = [row for row in rows if all(row[column].strip() for column in needed)]
         assert len(examples) == len(rows) > 0
         assert len(examples) == (REAL[name][path.rsplit("/", 1)[1]] or len(rows))
@@ -399,10 +540,12 @@ def test_the_real_labels_are_shared_out_as_their_papers_say(real_data):
     assert hate == pytest.approx({"none": 0.441, "offensive": 0.317, "hate": 0.242}, abs=0.002)
     assert shares("hate-speech", "train", real_data, label="bias")["gender"] == pytest.approx(0.156, abs=0.002)
     # XNLI has a third of each (Conneau et al. 2018).
-    assert shares("kornli", "dev", real_data) == pytest.approx(dict.fromkeys(
-        ("entailment", "neutral", "contradiction"), 1 / 3))
-    assert shares("kornli", "train", real_data) == pytest.approx(dict.fromkeys(
-        ("entailment", "neutral", "contradiction"), 1 / 3), abs=0.03)
+    assert shares("kornli", "dev", real_data) == pytest.approx(
+        dict.fromkeys(("entailment", "neutral", "contradiction"), 1 / 3)
+    )
+    assert shares("kornli", "train", real_data) == pytest.approx(
+        dict.fromkeys(("entailment", "neutral", "contradiction"), 1 / 3), abs=0.03
+    )
     for split in ("train", "dev", "test"):
         assert 0.5 < shares("paws", split, real_data)["0"] < 0.6
         assert 0.6 < shares("question-pair", split, real_data)["0"] < 0.7

@@ -23,8 +23,17 @@ from tests.modeling import hugging_face
 from tests.pretrain.test_export import SEQ_LEN
 from vocab.tokenizer import Tokenizer
 
-SMALL = FinetuneConfig(embedding_size=16, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-                       intermediate_size=64, max_seq_length=24, max_query_length=8, doc_stride=8, max_answer_length=6)
+SMALL = FinetuneConfig(
+    embedding_size=16,
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=64,
+    max_seq_length=24,
+    max_query_length=8,
+    doc_stride=8,
+    max_answer_length=6,
+)
 # In a process of its own: what the project and its tools bring can't be imported.
 ALONE = """
 import importlib.util, json, sys
@@ -75,8 +84,9 @@ def predicted(directory, inputs):
     """What finetune/predict.py answers."""
     predictor = Predictor.load(directory)
     columns = [inputs[name] for name in predictor.task.inputs]
-    return list(predictor([predictor.task.example(str(number), *row)
-                           for number, row in enumerate(zip(*columns, strict=True))]))
+    return list(
+        predictor([predictor.task.example(str(number), *row) for number, row in enumerate(zip(*columns, strict=True))])
+    )
 
 
 def served(directory, tmp_path, inputs, batch=50):
@@ -85,7 +95,7 @@ def served(directory, tmp_path, inputs, batch=50):
     answer = tf.saved_model.load(path).signatures["serving_default"]
     rows = []
     for begin in range(0, len(next(iter(inputs.values()))), batch):
-        given = {name: tf.constant(texts[begin:begin + batch]) for name, texts in inputs.items()}
+        given = {name: tf.constant(texts[begin : begin + batch]) for name, texts in inputs.items()}
         rows += by_row({name: value.numpy() for name, value in answer(**given).items()})
     return rows
 
@@ -108,7 +118,8 @@ def assert_same_entities(row, expected):
     count, entities = row["counts"], expected["entities"]
     assert list(zip(map(text, row["types"]), map(text, row["texts"]), row["begins"], row["ends"], strict=True)) == [
         *((entity["type"], entity["text"], entity["begin"], entity["end"]) for entity in entities),
-        *[("", "", -1, -1)] * (len(row["types"]) - len(entities))]
+        *[("", "", -1, -1)] * (len(row["types"]) - len(entities)),
+    ]
     assert count == len(entities)
     np.testing.assert_allclose(row["probabilities"][:count], [entity["probability"] for entity in entities], atol=1e-4)
 
@@ -152,14 +163,21 @@ def pretrained_dir(tiny, tokenizer, tmp_path_factory):
 def test_batches_of_any_size_with_nothing_of_the_project_at_hand(tokenizer, pretrained_dir, tmp_path):
     asked, checks = [], []
     for name, signature, check in (
-            ("kornli", "classification", assert_same_label),
-            ("korsts", "regression", lambda row, expected: np.testing.assert_allclose(
-                row["score"], expected["score"], atol=1e-4)),
-            ("naver-ner", "tagging", assert_same_entities), ("korquad", "question_answering", assert_same_answer),
-            ("squad-v2.0", "question_answering", assert_same_answer)):
+        ("kornli", "classification", assert_same_label),
+        (
+            "korsts",
+            "regression",
+            lambda row, expected: np.testing.assert_allclose(row["score"], expected["score"], atol=1e-4),
+        ),
+        ("naver-ner", "tagging", assert_same_entities),
+        ("korquad", "question_answering", assert_same_answer),
+        ("squad-v2.0", "question_answering", assert_same_answer),
+    ):
         directory = finished(name, tokenizer, tmp_path / name)
-        inputs = {argument: texts(tokenizer, 33, 12 if argument != "context" else 40, seed)
-                  for seed, argument in enumerate(TASKS[name](SMALL).inputs)}
+        inputs = {
+            argument: texts(tokenizer, 33, 12 if argument != "context" else 40, seed)
+            for seed, argument in enumerate(TASKS[name](SMALL).inputs)
+        }
         [path] = export(directory, str(tmp_path / (name + "-served")), "savedmodel")
         asked.append((path, signature, inputs))
         checks.append((check, predicted(directory, inputs)))
@@ -167,9 +185,14 @@ def test_batches_of_any_size_with_nothing_of_the_project_at_hand(tokenizer, pret
     [path] = export(directory, str(tmp_path / "encoder"), "savedmodel")
     asked.append((path, "embedding", {"text": texts(tokenizer, 33, 12)}))
 
-    done = subprocess.run([sys.executable, "-c", ALONE], input=json.dumps(asked), text=True, capture_output=True,
-                          cwd=tmp_path, env={name: value for name, value in os.environ.items()
-                                             if name not in ("PYTHONPATH", "TF_USE_LEGACY_KERAS")})
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE],
+        input=json.dumps(asked),
+        text=True,
+        capture_output=True,
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "TF_USE_LEGACY_KERAS")},
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     answers = json.loads(done.stdout)
     for (path, _, _), (check, expected) in zip(asked, checks, strict=False):
@@ -178,8 +201,7 @@ def test_batches_of_any_size_with_nothing_of_the_project_at_hand(tokenizer, pret
             assert len(rows) == size
             for row, truth in zip(rows, expected, strict=False):
                 check(row, truth)
-    some = [row["answer"] for path, signature, _ in asked if "squad-v2" in path
-            for row in by_row(answers[path]["33"])]
+    some = [row["answer"] for path, signature, _ in asked if "squad-v2" in path for row in by_row(answers[path]["33"])]
     assert "" in some and any(some)
     assert any(row["counts"] for row in by_row(answers[asked[2][0]]["33"]))
     embedded = answers[asked[-1][0]]
@@ -199,12 +221,21 @@ def test_embeddings_are_the_encoders_states(pretrained_dir, tokenizer, tmp_path)
         np.testing.assert_allclose(answer["mean"][number], hidden.mean(0), atol=1e-4)
 
 
-@pytest.mark.parametrize("values", [
-    {}, {"embedding_size": 16}, {"hidden_act": "gelu_new"}, {"hidden_act": "relu", "type_vocab_size": 0},
-    {"position_offset": 2, "type_vocab_size": 1}, {"shared_layers": True}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"embedding_size": 16},
+        {"hidden_act": "gelu_new"},
+        {"hidden_act": "relu", "type_vocab_size": 0},
+        {"position_offset": 2, "type_vocab_size": 1},
+        {"shared_layers": True},
+    ],
+)
 def test_packed_encoder_computes_what_the_encoder_does(values):
-    shape = FinetuneConfig(embedding_size=32, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-                           intermediate_size=64).encoder(200)
+    shape = FinetuneConfig(
+        embedding_size=32, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
+    ).encoder(200)
     shape = type(shape)(**{**shape.to_dict(), **values})
     input_ids, types, lengths, mask = hugging_face.inputs(4, SEQ_LEN, 200)
     encoder = Encoder(shape, name="encoder")
@@ -212,8 +243,11 @@ def test_packed_encoder_computes_what_the_encoder_does(values):
     encoder(*given)
     hugging_face.randomize(encoder)
     real = mask > 0
-    packed = PackedEncoder(encoder)(tf.constant(input_ids[real], tf.int32), tf.constant(types[real], tf.int32),
-                                    tf.constant(np.concatenate([[0], np.cumsum(lengths)]), tf.int32))
+    packed = PackedEncoder(encoder)(
+        tf.constant(input_ids[real], tf.int32),
+        tf.constant(types[real], tf.int32),
+        tf.constant(np.concatenate([[0], np.cumsum(lengths)]), tf.int32),
+    )
     np.testing.assert_allclose(packed, encoder(*given).numpy()[real], atol=2e-5)
 
 
@@ -248,8 +282,15 @@ def test_answers_to_real_questions(name, length, real_data, tmp_path):
     pairs = [(entry["question"], paragraph["context"]) for paragraph in paragraphs for entry in paragraph["qas"]]
     pairs = pairs[:1000]
     inputs = dict(zip(("question", "context"), map(list, zip(*pairs, strict=True)), strict=True))
-    config = FinetuneConfig(**{**SMALL.__dict__, "max_seq_length": length, "max_query_length": 24, "doc_stride": 32,
-                               "max_answer_length": 30})
+    config = FinetuneConfig(
+        **{
+            **SMALL.__dict__,
+            "max_seq_length": length,
+            "max_query_length": 24,
+            "doc_stride": 32,
+            "max_answer_length": 30,
+        }
+    )
     directory = finished(name, real_tokenizer(real_data), tmp_path / "model", config)
     rows = served(directory, tmp_path, inputs, batch=30)
     for row, expected in zip(rows, predicted(directory, inputs), strict=True):
@@ -280,7 +321,7 @@ def lite_probabilities(path, tokenizer, lines, length):
     runner = tf.lite.Interpreter(str(path)).get_signature_runner()
     rows = []
     for line in lines:
-        ids = np.array([tokenizer.cls_id, *tokenizer.encode([line])[0][:length - 2], tokenizer.sep_id], np.int32)
+        ids = np.array([tokenizer.cls_id, *tokenizer.encode([line])[0][: length - 2], tokenizer.sep_id], np.int32)
         rows.append(runner(input_ids=ids, token_type_ids=np.zeros_like(ids))["probabilities"].copy())
     return np.array(rows)
 

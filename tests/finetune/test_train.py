@@ -35,10 +35,13 @@ def nsmc(config, kind=SentenceTask, **keywords):
 @pytest.fixture(scope="module")
 def finetune(reviews, settings, start):
     """`finetune(directory, seed=1, kind=…, data=…, key=value…)` -> results, in this process."""
+
     def run(directory, seed=1, kind=nsmc, data=None, **values):
         config = settings(**values)
-        return train.finetune(kind(config), data or reviews, start(config), config, seed, str(directory),
-                              tf.distribute.get_strategy())
+        return train.finetune(
+            kind(config), data or reviews, start(config), config, seed, str(directory), tf.distribute.get_strategy()
+        )
+
     return run
 
 
@@ -70,7 +73,8 @@ def test_scores_are_those_of_the_predictions_file(finished, reviews):
     header, *rows = rows_of(directory)
     assert header == ["id", "label", "prediction", "probability", "text"]
     assert [(row[0], row[1], row[4]) for row in rows] == [
-        (review.id, str(review.target), review.first) for review in reviews["test"]]
+        (review.id, str(review.target), review.first) for review in reviews["test"]
+    ]
     truth, said = (np.array([int(row[column]) for row in rows]) for column in (1, 2))
     sure = np.array([float(row[3]) for row in rows])
     assert sure.std() > 0.02
@@ -160,6 +164,7 @@ def test_cut_off_anywhere_and_run_again_it_ends_the_same(place, finished, finetu
             if step == 26:
                 raise Crash
             return save(self, step)
+
         monkeypatch.setattr(train.Checkpoints, "save", fail_at_the_second)
     else:
         left = [None] * {"in epoch 1": 1, "in epoch 2": 2, "after the last": 4}[place]
@@ -186,7 +191,9 @@ def watch_steps(monkeypatch):
         def watched(batch):
             rows.append(batch["index"].numpy())
             return step(batch)
+
         return watched
+
     monkeypatch.setattr(train, "training_step", make_watched)
     return rows
 
@@ -195,7 +202,7 @@ def test_each_epoch_sees_every_row_once_in_another_order(finetune, reviews, tmp_
     steps = watch_steps(monkeypatch)
     finetune(tmp_path, data={"train": reviews["train"][:40], "test": reviews["test"][:10]}, dev_share=0.0)
     assert len(steps) == 9
-    epochs = [[number for rows in steps[i:i + 3] for number in rows if number >= 0] for i in (0, 3, 6)]
+    epochs = [[number for rows in steps[i : i + 3] for number in rows if number >= 0] for i in (0, 3, 6)]
     assert all(sorted(order) == list(range(40)) for order in epochs)
     assert len({tuple(order) for order in epochs}) == 3
 
@@ -206,6 +213,7 @@ def test_a_finished_seed_is_not_run_again(finished, finetune):
     class Untouched(SentenceTask):
         def features(self, *arguments):
             raise AssertionError("a finished run made features")
+
     before = {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
     assert finetune(directory, kind=lambda config: nsmc(config, Untouched)) == results
     assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
@@ -224,15 +232,16 @@ def test_compiled_as_a_whole_the_step_has_a_static_shape_for_each_length(xla, tr
     """A TPU wants shapes that are known; elsewhere one trace serves all lengths after the first."""
     config = settings(xla=xla, num_train_steps=9, num_warmup_steps=0)
     model = start(config).create(nsmc(config).kind, config.precision)
-    features = nsmc(config).features(
-        reviews["train"], start(config).tokenizer, training=True)
+    features = nsmc(config).features(reviews["train"], start(config).tokenizer, training=True)
     optimizer = create_optimizer(config)
     create_slots(optimizer, model.trainable_variables)
     step = train.training_step(model, nsmc(config).kind, optimizer, config, 1, tf.distribute.get_strategy())
     (batch,) = batches.dataset(features, [np.arange(16)], 16, 16, True, 0)
     for width in (16, 20, 24, 20, 16):
-        wider = {name: tf.pad(value, [[0, 0], [0, width - 16]]) if value.shape.rank == 2 else value
-                 for name, value in batch.items()}
+        wider = {
+            name: tf.pad(value, [[0, 0], [0, width - 16]]) if value.shape.rank == 2 else value
+            for name, value in batch.items()
+        }
         assert np.isfinite(float(step(wider)))
     assert step.experimental_get_tracing_count() == traces
 
@@ -275,8 +284,14 @@ def torch_twin(model, config):
 
 @pytest.mark.parametrize("decay", [1.0, 0.7])
 def test_ten_steps_are_those_of_pytorch(decay, reviews, settings, start):
-    config = settings(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, num_train_steps=10,
-                      num_warmup_steps=3, weight_decay_rate=0.1, layerwise_lr_decay=decay)
+    config = settings(
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        num_train_steps=10,
+        num_warmup_steps=3,
+        weight_decay_rate=0.1,
+        layerwise_lr_decay=decay,
+    )
     # 90 rows: of each epoch's batches one has 10 rows, and its loss is their mean.
     features = nsmc(config).features(reviews["train"][:90], start(config).tokenizer)
     model = TaskModel(start(config).shape, nsmc(config).kind)
@@ -289,12 +304,14 @@ def test_ten_steps_are_those_of_pytorch(decay, reviews, settings, start):
 
     def plain(name):
         return "bias" in name or "LayerNorm" in name
+
     # Depths are counted here from the names of the PyTorch model.
     groups = []
     for name, parameter in twin.named_parameters():
         depth = int(name.split("layer.")[1].split(".")[0]) + 1 if "layer." in name else 0 if "electra" in name else 3
-        groups.append({"params": [parameter], "factor": decay ** (3 - depth),
-                       "weight_decay": 0.0 if plain(name) else 0.1})
+        groups.append(
+            {"params": [parameter], "factor": decay ** (3 - depth), "weight_decay": 0.0 if plain(name) else 0.1}
+        )
     adam = torch.optim.AdamW(groups, lr=1.0, eps=config.adam_epsilon)
     order = batches.training_order(features, 16, True, 1, 0) * 2
     losses, expected = [], []
@@ -306,8 +323,9 @@ def test_ten_steps_are_those_of_pytorch(decay, reviews, settings, start):
             group["lr"] = rate * group["factor"]
         real = batch["index"].numpy() >= 0
         lengths = batch["lengths"].numpy()[real]
-        ids, types, labels = (torch.tensor(batch[name].numpy()[real]).long()
-                              for name in ("input_ids", "token_type_ids", "label"))
+        ids, types, labels = (
+            torch.tensor(batch[name].numpy()[real]).long() for name in ("input_ids", "token_type_ids", "label")
+        )
         mask = torch.tensor(np.arange(ids.shape[1]) < lengths[:, None]).long()
         output = twin(input_ids=ids, token_type_ids=types, attention_mask=mask, labels=labels)
         output.loss.backward()
@@ -349,7 +367,12 @@ def test_two_replicas_take_the_steps_of_one(finetune, settings, reviews, reviews
     values = dataclasses.asdict(settings(num_train_epochs=2.0))
     process = subprocess.run(
         [sys.executable, "-c", TWO_REPLICAS, json.dumps(values), reviews_dir, str(tmp_path), str(tmp_path / "two")],
-        cwd=ROOT, capture_output=True, text=True, timeout=300, env={**os.environ, "TF_USE_LEGACY_KERAS": "1"})
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "TF_USE_LEGACY_KERAS": "1"},
+    )
     assert process.returncode == 0, process.stderr[-3000:]
     two = json.loads((tmp_path / "two" / "results.json").read_text(encoding="utf-8"))
     assert two["examples"] == one["examples"] == {"train": 56, "dev": 14, "test": 70}

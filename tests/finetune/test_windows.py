@@ -28,10 +28,17 @@ def theirs(tokenizer, tmp_path_factory):
 @pytest.fixture(scope="module")
 def jamo(tmp_path_factory):
     """A tokenizer that takes text apart as uncased multilingual BERT does: a syllable is several tokens."""
-    letters = [*map(chr, range(0x1100, 0x1113)), *map(chr, range(0x1161, 0x1176)), *map(chr, range(0x11A8, 0x11C3)),
-               *"aeiou"]
-    return Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *("##" + letter for letter in letters)],
-                     do_lower_case=True, strip_accents=True)
+    letters = [
+        *map(chr, range(0x1100, 0x1113)),
+        *map(chr, range(0x1161, 0x1176)),
+        *map(chr, range(0x11A8, 0x11C3)),
+        *"aeiou",
+    ]
+    return Tokenizer(
+        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *("##" + letter for letter in letters)],
+        do_lower_case=True,
+        strip_accents=True,
+    )
 
 
 def some_text(rng, words):
@@ -46,50 +53,80 @@ def some_text(rng, words):
 def cut_question(theirs, question, tokens):
     """The question without what comes after so many tokens."""
     places = theirs(question, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    return (question[:places[tokens - 1][1]], tokens) if len(places) > tokens else (question, len(places))
+    return (question[: places[tokens - 1][1]], tokens) if len(places) > tokens else (question, len(places))
 
 
 def expected_windows(theirs, question, context, max_seq_length, stride, max_query_length):
     """(ids, token types, places of the context's tokens) of each window, as transformers cuts them."""
     question, tokens = cut_question(theirs, question, min(max_query_length, (max_seq_length - 3) // 2))
     room = max_seq_length - 3 - tokens
-    encoded = theirs([question], [context], truncation="only_second", max_length=max_seq_length,
-                     stride=room - min(stride, room), return_overflowing_tokens=True, return_offsets_mapping=True)
-    for ids, types, places in zip(encoded["input_ids"], encoded["token_type_ids"], encoded["offset_mapping"],
-                                  strict=True):
-        yield ids, types, places[tokens + 2:-1]
+    encoded = theirs(
+        [question],
+        [context],
+        truncation="only_second",
+        max_length=max_seq_length,
+        stride=room - min(stride, room),
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+    )
+    for ids, types, places in zip(
+        encoded["input_ids"], encoded["token_type_ids"], encoded["offset_mapping"], strict=True
+    ):
+        yield ids, types, places[tokens + 2 : -1]
 
 
 def found_windows(found):
     """(example, ids, token types, places of the context's tokens) of each window."""
     for number in range(len(found)):
-        ids = found.input_ids[found.row_splits[number]:found.row_splits[number + 1]].tolist()
+        ids = found.input_ids[found.row_splits[number] : found.row_splits[number + 1]].tolist()
         first = found.first_token[number]
-        places = found.offsets[first:first + found.context_lengths[number]]
+        places = found.offsets[first : first + found.context_lengths[number]]
         types = [int(place >= found.segment_b[number]) for place in range(len(ids))]
         yield int(found.example[number]), ids, types, [tuple(place) for place in places.tolist()]
 
 
 def assert_same(theirs, tokenizer, questions, contexts, context_of, *settings):
     found = windows(questions, contexts, context_of, None, tokenizer, *settings)
-    expected = [(number, *window) for number, question in enumerate(questions)
-                for window in expected_windows(theirs, question, contexts[context_of[number]], *settings)]
+    expected = [
+        (number, *window)
+        for number, question in enumerate(questions)
+        for window in expected_windows(theirs, question, contexts[context_of[number]], *settings)
+    ]
     assert list(found_windows(found)) == expected
     assert found.targets == {} and (found.context_begin == found.segment_b).all()
     assert found.input_ids.dtype == np.int32 and found.lengths.max(initial=0) <= settings[0]
     return found
 
 
-@pytest.mark.parametrize("max_seq_length, stride, max_query_length", [
-    (8, 1, 64), (8, 3, 1), (13, 4, 5), (16, 100, 64), (24, 7, 8), (24, 12, 3), (40, 40, 64), (64, 5, 10),
-    (400, 30, 64)])
+@pytest.mark.parametrize(
+    "max_seq_length, stride, max_query_length",
+    [
+        (8, 1, 64),
+        (8, 3, 1),
+        (13, 4, 5),
+        (16, 100, 64),
+        (24, 7, 8),
+        (24, 12, 3),
+        (40, 40, 64),
+        (64, 5, 10),
+        (400, 30, 64),
+    ],
+)
 def test_windows_are_those_of_transformers(max_seq_length, stride, max_query_length, tokenizer, theirs):
     rng = np.random.default_rng(max_seq_length + stride)
     contexts = [some_text(rng, size) for size in (0, 1, 3, 8, 14, 15, 16, 17, 25, 40)]
     questions = [some_text(rng, size) for size in (0, 1, 2, 4, 9, 30)]
     pairs = rng.permutation(list(itertools.product(range(len(questions)), range(len(contexts)))))
-    found = assert_same(theirs, tokenizer, [questions[i] for i, _ in pairs], contexts, pairs[:, 1], max_seq_length,
-                        stride, max_query_length)
+    found = assert_same(
+        theirs,
+        tokenizer,
+        [questions[i] for i, _ in pairs],
+        contexts,
+        pairs[:, 1],
+        max_seq_length,
+        stride,
+        max_query_length,
+    )
     assert (np.bincount(found.example) == 1).any()
     assert max_seq_length == 400 or np.bincount(found.example).max() > 2
 
@@ -108,8 +145,9 @@ def test_real_questions(real_data, tmp_path):
     numbers = {}
     context_of = np.array([numbers.setdefault(question.context, len(numbers)) for question in questions])
     for settings in ((128, 48, 12), (384, 128, 64)):
-        found = assert_same(theirs, ours, [question.question for question in questions], list(numbers), context_of,
-                            *settings)
+        found = assert_same(
+            theirs, ours, [question.question for question in questions], list(numbers), context_of, *settings
+        )
         assert (np.bincount(found.example) > 1).any()
 
 
@@ -166,8 +204,11 @@ def marked(found, contexts, context_of):
 
 def needed_tokens(places, text, begin, end):
     """The tokens, of those at `places`, with a character of the answer that is not space."""
-    return [number for number, (first, last) in enumerate(places)
-            if text[max(first, begin):min(last, end)].strip() and first < end and begin < last]
+    return [
+        number
+        for number, (first, last) in enumerate(places)
+        if text[max(first, begin) : min(last, end)].strip() and first < end and begin < last
+    ]
 
 
 def check_targets(tokenizer, contexts, answers, max_seq_length, stride):
@@ -181,7 +222,7 @@ def check_targets(tokenizer, contexts, answers, max_seq_length, stride):
     holders = set()
     for number, first, last in spans:
         context, begin, end = answers[found.example[number]]
-        needed = needed_tokens(offsets[splits[context]:splits[context + 1]], contexts[context], begin, end)
+        needed = needed_tokens(offsets[splits[context] : splits[context + 1]], contexts[context], begin, end)
         assert (first - splits[context], last - splits[context]) == (needed[0], needed[-1])
         # No whole token less would hold the answer.
         assert offsets[first, 0] <= begin and end <= offsets[last, 1]
@@ -189,12 +230,12 @@ def check_targets(tokenizer, contexts, answers, max_seq_length, stride):
         holders.add(int(found.example[number]))
     for number in empty:
         context, begin, end = answers[found.example[number]]
-        places = offsets[splits[context]:splits[context + 1]]
+        places = offsets[splits[context] : splits[context + 1]]
         needed = needed_tokens(places, contexts[context], begin, end)
         start = found.first_token[number] - splits[context]
         assert not needed or needed[0] < start or needed[-1] >= start + found.context_lengths[number]
     for number, (context, begin, end) in enumerate(answers):
-        needed = needed_tokens(offsets[splits[context]:splits[context + 1]], contexts[context], begin, end)
+        needed = needed_tokens(offsets[splits[context] : splits[context + 1]], contexts[context], begin, end)
         if needed and needed[-1] - needed[0] + 1 <= room - min(stride, room) + 1:
             assert number in holders, (contexts[context][begin:end], begin)
     return len(spans), len(holders)
@@ -228,25 +269,53 @@ def test_targets_where_a_syllable_is_several_tokens(jamo):
     assert holders == len(answers)
 
 
-@pytest.mark.parametrize("answer, marked_text", [
-    (" 나다", "나다"), ("나다 ", "나다"), ("나다  ", "나다"), ("  나다  ", "나다"), ("\u200b라", "라"),
-    ("라\u200b", "라"), ("마 ", "마"), ("  ", None)])
+@pytest.mark.parametrize(
+    "answer, marked_text",
+    [
+        (" 나다", "나다"),
+        ("나다 ", "나다"),
+        ("나다  ", "나다"),
+        ("  나다  ", "나다"),
+        ("\u200b라", "라"),
+        ("라\u200b", "라"),
+        ("마 ", "마"),
+        ("  ", None),
+    ],
+)
 def test_spaces_around_an_answer_are_not_learnt(answer, marked_text, tokenizer):
     names = dict(zip("가나다라마", SYLLABLES, strict=False))
-    context, answer, marked_text = (text and "".join(names.get(letter, letter) for letter in text)
-                                    for text in ("가  나다  \u200b라\u200b 마 ", answer, marked_text))
+    context, answer, marked_text = (
+        text and "".join(names.get(letter, letter) for letter in text)
+        for text in ("가  나다  \u200b라\u200b 마 ", answer, marked_text)
+    )
     begin = context.index(answer)
-    found = windows(["", ""], ["", context], np.array([1, 0]), np.array([(begin, begin + len(answer)), (-1, -1)]),
-                    tokenizer, 20, 10, 10)
+    found = windows(
+        ["", ""],
+        ["", context],
+        np.array([1, 0]),
+        np.array([(begin, begin + len(answer)), (-1, -1)]),
+        tokenizer,
+        20,
+        10,
+        10,
+    )
     start, end = found.targets["start"][0] - 2, found.targets["end"][0] - 2
-    text = None if start == -2 else context[found.offsets[start, 0]:found.offsets[end, 1]]
+    text = None if start == -2 else context[found.offsets[start, 0] : found.offsets[end, 1]]
     assert text == marked_text
     assert (found.targets["start"][1], found.targets["end"][1]) == (0, 0)
 
 
 def test_questions_without_an_answer_mark_the_first_token(tokenizer):
-    found = windows(["가", "가", "가"], ["가 나 다", ""], np.array([0, 1, 0]), np.array([(-1, -1), (-1, -1), (0, 1)]),
-                    tokenizer, 16, 5, 64)
+    found = windows(
+        ["가", "가", "가"],
+        ["가 나 다", ""],
+        np.array([0, 1, 0]),
+        np.array([(-1, -1), (-1, -1), (0, 1)]),
+        tokenizer,
+        16,
+        5,
+        64,
+    )
     assert found.targets["start"].tolist() == found.targets["end"].tolist() == [0, 0, 3]
     assert found.targets["start"].dtype == found.targets["end"].dtype == np.int32
 
@@ -254,8 +323,17 @@ def test_questions_without_an_answer_mark_the_first_token(tokenizer):
 def test_empty_questions_and_contexts_have_their_window(tokenizer):
     found = windows(["", "", "가"], ["", "가"], np.array([0, 1, 0]), None, tokenizer, 16, 5, 64)
     special, syllable = [tokenizer.cls_id, tokenizer.sep_id], tokenizer.encode(["가"])[0].tolist()
-    assert found.input_ids.tolist() == [*special, special[1], *special, *syllable, special[1],
-                                        special[0], *syllable, special[1], special[1]]
+    assert found.input_ids.tolist() == [
+        *special,
+        special[1],
+        *special,
+        *syllable,
+        special[1],
+        special[0],
+        *syllable,
+        special[1],
+        special[1],
+    ]
     assert found.context_lengths.tolist() == [0, 1, 0] and found.context_begin.tolist() == [2, 2, 3]
 
 
@@ -263,11 +341,22 @@ def test_answers_of_real_questions_are_marked(real_data):
     tokenizer = Tokenizer.load(real_data("vocab/koelectra.txt"))
     questions = TASKS["korquad"](FinetuneConfig()).splits(real_data("korquad"), 0)["train"]
     numbers = {}
-    answers = [(numbers.setdefault(question.context, len(numbers)), begin, begin + len(text))
-               for question in questions for text, begin in question.answers[:1]]
+    answers = [
+        (numbers.setdefault(question.context, len(numbers)), begin, begin + len(text))
+        for question in questions
+        for text, begin in question.answers[:1]
+    ]
     contexts = list(numbers)
-    found = windows(["가"] * len(answers), contexts, np.array([answer[0] for answer in answers]),
-                    np.array([answer[1:] for answer in answers]), tokenizer, 256, 64, 64)
+    found = windows(
+        ["가"] * len(answers),
+        contexts,
+        np.array([answer[0] for answer in answers]),
+        np.array([answer[1:] for answer in answers]),
+        tokenizer,
+        256,
+        64,
+        64,
+    )
     spans, _ = marked(found, contexts, None)
     seen = set()
     for number, first, last in spans:

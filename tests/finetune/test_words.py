@@ -44,6 +44,7 @@ def random_sentences(seed, count, longest=40, pieces=9):
         if kind < 0.1:
             return rng.choice(["?!", "(가)", "zzz", "감", "가-개"])
         return "".join(rng.choice(SYLLABLES, rng.integers(1, pieces + 1)))
+
     made = [tuple(word() for _ in range(rng.integers(1, longest + 1))) for _ in range(count)]
     return [Sentence(str(number), words, tuple(rng.choice(LABELS, len(words)))) for number, words in enumerate(made)]
 
@@ -70,8 +71,10 @@ def test_pieces_and_tags_are_those_of_transformers(tokenizer, theirs):
     for number, (ids, tags) in enumerate(inputs_of(features)):
         assert ids == encoded["input_ids"][number]
         of_piece = encoded.word_ids(number)
-        expected = [-1 if word is None or word == before else LABELS.index(sentences[number].tags[word])
-                    for before, word in zip([None, *of_piece], of_piece, strict=False)]
+        expected = [
+            -1 if word is None or word == before else LABELS.index(sentences[number].tags[word])
+            for before, word in zip([None, *of_piece], of_piece, strict=False)
+        ]
         assert tags == expected
     assert features.segment_b.tolist() == [0] * len(sentences) and features.targets == {}
     assert (features.lengths > [len(one.words) + 2 for one in sentences]).sum() > 50
@@ -83,8 +86,9 @@ def by_hand(sentences, theirs, unknown, room):
     for number, one in enumerate(sentences):
         used = room
         for word in one.words:
-            pieces = (theirs([word], is_split_into_words=False, add_special_tokens=False)["input_ids"][0]
-                      or [unknown])[:room]
+            pieces = (theirs([word], is_split_into_words=False, add_special_tokens=False)["input_ids"][0] or [unknown])[
+                :room
+            ]
             if used + len(pieces) > room:
                 inputs.append((number, []))
                 used = 0
@@ -125,7 +129,10 @@ def test_of_a_word_longer_than_an_input_the_beginning_counts(tokenizer):
     pieces = tokenizer.encode([word])[0].tolist()
     assert len(pieces) == 20
     assert [ids[1:-1] for ids, _ in inputs_of(features)] == [
-        [tokenizer.vocab.index("거")], pieces[:6], [tokenizer.vocab.index("고")]]
+        [tokenizer.vocab.index("거")],
+        pieces[:6],
+        [tokenizer.vocab.index("고")],
+    ]
     assert [tags[1] for _, tags in inputs_of(features)] == [0, LABELS.index("ORG-B"), 0]
     assert features.example.tolist() == [0, 0, 0] and features.lengths.tolist() == [3, 8, 3]
 
@@ -170,9 +177,10 @@ def said(*tags):
 def test_scores_of_a_small_example_by_hand():
     sentences = [
         sentence("충무공 이순신 장군이 한산도로", "PER-B PER-I O LOC-B", "a"),  # one word short; right
-        sentence("한국 은행 이사", "ORG-B ORG-I O", "b"),                       # of another type
-        sentence("오늘 아침", "DAT-B DAT-I", "c"),                              # an I without a B begins one too
-        sentence("영희 철수", "PER-B PER-B", "d")]                              # two, said to be one
+        sentence("한국 은행 이사", "ORG-B ORG-I O", "b"),  # of another type
+        sentence("오늘 아침", "DAT-B DAT-I", "c"),  # an I without a B begins one too
+        sentence("영희 철수", "PER-B PER-B", "d"),
+    ]  # two, said to be one
     scores, extra = TASK.score(said("PER-B O O LOC-B", "LOC-B LOC-I O", "DAT-I DAT-I", "PER-B PER-I"), sentences)
     # Six entities, five said, of which the place and the date are right.
     assert scores == pytest.approx({"precision": 100 * 2 / 5, "recall": 100 * 2 / 6, "f1": 100 * 4 / 11})
@@ -180,13 +188,24 @@ def test_scores_of_a_small_example_by_hand():
         "PER": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 3},
         "LOC": {"precision": 50.0, "recall": 100.0, "f1": pytest.approx(200 / 3), "support": 1},
         "ORG": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 1},
-        "DAT": {"precision": 100.0, "recall": 100.0, "f1": 100.0, "support": 1}}
-    assert extra["worst"][0] == {"id": "b", "text": "한국 은행 이사", "truth": "[한국 은행 ORG]",
-                                 "prediction": "[한국 은행 LOC]", "score": 2}
+        "DAT": {"precision": 100.0, "recall": 100.0, "f1": 100.0, "support": 1},
+    }
+    assert extra["worst"][0] == {
+        "id": "b",
+        "text": "한국 은행 이사",
+        "truth": "[한국 은행 ORG]",
+        "prediction": "[한국 은행 LOC]",
+        "score": 2,
+    }
     assert [row["id"] for row in extra["worst"]] == ["b", "a", "c", "d"]
     assert extra["worst"][1]["truth"] == "[충무공 이순신 PER] [한산도로 LOC]"
-    assert extra["worst"][3] == {"id": "d", "text": "영희 철수", "truth": "[영희 PER] [철수 PER]",
-                                 "prediction": "[영희 철수 PER]", "score": 1}
+    assert extra["worst"][3] == {
+        "id": "d",
+        "text": "영희 철수",
+        "truth": "[영희 PER] [철수 PER]",
+        "prediction": "[영희 철수 PER]",
+        "score": 1,
+    }
 
 
 def test_nothing_to_find_and_nothing_found_is_no_success():
@@ -203,6 +222,7 @@ def test_scores_are_seqevals(wrong):
 
     def turned(tags):
         return ["-".join(tag.split("-")[::-1]) for tag in tags]
+
     truth, answers = [turned(one.tags) for one in sentences], [turned(tags) for tags in guesses]
     assert scores["f1"] == pytest.approx(100 * seqeval.metrics.f1_score(truth, answers))
     assert scores["precision"] == pytest.approx(100 * seqeval.metrics.precision_score(truth, answers))
@@ -210,7 +230,8 @@ def test_scores_are_seqevals(wrong):
     each = seqeval.metrics.f1_score(truth, answers, average=None)
     kinds = sorted({tag[2:] for tags in truth for tag in tags if tag != "O"})
     assert {kind: row["f1"] for kind, row in extra["entities"].items()} == pytest.approx(
-        dict(zip(kinds, 100 * each, strict=True)))
+        dict(zip(kinds, 100 * each, strict=True))
+    )
     assert all(type(value) is float for value in scores.values())
     assert 0 < scores["f1"] < 100
 
@@ -220,20 +241,25 @@ def test_entities_slice_the_text_whatever_the_spaces(tokenizer):
     example = TASK.example("7", text)
     assert example.words == ("이순신", "장군은", "이순신", "대교에서", "순신", "이순신")
     tags = [("PER-B", 0.9), ("PER-I", 0.625), ("LOC-B", 0.75), ("LOC-I", 0.875), ("PER-B", 0.5), ("PER-B", 0.25)]
-    answer, = TASK.answers([tags], [example])
+    (answer,) = TASK.answers([tags], [example])
     assert answer["id"] == "7"
     assert [(entity["type"], entity["text"], entity["probability"]) for entity in answer["entities"]] == [
-        ("PER", "이순신   장군은", 0.625), ("LOC", "이순신\u3000대교에서", 0.75), ("PER", "순신", 0.5),
-        ("PER", "이순신", 0.25)]
+        ("PER", "이순신   장군은", 0.625),
+        ("LOC", "이순신\u3000대교에서", 0.75),
+        ("PER", "순신", 0.5),
+        ("PER", "이순신", 0.25),
+    ]
     assert [entity["begin"] for entity in answer["entities"]] == [2, 13, 22, 25]
     for entity in answer["entities"]:
-        assert text[entity["begin"]:entity["end"]] == entity["text"]
+        assert text[entity["begin"] : entity["end"]] == entity["text"]
 
 
 def test_answers_of_many_texts_name_every_word_where_it_stands(tokenizer):
     rng = np.random.default_rng(2)
-    texts = ["".join(f"{rng.choice([' ', '  ', chr(9)])}{rng.choice(['가', '가가', '나', '나가'])}" for _ in range(30))
-             for _ in range(20)]
+    texts = [
+        "".join(f"{rng.choice([' ', '  ', chr(9)])}{rng.choice(['가', '가가', '나', '나가'])}" for _ in range(30))
+        for _ in range(20)
+    ]
     task = of_length(8)
     examples = [task.example(str(number), text) for number, text in enumerate(texts)]
     features = task.features(examples, tokenizer)
@@ -259,31 +285,43 @@ def test_published_files_are_read(tmp_path):
     directory = write(tmp_path, '가 "나\tPER-B O\n\n다  라 \tLOC-B LOC-I\n', "\ufeff마\tO\r\n바 사\tO NUM-B\r\n")
     assert TASK.splits(directory, 0) == {
         "train": [Sentence("1", ("가", '"나'), ("PER-B", "O")), Sentence("3", ("다", "라"), ("LOC-B", "LOC-I"))],
-        "test": [Sentence("1", ("마",), ("O",)), Sentence("2", ("바", "사"), ("O", "NUM-B"))]}
+        "test": [Sentence("1", ("마",), ("O",)), Sentence("2", ("바", "사"), ("O", "NUM-B"))],
+    }
 
 
-@pytest.mark.parametrize("line, reason", [
-    ("가 나 O O", "1 columns, not words and tags with a tab between them"),
-    ("가 나\tO O\tx", "3 columns, not words and tags with a tab between them"),
-    ("가 나 다\tO O", "3 words and 2 tags"), ("가\tO O", "1 words and 2 tags"), ("가\t", "1 words and 0 tags"),
-    ("\tO", "0 words and 1 tags"), ("가 나\tO PER", "tag 'PER' is none of O, PER-B, PER-I, FLD-B, …"),
-    ("가 나\tB-PER X-B", "tag 'B-PER' is none of O, PER-B, PER-I, FLD-B, …")])
+@pytest.mark.parametrize(
+    "line, reason",
+    [
+        ("가 나 O O", "1 columns, not words and tags with a tab between them"),
+        ("가 나\tO O\tx", "3 columns, not words and tags with a tab between them"),
+        ("가 나 다\tO O", "3 words and 2 tags"),
+        ("가\tO O", "1 words and 2 tags"),
+        ("가\t", "1 words and 0 tags"),
+        ("\tO", "0 words and 1 tags"),
+        ("가 나\tO PER", "tag 'PER' is none of O, PER-B, PER-I, FLD-B, …"),
+        ("가 나\tB-PER X-B", "tag 'B-PER' is none of O, PER-B, PER-I, FLD-B, …"),
+    ],
+)
 def test_a_bad_line_is_named_and_left_out(line, reason, tmp_path, capsys):
     directory = write(tmp_path, f"가\tO\n{line}\n나\tPER-I\n")
     with pytest.raises(InputError) as caught:
         TASK.splits(directory, 0)
-    assert str(caught.value) == (f"{directory}/train.tsv:2: {reason} (1 unusable rows in this file, more than "
-                                 "--max_bad_rows 0)")
+    assert str(caught.value) == (
+        f"{directory}/train.tsv:2: {reason} (1 unusable rows in this file, more than --max_bad_rows 0)"
+    )
     assert [one.words for one in TASK.splits(directory, 1)["train"]] == [("가",), ("나",)]
-    assert f"{directory}/train.tsv: 1 rows left out:\n  {directory}/train.tsv:2: {reason}\n" \
-        in capsys.readouterr().err
+    assert f"{directory}/train.tsv: 1 rows left out:\n  {directory}/train.tsv:2: {reason}\n" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("files, message", [
-    (dict(test=None), "test.tsv: no such file; get the data set with: python finetune/download.py naver-ner"),
-    (dict(train_file=""), "train.tsv: no usable sentences in it$"),
-    (dict(train_file="\n \n"), "train.tsv: no usable sentences in it$"),
-    (dict(test="가\tX\n나\n"), "test.tsv: no usable sentences in it; .*test.tsv:1: tag 'X' is none of ")])
+@pytest.mark.parametrize(
+    "files, message",
+    [
+        (dict(test=None), "test.tsv: no such file; get the data set with: python finetune/download.py naver-ner"),
+        (dict(train_file=""), "train.tsv: no usable sentences in it$"),
+        (dict(train_file="\n \n"), "train.tsv: no usable sentences in it$"),
+        (dict(test="가\tX\n나\n"), "test.tsv: no usable sentences in it; .*test.tsv:1: tag 'X' is none of "),
+    ],
+)
 def test_files_that_cannot_be_used_are_said(files, message, tmp_path):
     with pytest.raises(InputError, match=message) as caught:
         TASK.splits(write(tmp_path / "data", **files), 100)
@@ -347,8 +385,7 @@ def test_predictions_are_probabilities_and_stand_huge_logits():
 
 
 def test_loss_and_predictions_are_those_of_transformers(settings, start):
-    config = settings(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, num_train_steps=10,
-                      num_warmup_steps=3)
+    config = settings(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, num_train_steps=10, num_warmup_steps=3)
     task = TASKS["naver-ner"](config)
     features = task.features(random_sentences(6, 10, longest=6, pieces=3), start(config).tokenizer)
     model = TaskModel(start(config).shape, task.kind)
@@ -369,10 +406,11 @@ def test_loss_and_predictions_are_those_of_transformers(settings, start):
     np.testing.assert_allclose(model(batch).numpy()[rows][inside], theirs.logits.detach().numpy()[inside], atol=1e-4)
     optimizer = create_optimizer(config)
     create_slots(optimizer, model.trainable_variables)
-    predict = train.prediction(model, task.kind, dataclasses.replace(config, eval_batch_size=16),
-                               tf.distribute.get_strategy())
+    predict = train.prediction(
+        model, task.kind, dataclasses.replace(config, eval_batch_size=16), tf.distribute.get_strategy()
+    )
     expected = torch.softmax(theirs.logits, -1).detach().numpy()[inside]
-    np.testing.assert_allclose(predict(features, 0)[:len(expected)], expected, atol=1e-5)
+    np.testing.assert_allclose(predict(features, 0)[: len(expected)], expected, atol=1e-5)
     # The mean over words, not over rows.
     loss = float(train.training_step(model, task.kind, optimizer, config, 1, tf.distribute.get_strategy())(batch))
     assert loss == pytest.approx(theirs.loss.item(), abs=1e-4) and loss > 1

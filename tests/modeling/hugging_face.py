@@ -15,8 +15,13 @@ def randomize(model, seed=0, scale=0.2):
 
 def config(shape, kind):
     """The `ElectraConfig` or `BertConfig` of a `modeling.config.EncoderConfig`, without dropout."""
-    ours_alone = {"position_offset", "shared_layers", "pooler_act", "hidden_dropout_prob",
-                  "attention_probs_dropout_prob"}
+    ours_alone = {
+        "position_offset",
+        "shared_layers",
+        "pooler_act",
+        "hidden_dropout_prob",
+        "attention_probs_dropout_prob",
+    }
     same = {name: value for name, value in shape.to_dict().items() if name not in ours_alone}
     if kind is transformers.BertConfig:
         assert same.pop("embedding_size") == same["hidden_size"]
@@ -60,10 +65,12 @@ def bert(shape, encoder, head, pooler, order_head):
 def copy_encoder(encoder, theirs):
     """Copies an `Encoder` into an `ElectraModel` or `BertModel`; returns (variable, parameter) pairs."""
     tables = theirs.embeddings
-    pairs = [copy(encoder.embeddings.word_embeddings, tables.word_embeddings.weight),
-             copy(encoder.embeddings.position_embeddings, tables.position_embeddings.weight),
-             copy(encoder.embeddings.token_type_embeddings, tables.token_type_embeddings.weight),
-             *copy_norm(encoder.embeddings.layer_norm, tables.LayerNorm)]
+    pairs = [
+        copy(encoder.embeddings.word_embeddings, tables.word_embeddings.weight),
+        copy(encoder.embeddings.position_embeddings, tables.position_embeddings.weight),
+        copy(encoder.embeddings.token_type_embeddings, tables.token_type_embeddings.weight),
+        *copy_norm(encoder.embeddings.layer_norm, tables.LayerNorm),
+    ]
     if encoder.embeddings_project is not None:
         pairs += copy_dense(encoder.embeddings_project, theirs.embeddings_project)
     for ours, layer in zip(encoder.transformer_layers, theirs.encoder.layer, strict=True):

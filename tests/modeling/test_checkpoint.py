@@ -64,6 +64,7 @@ def test_a_reader_sees_the_old_file_or_the_new_one(tmp_path):
         for number in range(60):
             checkpoint.write_file(path, contents[number % 2])
         done.set()
+
     writer = threading.Thread(target=write)
     writer.start()
     seen = set()
@@ -85,6 +86,7 @@ def test_a_write_that_fails_leaves_the_old_file(content, tmp_path, monkeypatch):
 
     def fail(*_, **__):
         raise tf.errors.UnknownError(None, None, "the machine went away")
+
     monkeypatch.setattr(tf.io.gfile, "rename", fail)
     with pytest.raises(tf.errors.UnknownError):
         checkpoint.write_file(str(path), "other")
@@ -101,14 +103,20 @@ def test_a_full_disk_is_an_os_error_with_the_file_s_name(tmp_path):
     assert path.read_text() == "old"
 
 
-@pytest.mark.parametrize("error", [tf.errors.ResourceExhaustedError(None, None, "x.data; No space left on device"),
-                                   tf.errors.UnknownError(None, None, "pwrite: No space left on device")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        tf.errors.ResourceExhaustedError(None, None, "x.data; No space left on device"),
+        tf.errors.UnknownError(None, None, "pwrite: No space left on device"),
+    ],
+)
 def test_a_full_disk_while_saving_keeps_the_earlier_checkpoints(error, saved, monkeypatch):
     variables = state(0)
     checkpoints = Checkpoints(str(saved), 2, **variables)
 
     def fail(*_, **__):
         raise error
+
     monkeypatch.setattr(tf.train.CheckpointManager, "save", fail)
     with pytest.raises(OSError) as caught:
         checkpoints.save(40)
@@ -191,11 +199,9 @@ def test_another_model_s_shapes_are_said(saved):
 
 def test_restoring_one_part_leaves_the_others(saved):
     weights, step = tf.Variable(tf.zeros([1000])), tf.Variable(9)
-    checkpoint.restore(tf.train.Checkpoint(weights=weights),
-                       checkpoint.latest_checkpoint(str(saved))).expect_partial()
+    checkpoint.restore(tf.train.Checkpoint(weights=weights), checkpoint.latest_checkpoint(str(saved))).expect_partial()
     np.testing.assert_array_equal(weights, np.full(1000, 3.0))
     assert step.numpy() == 9
-
 
 
 def test_a_deleted_newest_checkpoint_gives_way_to_the_one_before(saved):
@@ -219,6 +225,6 @@ def test_a_model_with_more_variables_is_said(saved):
 
 
 def test_config_that_is_no_object(tmp_path):
-    (tmp_path / "config.json").write_text('[1]')
+    (tmp_path / "config.json").write_text("[1]")
     with pytest.raises(InputError):
         checkpoint.read_config(str(tmp_path))

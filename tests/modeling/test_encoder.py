@@ -12,12 +12,33 @@ from modeling.noise import Noise
 from tests.modeling import hugging_face
 
 SHAPES = {
-    "projected": EncoderConfig(vocab_size=100, embedding_size=16, hidden_size=32, num_hidden_layers=2,
-                               num_attention_heads=2, intermediate_size=64, max_position_embeddings=24),
-    "not projected": EncoderConfig(vocab_size=131, embedding_size=24, hidden_size=24, num_hidden_layers=1,
-                                   num_attention_heads=3, intermediate_size=40, max_position_embeddings=16),
-    "wide embeddings": EncoderConfig(vocab_size=100, embedding_size=32, hidden_size=16, num_hidden_layers=1,
-                                     num_attention_heads=1, intermediate_size=64, max_position_embeddings=24),
+    "projected": EncoderConfig(
+        vocab_size=100,
+        embedding_size=16,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=24,
+    ),
+    "not projected": EncoderConfig(
+        vocab_size=131,
+        embedding_size=24,
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=3,
+        intermediate_size=40,
+        max_position_embeddings=16,
+    ),
+    "wide embeddings": EncoderConfig(
+        vocab_size=100,
+        embedding_size=32,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=64,
+        max_position_embeddings=24,
+    ),
 }
 BATCH, SEQ_LEN = 4, 16
 
@@ -47,8 +68,9 @@ def test_hidden_states_and_gradients_are_those_of_transformers(name):
         hidden = encoder(*as_tensors(ids, types, lengths))
         loss = tf.reduce_sum(hidden * upstream)
     gradients = tape.gradient(loss, [variable for variable, _, _ in pairs])
-    expected = theirs(torch.tensor(ids), attention_mask=torch.tensor(mask),
-                      token_type_ids=torch.tensor(types)).last_hidden_state
+    expected = theirs(
+        torch.tensor(ids), attention_mask=torch.tensor(mask), token_type_ids=torch.tensor(types)
+    ).last_hidden_state
     (expected * torch.tensor(upstream)).sum().backward()
 
     assert hidden.shape == (BATCH, SEQ_LEN, shape.hidden_size)
@@ -56,8 +78,9 @@ def test_hidden_states_and_gradients_are_those_of_transformers(name):
     assert difference.max() < 1e-4
     for (variable, parameter, transpose), gradient in zip(pairs, gradients, strict=True):
         ours = tf.convert_to_tensor(gradient).numpy()
-        np.testing.assert_allclose(ours.T if transpose else ours, parameter.grad.numpy(), atol=1e-5,
-                                   err_msg=variable.name)
+        np.testing.assert_allclose(
+            ours.T if transpose else ours, parameter.grad.numpy(), atol=1e-5, err_msg=variable.name
+        )
 
 
 def test_padding_and_what_stands_in_it_change_nothing():
@@ -67,8 +90,8 @@ def test_padding_and_what_stands_in_it_change_nothing():
     dirty = encoder(*as_tensors(np.where(mask, ids, 77), np.where(mask, types, 1), lengths)).numpy()
     np.testing.assert_allclose(dirty[mask == 1], reference[mask == 1], atol=1e-6)
     row = 1 + int(np.argmin(lengths[1:]))
-    alone = encoder(*as_tensors(ids[row:row + 1], types[row:row + 1], lengths[row:row + 1])).numpy()
-    np.testing.assert_allclose(alone[0, :lengths[row]], reference[row, :lengths[row]], atol=1e-5)
+    alone = encoder(*as_tensors(ids[row : row + 1], types[row : row + 1], lengths[row : row + 1])).numpy()
+    np.testing.assert_allclose(alone[0, : lengths[row]], reference[row, : lengths[row]], atol=1e-5)
 
 
 def test_a_row_without_a_token_is_finite():
@@ -135,9 +158,22 @@ def test_weights_start_as_bert_initializes_them():
 
 
 def test_the_published_sizes():
-    assert {name: (size["hidden_size"], size["num_hidden_layers"], size["num_attention_heads"],
-                   size["intermediate_size"], size["embedding_size"]) for name, size in MODEL_SIZES.items()} == {
-        "small": (256, 12, 4, 1024, 128), "base": (768, 12, 12, 3072, 768), "large": (1024, 24, 16, 4096, 1024)}
+    assert {
+        name: (
+            size["hidden_size"],
+            size["num_hidden_layers"],
+            size["num_attention_heads"],
+            size["intermediate_size"],
+            size["embedding_size"],
+        )
+        for name, size in MODEL_SIZES.items()
+    } == {"small": (256, 12, 4, 1024, 128), "base": (768, 12, 12, 3072, 768), "large": (1024, 24, 16, 4096, 1024)}
     with pytest.raises(ValueError, match="hidden_size 30 .*num_attention_heads 4"):
-        EncoderConfig(vocab_size=9, embedding_size=8, hidden_size=30, num_hidden_layers=1, num_attention_heads=4,
-                      intermediate_size=8)
+        EncoderConfig(
+            vocab_size=9,
+            embedding_size=8,
+            hidden_size=30,
+            num_hidden_layers=1,
+            num_attention_heads=4,
+            intermediate_size=8,
+        )

@@ -78,8 +78,10 @@ def torch_value_and_gradients(function, arguments, upstream):
 
 def test_bias_and_gelu_against_torch():
     arguments, upstream = (normal(ROWS, WIDTH) * 3, normal(WIDTH)), normal(ROWS, WIDTH)
-    assert_same(value_and_gradients(encoder._bias_activation("gelu"), arguments, upstream), torch_value_and_gradients(
-        lambda x, bias: torch.nn.functional.gelu(x + bias), arguments, upstream))
+    assert_same(
+        value_and_gradients(encoder._bias_activation("gelu"), arguments, upstream),
+        torch_value_and_gradients(lambda x, bias: torch.nn.functional.gelu(x + bias), arguments, upstream),
+    )
 
 
 def test_bias_residual_and_norm_against_torch():
@@ -87,17 +89,25 @@ def test_bias_residual_and_norm_against_torch():
     upstream = normal(ROWS, WIDTH)
     assert_same(
         value_and_gradients(encoder._bias_residual_norm(1e-12), arguments, upstream),
-        torch_value_and_gradients(lambda x, bias, residual, gamma, beta: torch.nn.functional.layer_norm(
-            x + bias + residual, [WIDTH], gamma, beta, 1e-12), arguments, upstream))
+        torch_value_and_gradients(
+            lambda x, bias, residual, gamma, beta: torch.nn.functional.layer_norm(
+                x + bias + residual, [WIDTH], gamma, beta, 1e-12
+            ),
+            arguments,
+            upstream,
+        ),
+    )
 
 
 def test_attention_probabilities_against_torch():
     scores, upstream = normal(2, 2, 8, 8) * 4, normal(2, 2, 8, 8)
     bias = encoder.attention_bias(tf.constant([8, 5]), 8)
     value, (gradient, _) = value_and_gradients(
-        lambda *x: encoder._attention_probs(0.25)(*x)[0], (scores, bias), upstream)
+        lambda *x: encoder._attention_probs(0.25)(*x)[0], (scores, bias), upstream
+    )
     expected = torch_value_and_gradients(
-        lambda x: torch.softmax(x * 0.25 + torch.tensor(bias.numpy()), -1), [scores], upstream)
+        lambda x: torch.softmax(x * 0.25 + torch.tensor(bias.numpy()), -1), [scores], upstream
+    )
     assert_same((value, [gradient]), expected)
     assert (value.numpy()[1, :, :, 5:] == 0).all()
 
@@ -105,18 +115,38 @@ def test_attention_probabilities_against_torch():
 def dropout_cases():
     shape, norm = (ROWS, WIDTH), (normal(WIDTH), normal(WIDTH))
     bias = encoder.attention_bias(tf.constant([8, 5]), 8)
-    yield "residual", encoder._bias_residual_norm(1e-12, RATE), (
-        lambda x, bias, residual, gamma, beta, noise: encoder.normalized(
-            dropped(x + bias, noise, RATE) + residual, gamma, beta, 1e-12)
-    ), (normal(*shape), normal(WIDTH), normal(*shape), *norm), shape
-    yield "attention", lambda *x: encoder._attention_probs(0.25, RATE)(*x)[0], (
-        # The bias tells padding, no weights: it gets no gradient.
-        lambda x, bias, noise: dropped(tf.nn.softmax(x * 0.25 + tf.stop_gradient(bias)), noise, RATE)
-    ), (normal(2, 2, 8, 8), bias), (2, 2, 8, 8)
-    yield "embeddings", encoder._sum_norm(1e-12, RATE), (
-        lambda words, positions, types, gamma, beta, noise: dropped(
-            encoder.normalized(words + positions + types, gamma, beta, 1e-12), noise, RATE)
-    ), (normal(4, 8, WIDTH), normal(8, WIDTH), normal(4, 8, WIDTH), *norm), (4, 8, WIDTH)
+    yield (
+        "residual",
+        encoder._bias_residual_norm(1e-12, RATE),
+        (
+            lambda x, bias, residual, gamma, beta, noise: encoder.normalized(
+                dropped(x + bias, noise, RATE) + residual, gamma, beta, 1e-12
+            )
+        ),
+        (normal(*shape), normal(WIDTH), normal(*shape), *norm),
+        shape,
+    )
+    yield (
+        "attention",
+        lambda *x: encoder._attention_probs(0.25, RATE)(*x)[0],
+        (
+            # The bias tells padding, no weights: it gets no gradient.
+            lambda x, bias, noise: dropped(tf.nn.softmax(x * 0.25 + tf.stop_gradient(bias)), noise, RATE)
+        ),
+        (normal(2, 2, 8, 8), bias),
+        (2, 2, 8, 8),
+    )
+    yield (
+        "embeddings",
+        encoder._sum_norm(1e-12, RATE),
+        (
+            lambda words, positions, types, gamma, beta, noise: dropped(
+                encoder.normalized(words + positions + types, gamma, beta, 1e-12), noise, RATE
+            )
+        ),
+        (normal(4, 8, WIDTH), normal(8, WIDTH), normal(4, 8, WIDTH), *norm),
+        (4, 8, WIDTH),
+    )
 
 
 @pytest.mark.parametrize("case", dropout_cases(), ids=lambda case: case[0])

@@ -10,10 +10,24 @@ from modeling.config import EncoderConfig
 from modeling.encoder import Dense, Encoder
 from tests.modeling import hugging_face
 
-ELECTRA = EncoderConfig(vocab_size=100, embedding_size=16, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-                        intermediate_size=64, max_position_embeddings=24)
-BERT = EncoderConfig(vocab_size=131, embedding_size=24, hidden_size=24, num_hidden_layers=1, num_attention_heads=3,
-                     intermediate_size=40, max_position_embeddings=16)
+ELECTRA = EncoderConfig(
+    vocab_size=100,
+    embedding_size=16,
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=64,
+    max_position_embeddings=24,
+)
+BERT = EncoderConfig(
+    vocab_size=131,
+    embedding_size=24,
+    hidden_size=24,
+    num_hidden_layers=1,
+    num_attention_heads=3,
+    intermediate_size=40,
+    max_position_embeddings=16,
+)
 
 
 def tensors(*arrays):
@@ -90,7 +104,11 @@ def test_is_most_likely():
 def test_at_positions_gathers_from_each_row():
     hidden = tf.reshape(tf.range(2 * 4 * 3), [2, 4, 3])
     assert heads.at_positions(hidden, tf.constant([[3, 0], [1, 1]])).numpy().tolist() == [
-        [9, 10, 11], [0, 1, 2], [15, 16, 17], [15, 16, 17]]
+        [9, 10, 11],
+        [0, 1, 2],
+        [15, 16, 17],
+        [15, 16, 17],
+    ]
 
 
 DRAWS = 200_000
@@ -109,8 +127,10 @@ def chi_square_limit(degrees):
     return degrees + 4.5 * np.sqrt(2 * degrees) + 8  # beyond p = 1e-5
 
 
-@pytest.mark.parametrize("size, temperature, disallow_correct", [
-    (7, 1.0, False), (128, 1.0, False), (131, 1.0, True), (300, 2.0, False), (300, 0.5, True)])
+@pytest.mark.parametrize(
+    "size, temperature, disallow_correct",
+    [(7, 1.0, False), (128, 1.0, False), (131, 1.0, True), (300, 2.0, False), (300, 0.5, True)],
+)
 def test_samples_follow_the_softmax(size, temperature, disallow_correct):
     logits, label = np.random.default_rng(size).normal(size=size) * 1.5, size - 1
     logits[label] = logits.max() + 0.5
@@ -148,8 +168,9 @@ def test_each_row_draws_from_its_own_distribution_and_no_gradient_flows():
     product = tf.Variable(tf.one_hot(tf.range(200) % 131, 131) * 50)
     bias = tf.Variable(tf.zeros([131]))
     with tf.GradientTape() as tape:
-        samples = heads.sample_tokens(product, bias, tf.zeros([200], tf.int32),
-                                      tf.random.stateless_uniform([200, 2], [1, 2]))
+        samples = heads.sample_tokens(
+            product, bias, tf.zeros([200], tf.int32), tf.random.stateless_uniform([200, 2], [1, 2])
+        )
         loss = tf.reduce_sum(tf.cast(samples, tf.float32))
     assert (samples.numpy() == np.arange(200) % 131).all()
     assert tape.gradient(loss, [product, bias]) == [None, None]

@@ -26,13 +26,21 @@ from modeling.hugging_face import (
 from tests.modeling import hugging_face
 
 SEQ_LEN = 12
-SHAPE = dict(vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
-             max_position_embeddings=16)
+SHAPE = dict(
+    vocab_size=50,
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=64,
+    max_position_embeddings=16,
+)
 DISTIL = dict(vocab_size=50, dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=16)
 MODELS = {
     "bert": ("Bert", SHAPE),
-    "bert, other shape": ("Bert", {**SHAPE, "num_attention_heads": 4, "type_vocab_size": 1, "hidden_act": "relu",
-                                   "layer_norm_eps": 1e-5}),
+    "bert, other shape": (
+        "Bert",
+        {**SHAPE, "num_attention_heads": 4, "type_vocab_size": 1, "hidden_act": "relu", "layer_norm_eps": 1e-5},
+    ),
     "electra": ("Electra", {**SHAPE, "embedding_size": 16}),
     "electra, one width": ("Electra", {**SHAPE, "embedding_size": 32, "num_hidden_layers": 3}),
     "roberta": ("Roberta", {**SHAPE, "max_position_embeddings": 18, "type_vocab_size": 1, "layer_norm_eps": 1e-5}),
@@ -70,6 +78,7 @@ def saved(tmp_path_factory):
             model.save_pretrained(str(directory))
             made[name] = model, directory
         return made[name]
+
     return get
 
 
@@ -105,9 +114,12 @@ HEADS = {
     "ForTokenClassification": (lambda shape: TokenHead(shape, 2), lambda head, family: dense(head.dense, "classifier")),
     "ForQuestionAnswering": (lambda shape: TokenHead(shape, 2), lambda head, family: dense(head.dense, "qa_outputs")),
 }
-WITH_HEADS = [(name, head) for name in ("bert", "electra", "roberta", "xlm-roberta", "distilbert", "albert", "big_bird")
-              for head in HEADS if (head != "ForPreTraining" or name == "electra")
-              and (head != "ForQuestionAnswering" or name != "big_bird")]  # BigBird's has layers that are not here
+WITH_HEADS = [
+    (name, head)
+    for name in ("bert", "electra", "roberta", "xlm-roberta", "distilbert", "albert", "big_bird")
+    for head in HEADS
+    if (head != "ForPreTraining" or name == "electra") and (head != "ForQuestionAnswering" or name != "big_bird")
+]  # BigBird's has layers that are not here
 
 
 @pytest.mark.parametrize("name, kind", WITH_HEADS)
@@ -141,8 +153,14 @@ def test_logits_are_those_of_transformers_and_the_heads_go_out_again(name, kind,
 
     if name != "xlm-roberta":  # goes out as the RoBERTa that it is
         os.makedirs(tmp_path / "ours")
-        write(str(tmp_path / "ours"), released.family, kind, released.shape, tensors,
-              {"num_labels": 3} if kind == "ForSequenceClassification" else {})
+        write(
+            str(tmp_path / "ours"),
+            released.family,
+            kind,
+            released.shape,
+            tensors,
+            {"num_labels": 3} if kind == "ForSequenceClassification" else {},
+        )
         again = type(model).from_pretrained(str(tmp_path / "ours")).eval()
         with torch.no_grad():
             back = again(**given)
@@ -166,22 +184,37 @@ def damaged(saved, tmp_path, change=lambda tensors: None, **values):
     _, directory = saved("bert")
     tensors = safetensors.numpy.load_file(str(directory / "model.safetensors"))
     change(tensors)
-    safetensors.numpy.save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()},
-                                str(tmp_path / "model.safetensors"))
+    safetensors.numpy.save_file(
+        {name: np.ascontiguousarray(value) for name, value in tensors.items()}, str(tmp_path / "model.safetensors")
+    )
     config = json.loads((directory / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, **values}))
     return tmp_path
 
 
-@pytest.mark.parametrize("change, values, message", [
-    (lambda tensors: tensors.pop("encoder.layer.1.output.dense.bias"), {},
-     r"no tensor encoder\.layer\.1\.output\.dense\.bias \(1 are missing\); --allow_partial"),
-    (lambda tensors: tensors.update(extra=np.zeros(3, np.float32)), {}, "extra is not of a bert model as known here"),
-    (lambda tensors: None, {"intermediate_size": 48}, r"intermediate\.dense\.weight is 32 x 64, and by config"),
-    (lambda tensors: None, {"hidden_act": "swish"}, "activation 'swish' is none of gelu"),
-    (lambda tensors: None, {"model_type": "gpt2"}, "model_type 'gpt2' is none of bert, electra"),
-    (lambda tensors: None, {"position_embedding_type": "relative_key"}, "position_embedding_type 'relative_key' is"),
-])
+@pytest.mark.parametrize(
+    "change, values, message",
+    [
+        (
+            lambda tensors: tensors.pop("encoder.layer.1.output.dense.bias"),
+            {},
+            r"no tensor encoder\.layer\.1\.output\.dense\.bias \(1 are missing\); --allow_partial",
+        ),
+        (
+            lambda tensors: tensors.update(extra=np.zeros(3, np.float32)),
+            {},
+            "extra is not of a bert model as known here",
+        ),
+        (lambda tensors: None, {"intermediate_size": 48}, r"intermediate\.dense\.weight is 32 x 64, and by config"),
+        (lambda tensors: None, {"hidden_act": "swish"}, "activation 'swish' is none of gelu"),
+        (lambda tensors: None, {"model_type": "gpt2"}, "model_type 'gpt2' is none of bert, electra"),
+        (
+            lambda tensors: None,
+            {"position_embedding_type": "relative_key"},
+            "position_embedding_type 'relative_key' is",
+        ),
+    ],
+)
 def test_what_does_not_fit_is_one_line_and_nothing_is_loaded(change, values, message, saved, tmp_path):
     with pytest.raises(InputError, match=message) as caught:
         ours(damaged(saved, tmp_path, change, **values))
@@ -192,6 +225,7 @@ def test_with_allow_partial_what_is_missing_stays_random_and_what_is_not_known_i
     def change(tensors):
         tensors.pop("encoder.layer.1.output.dense.bias")
         tensors["extra"] = np.zeros(3, np.float32)
+
     _, said = ours(damaged(saved, tmp_path, change), allow_partial=True)
     assert "new, random: encoder.layer.1.output.dense.bias" in said and "not used: extra" in said
 
@@ -214,6 +248,7 @@ def test_norms_of_converted_checkpoints_have_other_names(saved, tmp_path):
     def rename(tensors):
         for name in [name for name in tensors if "LayerNorm" in name]:
             tensors[name.replace(".weight", ".gamma").replace(".bias", ".beta")] = tensors.pop(name)
+
     encoder, _ = ours(damaged(saved, tmp_path, rename))
     alone, _ = ours(saved("bert")[1])
     for variable, same in zip(encoder.variables, alone.variables, strict=True):
@@ -237,8 +272,10 @@ def test_out_again_every_tensor_has_the_same_bits(name, saved, tmp_path):
         np.testing.assert_array_equal(back[tensor.name].numpy(), theirs[tensor.name].numpy(), err_msg=tensor.name)
     input_ids, _, _, mask = hugging_face.inputs(3, SEQ_LEN, 50)
     with torch.no_grad():
-        one, two = (made(input_ids=torch.tensor(input_ids), attention_mask=torch.tensor(mask)).last_hidden_state
-                    for made in (model, again))
+        one, two = (
+            made(input_ids=torch.tensor(input_ids), attention_mask=torch.tensor(mask)).last_hidden_state
+            for made in (model, again)
+        )
     assert torch.equal(one, two)
 
 

@@ -14,8 +14,19 @@ def drawn(seed=1, stream=0, step=5, first_row=0, shape=(4, 5, 7), place=1):
     return noise.bytes(shape).numpy()
 
 
-@pytest.mark.parametrize("other", [dict(seed=2), dict(stream=1), dict(step=6), dict(place=2), dict(seed=2**40 + 1),
-                                   dict(step=2**40 + 5), dict(seed=-1)], ids=str)
+@pytest.mark.parametrize(
+    "other",
+    [
+        dict(seed=2),
+        dict(stream=1),
+        dict(step=6),
+        dict(place=2),
+        dict(seed=2**40 + 1),
+        dict(step=2**40 + 5),
+        dict(seed=-1),
+    ],
+    ids=str,
+)
 def test_seed_stream_step_and_place_each_change_the_bits(other):
     reference, changed = drawn(shape=(4, 4096)), drawn(**other, shape=(4, 4096))
     np.testing.assert_array_equal(reference, drawn(shape=(4, 4096)))
@@ -28,7 +39,7 @@ def test_rows_drawn_alone_are_the_rows_of_the_whole_batch(shape):
     whole = drawn(shape=shape)
     for first, count in ((0, 1), (2, 3), (5, 1)):
         part = drawn(first_row=first, shape=(count, *shape[1:]))
-        np.testing.assert_array_equal(part, whole[first:first + count])
+        np.testing.assert_array_equal(part, whole[first : first + count])
     assert len({row.tobytes() for row in whole}) == len(whole)
 
 

@@ -18,9 +18,12 @@ from modeling.tensorflow1 import find, open_checkpoint
 from tests.modeling import hugging_face
 
 LAYER = {
-    "attention/self/query": "attention.self.query", "attention/self/key": "attention.self.key",
-    "attention/self/value": "attention.self.value", "attention/output/dense": "attention.output.dense",
-    "intermediate/dense": "intermediate.dense", "output/dense": "output.dense",
+    "attention/self/query": "attention.self.query",
+    "attention/self/key": "attention.self.key",
+    "attention/self/value": "attention.self.value",
+    "attention/output/dense": "attention.output.dense",
+    "intermediate/dense": "intermediate.dense",
+    "output/dense": "output.dense",
 }
 
 
@@ -86,14 +89,20 @@ def electra(tmp_path_factory):
 
     def values(*shape):
         return rng.normal(size=shape).astype(np.float32)
-    names = {**published(discriminator, "electra"), **published(generator, "generator", "electra"),
-             "discriminator_predictions/dense/kernel": values(128, 128),
-             "discriminator_predictions/dense/bias": values(128),
-             "discriminator_predictions/dense_1/kernel": values(128, 1),
-             "discriminator_predictions/dense_1/bias": values(1),
-             "generator_predictions/dense/kernel": values(64, 32), "generator_predictions/dense/bias": values(32),
-             "generator_predictions/LayerNorm/gamma": values(32), "generator_predictions/LayerNorm/beta": values(32),
-             "generator_predictions/output_bias": values(200)}
+
+    names = {
+        **published(discriminator, "electra"),
+        **published(generator, "generator", "electra"),
+        "discriminator_predictions/dense/kernel": values(128, 128),
+        "discriminator_predictions/dense/bias": values(128),
+        "discriminator_predictions/dense_1/kernel": values(128, 1),
+        "discriminator_predictions/dense_1/bias": values(1),
+        "generator_predictions/dense/kernel": values(64, 32),
+        "generator_predictions/dense/bias": values(32),
+        "generator_predictions/LayerNorm/gamma": values(32),
+        "generator_predictions/LayerNorm/beta": values(32),
+        "generator_predictions/output_bias": values(200),
+    }
     return discriminator, generator, save(names, directory)
 
 
@@ -103,8 +112,9 @@ def assert_same(prefix, model, **options):
     said = load(encoder_tensors(encoder, released.family), released)
     input_ids, types, lengths, mask = hugging_face.inputs(3, 12, 200)
     with torch.no_grad():
-        expected = model(input_ids=torch.tensor(input_ids), token_type_ids=torch.tensor(types),
-                         attention_mask=torch.tensor(mask)).last_hidden_state.numpy()
+        expected = model(
+            input_ids=torch.tensor(input_ids), token_type_ids=torch.tensor(types), attention_mask=torch.tensor(mask)
+        ).last_hidden_state.numpy()
     hidden = encoder(*(value.astype(np.int32) for value in (input_ids, types, lengths))).numpy()
     np.testing.assert_allclose(hidden[mask > 0], expected[mask > 0], atol=1e-4)
     return released, said
@@ -137,8 +147,10 @@ def test_fine_tuning_starts_from_the_directory_with_its_vocabulary(electra, toke
     for source, model in ((False, discriminator), (True, generator)):
         start = Start.pretrained(directory, config, generator=source)
         made = start.create(TASKS["nsmc"](config).kind, "float32")
-        np.testing.assert_array_equal(made.encoder.transformer_layers[0].query.kernel.numpy(),
-                                      model.encoder.layer[0].attention.self.query.weight.detach().numpy().T)
+        np.testing.assert_array_equal(
+            made.encoder.transformer_layers[0].query.kernel.numpy(),
+            model.encoder.layer[0].attention.self.query.weight.detach().numpy().T,
+        )
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path):

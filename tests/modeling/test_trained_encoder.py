@@ -18,8 +18,12 @@ WORDS = "The quick brown fox jumps over one lazy dog as seven naïve café owner
 def sentences(real_data):
     """100 of them: questions of SQuAD, and some that ask more of the tokenizer."""
     with open(real_data("squad/dev-v1.1.json"), encoding="utf-8") as file:
-        questions = [entry["question"] for article in json.load(file)["data"] for paragraph in article["paragraphs"]
-                     for entry in paragraph["qas"]]
+        questions = [
+            entry["question"]
+            for article in json.load(file)["data"]
+            for paragraph in article["paragraphs"]
+            for entry in paragraph["qas"]
+        ]
     rng = np.random.default_rng(0)
     made = [" ".join(rng.choice(WORDS, rng.integers(1, 40))) for _ in range(18)]
     return [*questions[:80], *made, "정말 재미있는 영화였다", "東京 🙂 ... ¿Qué?"]

@@ -17,7 +17,8 @@ class Electra(torch.nn.Module):
         self.config = config
         self.generator = hugging_face.electra_generator(config.generator(), ours.generator, ours.generator_head)
         self.discriminator = hugging_face.electra_discriminator(
-            config.encoder(), ours.discriminator, ours.discriminator_head)
+            config.encoder(), ours.discriminator, ours.discriminator_head
+        )
         self.generator.electra.embeddings = self.discriminator.electra.embeddings
         if not config.untied_generator:
             self.generator.electra = self.discriminator.electra
@@ -35,8 +36,13 @@ class Electra(torch.nn.Module):
 
         places = batch["masked_positions"].shape[1]
         uniforms = Noise(config.seed, SAMPLING, step).uniform([len(input_ids), places, 2]).numpy()
-        sampled = draw(logits.detach().numpy(), labels, uniforms[numpy_of(batch, "masked_weights") > 0],
-                       config.temperature, config.disallow_correct)
+        sampled = draw(
+            logits.detach().numpy(),
+            labels,
+            uniforms[numpy_of(batch, "masked_weights") > 0],
+            config.temperature,
+            config.disallow_correct,
+        )
         corrupted = input_ids.copy()
         corrupted[rows, columns] = sampled
         replaced = corrupted != input_ids
@@ -46,15 +52,18 @@ class Electra(torch.nn.Module):
         disc_loss = torch.nn.functional.binary_cross_entropy_with_logits(answers, truth)
         return {"mlm": mlm_loss, "disc": disc_loss}, {
             "mlm_accuracy": (logits.detach().numpy().argmax(-1) == labels).mean(),
-            **detection(answers.detach().numpy() > 0, replaced[real])}
+            **detection(answers.detach().numpy() > 0, replaced[real]),
+        }
 
     def loss(self, losses):
         return self.config.gen_weight * losses["mlm"] + self.config.disc_weight * losses["disc"]
 
     @staticmethod
     def _rest(batch):
-        return dict(token_type_ids=torch.tensor(numpy_of(batch, "token_type_ids")),
-                    attention_mask=torch.tensor(attention(batch)))
+        return dict(
+            token_type_ids=torch.tensor(numpy_of(batch, "token_type_ids")),
+            attention_mask=torch.tensor(attention(batch)),
+        )
 
 
 class Bert(torch.nn.Module):
@@ -74,11 +83,15 @@ class Bert(torch.nn.Module):
         answers = out.seq_relationship_logits[pairs]
         # A batch without pairs has no such loss: 0, not a mean over nothing.
         order_loss = torch.nn.functional.cross_entropy(answers, torch.tensor(order[pairs]), reduction="sum")
-        losses = {"mlm": torch.nn.functional.cross_entropy(logits, torch.tensor(labels)),
-                  "sentence_order": order_loss / max(pairs.sum(), 1)}
+        losses = {
+            "mlm": torch.nn.functional.cross_entropy(logits, torch.tensor(labels)),
+            "sentence_order": order_loss / max(pairs.sum(), 1),
+        }
         right = answers.detach().numpy().argmax(-1) == order[pairs]
-        return losses, {"mlm_accuracy": (logits.detach().numpy().argmax(-1) == labels).mean(),
-                        "sentence_order_accuracy": right.sum() / max(pairs.sum(), 1)}
+        return losses, {
+            "mlm_accuracy": (logits.detach().numpy().argmax(-1) == labels).mean(),
+            "sentence_order_accuracy": right.sum() / max(pairs.sum(), 1),
+        }
 
     def loss(self, losses):
         return losses["mlm"] + losses["sentence_order"]
@@ -91,7 +104,7 @@ def draw(logits, labels, uniforms, temperature, disallow_correct, block=128):
         weights[np.arange(len(labels)), labels] = 0
     tokens = []
     for row, (first, second) in zip(weights, uniforms.astype(np.float64), strict=True):
-        blocks = [row[start:start + block] for start in range(0, len(row), block)]
+        blocks = [row[start : start + block] for start in range(0, len(row), block)]
         at = invert([part.sum() for part in blocks], first)
         tokens.append(at * block + invert(blocks[at], second))
     return np.array(tokens)
@@ -104,8 +117,12 @@ def invert(weights, uniform):
 
 def detection(said, truth):
     hits = (said & truth).sum()
-    return {"disc_accuracy": (said == truth).mean(), "disc_precision": hits / max(said.sum(), 1),
-            "disc_recall": hits / max(truth.sum(), 1), "replaced_share": truth.mean()}
+    return {
+        "disc_accuracy": (said == truth).mean(),
+        "disc_precision": hits / max(said.sum(), 1),
+        "disc_recall": hits / max(truth.sum(), 1),
+        "replaced_share": truth.mean(),
+    }
 
 
 def numpy_of(batch, name):
@@ -153,6 +170,7 @@ def gradients(model, loss):
 
 def learning_rate(config, step):
     """Up from 0 to what the line from the top down to 0 has at the end of the warm-up, then along it."""
+
     def line(at):
         return config.learning_rate * (1 - at / config.num_train_steps)
 

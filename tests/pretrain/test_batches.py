@@ -54,7 +54,7 @@ def test_an_epoch_visits_every_training_example_once(directory, config, tokenize
     size = corpus.training_examples
     assert size == sum(SIZES) - 9 and len(held_out) == 9
     numbers = example_numbers(joined(first(corpus, config, tokenizer, 3 * size // 8 + 1), "input_ids"))
-    epochs = [numbers[start:start + size].tolist() for start in range(0, 3 * size, size)]
+    epochs = [numbers[start : start + size].tolist() for start in range(0, 3 * size, size)]
     for epoch in epochs:
         assert sorted(epoch) == sorted(set(range(sum(SIZES))) - held_out)
     assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
@@ -62,9 +62,11 @@ def test_an_epoch_visits_every_training_example_once(directory, config, tokenize
 
 def held_out_numbers(corpus):
     starts = np.cumsum([0, *corpus.examples])
-    return [start + math.ceil((i + 1) * size / count) - 1
-            for start, size, count in zip(starts, corpus.examples, corpus.held_out, strict=False)
-            for i in range(count)]
+    return [
+        start + math.ceil((i + 1) * size / count) - 1
+        for start, size, count in zip(starts, corpus.examples, corpus.held_out, strict=False)
+        for i in range(count)
+    ]
 
 
 def test_examples_are_shuffled_within_a_block_and_shards_over_blocks(directory, config, tokenizer, example_numbers):
@@ -80,7 +82,7 @@ def test_examples_are_shuffled_within_a_block_and_shards_over_blocks(directory, 
         within.append([numbers[of_epoch][shards[of_epoch] == shard].tolist() for shard in range(6)])
         for block in (order[:2], order[2:4], order[4:]):
             size = sum(SIZES[shard] for shard in block)
-            inside = shards[place:place + size]
+            inside = shards[place : place + size]
             assert set(inside) == set(block)
             # Mixed: far more changes from one shard to the other than if they came one after another.
             assert np.count_nonzero(np.diff(inside)) > 4
@@ -106,15 +108,17 @@ def test_starting_at_a_step_gives_the_batches_of_the_whole_stream(directory, tin
 
 def test_locate_counts_blocks_and_places(directory):
     corpus = batches.Corpus.open(directory, 9)
-    counts = (corpus.examples - corpus.held_out)
-    expected = [(epoch * 3 + block, place) for epoch in range(3)
-                for block in range(3)
-                for place in range(counts[corpus.shard_order(5, epoch)[2 * block:2 * block + 2]].sum())]
+    counts = corpus.examples - corpus.held_out
+    expected = [
+        (epoch * 3 + block, place)
+        for epoch in range(3)
+        for block in range(3)
+        for place in range(counts[corpus.shard_order(5, epoch)[2 * block : 2 * block + 2]].sum())
+    ]
     assert [corpus.locate(5, position) for position in range(len(expected))] == expected
 
 
-def test_held_out_examples_come_from_every_shard_and_the_same_every_time(
-        directory, config, tokenizer, example_numbers):
+def test_held_out_examples_come_from_every_shard_and_the_same_every_time(directory, config, tokenizer, example_numbers):
     corpus = batches.Corpus.open(directory, 9)
     assert corpus.held_out.sum() == 9 and (corpus.held_out <= np.ceil(np.array(SIZES) * 0.09)).all()
     runs = [list(batches.evaluation_batches(corpus, config, tokenizer)) for _ in range(2)]
@@ -159,7 +163,8 @@ def test_another_visit_masks_anew_and_the_same_visit_the_same(directory, config,
 
 
 def test_a_mask_does_not_depend_on_the_batch_the_place_in_it_or_the_block(
-        directory, config, tokenizer, example_numbers, monkeypatch):
+    directory, config, tokenizer, example_numbers, monkeypatch
+):
     corpus = batches.Corpus.open(directory, 0)
     small = rows_by_number(first(corpus, config, tokenizer, 25), example_numbers)
     large = dataclasses.replace(config, train_batch_size=25)
@@ -204,7 +209,7 @@ def test_rows_are_the_records_with_masks_where_the_positions_say(directory, tiny
             assert ids[length:] == [0] * (16 - length)
             if order == 1:  # [CLS] B [SEP] A [SEP]
                 b_length = len(original) - second - 1
-                assert ids[:length] == [2, *original[second:-1], 3, *original[1:second - 1], 3]
+                assert ids[:length] == [2, *original[second:-1], 3, *original[1 : second - 1], 3]
                 begin = b_length + 2
             else:
                 assert ids[:length] == original and (order == 0) == (second > 0)
@@ -228,8 +233,10 @@ def test_token_frequencies_are_the_corpus_s_without_special_tokens(directory, to
     counts = np.zeros(tokenizer.vocab_size)
     for path in corpus.paths:
         for serialized in tf.data.TFRecordDataset(path):
-            counts += np.bincount(tf.train.Example.FromString(serialized.numpy())
-                                  .features.feature["input_ids"].int64_list.value, minlength=tokenizer.vocab_size)
+            counts += np.bincount(
+                tf.train.Example.FromString(serialized.numpy()).features.feature["input_ids"].int64_list.value,
+                minlength=tokenizer.vocab_size,
+            )
     counts[list(tokenizer.special_ids)] = 0
     frequencies = corpus.token_frequencies(tokenizer.vocab_size, tokenizer.special_ids)
     np.testing.assert_allclose(frequencies, (counts + 0.1) / (counts + 0.1).sum())

@@ -14,14 +14,19 @@ from tests.pretrain import reference
 @pytest.fixture(scope="module")
 def make(data, tokenizer, tiny):
     """`make(**values)` -> (config, model with random weights, a batch with pairs in both orders and rows without)."""
+
     def build(**values):
         config = tiny(objective="bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, **values)
         corpus = batches.Corpus.open(data, config.eval_examples)
-        batch = next(batch for batch in batches.training_batches(corpus, config, tokenizer)
-                     if not config.sentence_order or len(set(batch["sentence_order"].numpy())) == 3)
+        batch = next(
+            batch
+            for batch in batches.training_batches(corpus, config, tokenizer)
+            if not config.sentence_order or len(set(batch["sentence_order"].numpy())) == 3
+        )
         model = Bert(config)
         hugging_face.randomize(model, scale=0.3)
         return config, model, batch
+
     return build
 
 
@@ -29,8 +34,11 @@ def make(data, tokenizer, tiny):
 def test_losses_and_measures_are_those_of_transformers(make, values):
     config, model, batch = make(**values)
     # An order head that says both: its two biases apart by the middle of what it says.
-    answers = model.order_head(model.pooler(model.encoder(
-        batch["masked_ids"], batch["token_type_ids"], batch["lengths"], None, batch["documents"]))).numpy()
+    answers = model.order_head(
+        model.pooler(
+            model.encoder(batch["masked_ids"], batch["token_type_ids"], batch["lengths"], None, batch["documents"])
+        )
+    ).numpy()
     model.order_head.bias.assign_add([np.median(answers[:, 1] - answers[:, 0]), 0.0])
     losses, measures = model(batch)
     counts = model.counts(batch)
@@ -72,6 +80,7 @@ def test_dropout_takes_part_only_where_noise_is_given(make, tiny):
 
     def loss(model, noise):
         return float(model(batch, noise)[0]["mlm"])
+
     assert loss(dropping, None) == pytest.approx(loss(model, None), abs=1e-4)
     assert loss(model, Noise(1, 0, 0)) == loss(model, None)
     assert loss(dropping, Noise(1, 0, 0)) == loss(dropping, Noise(1, 0, 0))

@@ -34,9 +34,7 @@ def write_vocab(path):
 
 
 def korean(rng, words):
-    return " ".join(
-        "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(1, 4))) for _ in range(words)
-    )
+    return " ".join("".join(rng.choice(SYLLABLES) for _ in range(rng.randint(1, 4))) for _ in range(words))
 
 
 @pytest.fixture
@@ -46,8 +44,7 @@ def corpus(tmp_path):
     lines = "\n\n".join(korean(rng, rng.randint(1, 12)) for _ in range(600))
     (tmp_path / "corpus-lines.txt").write_text(lines, encoding="utf-8")
     documents = "\n\n".join(
-        "\n".join(korean(rng, rng.randint(3, 15)) for _ in range(rng.randint(2, 20)))
-        for _ in range(120)
+        "\n".join(korean(rng, rng.randint(3, 15)) for _ in range(rng.randint(2, 20))) for _ in range(120)
     )
     (tmp_path / "corpus-documents.txt").write_text(documents, encoding="utf-8")
     return tmp_path
@@ -144,9 +141,7 @@ def test_damaged_and_missing_shards_are_rebuilt_and_no_others(corpus, monkeypatc
     (directory / "shard-00002.tfrecord.77.tmp").write_bytes(b"leftover")
     made = []
     make = shards.ShardMaker.make
-    monkeypatch.setattr(
-        shards.ShardMaker, "make", lambda self, n, chunk: made.append(n) or make(self, n, chunk)
-    )
+    monkeypatch.setattr(shards.ShardMaker, "make", lambda self, n, chunk: made.append(n) or make(self, n, chunk))
     build.build(wanted)
     assert made == [1, 4]
     assert content(wanted.output_dir) == before
@@ -185,9 +180,7 @@ def test_other_vocabulary_or_corpus_in_the_same_directory(corpus):
 
 
 def test_deduplication_and_filters_are_counted_and_survive_a_resume(tmp_path):
-    text = "\n".join(
-        ["영화 정말 재미있다", "없고", "영화 정말 재미있다", "abc", "정말 정말 정말"] * 40
-    )
+    text = "\n".join(["영화 정말 재미있다", "없고", "영화 정말 재미있다", "abc", "정말 정말 정말"] * 40)
     (tmp_path / "corpus-a.txt").write_text(text, encoding="utf-8")
     options = CleaningSettings(deduplicate=True, min_characters=3, min_hangul_share=0.5)
     wanted = settings(tmp_path, cleaning=options, shard_mb=0.00001)
@@ -269,9 +262,7 @@ def test_command_line_errors_are_one_line_and_status_two(corpus):
     wanted = settings(corpus, corpus=(str(corpus / "nothing*.txt"),))
     ended = subprocess.run(command(wanted), capture_output=True, text=True)
     assert ended.returncode == 2
-    assert ended.stderr.splitlines() == [
-        line for line in ended.stderr.splitlines() if "nothing*" in line
-    ]
+    assert ended.stderr.splitlines() == [line for line in ended.stderr.splitlines() if "nothing*" in line]
     assert ended.stderr.startswith("error: ") and ended.stderr.count("\n") == 1
 
 
@@ -330,17 +321,13 @@ def test_the_process_that_reads_the_corpus_does_not_load_tensorflow(corpus):
         f"({wanted.corpus[0]!r},), {wanted.vocab!r}, {wanted.output_dir!r}, shard_mb=0.01, "
         "examples=build.examples.ExampleSettings(64))); assert 'tensorflow' not in sys.modules"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
-    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
 
 
 def test_remote_file_systems(corpus):
     local = settings(corpus, "local")
-    remote = dataclasses.replace(
-        local, output_dir="ram://kolm/records"
-    )  # as gs:// is, by TensorFlow
+    remote = dataclasses.replace(local, output_dir="ram://kolm/records")  # as gs:// is, by TensorFlow
     build.build(local)
     index = build.build(remote)
     names = [shard["file"] for shard in index["shards"]]

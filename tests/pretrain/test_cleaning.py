@@ -43,9 +43,7 @@ def test_clean(options, before, after):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]))))
 def test_line_ends_stay_where_they_are(lines):
-    options = CleaningSettings(
-        nfc=True, strip_control=True, url_mask="U", email_mask="E", max_repeats=1
-    )
+    options = CleaningSettings(nfc=True, strip_control=True, url_mask="U", email_mask="E", max_repeats=1)
     cleaned = cleaning.clean("\n".join(lines), options).split("\n")
     assert cleaned == [cleaning.clean(line, options) for line in lines] or not lines
 
@@ -90,9 +88,7 @@ def test_distinct_tells_line_boundaries_apart_and_uses_eight_bytes_a_document(mo
     assert all((np.diff(known) > 0).all() for known in distinct._sorted)
 
 
-@pytest.mark.parametrize(
-    "options", [{"max_repeats": -1}, {"min_hangul_share": 2.0}, {"url_mask": "a\nb"}]
-)
+@pytest.mark.parametrize("options", [{"max_repeats": -1}, {"min_hangul_share": 2.0}, {"url_mask": "a\nb"}])
 def test_impossible_settings_name_the_key(options):
     with pytest.raises(InputError, match=next(iter(options))):
         CleaningSettings(**options)

@@ -16,32 +16,41 @@ from tests.pretrain import reference
 @pytest.fixture(scope="module")
 def make(data, tokenizer, tiny):
     """`make(**values)` -> (config, model with random weights, its third training batch)."""
+
     def build(**values):
         config = tiny(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, **values)
         corpus = batches.Corpus.open(data, config.eval_examples)
         batch = next(iter(batches.training_batches(corpus, config, tokenizer, 2)))
         model = Electra(config)
         hugging_face.randomize(model)
-        logits = model.discriminator_head(model.discriminator(
-            batch["input_ids"], batch["token_type_ids"], batch["lengths"], None, batch["documents"]))
+        logits = model.discriminator_head(
+            model.discriminator(batch["input_ids"], batch["token_type_ids"], batch["lengths"], None, batch["documents"])
+        )
         model.discriminator_head.prediction.bias.assign_sub([np.median(logits)])  # says both yes and no
         return config, model, batch
+
     return build
 
 
 def means(model, config, batch, step=0):
     losses, measures = model(batch, None, Noise(config.seed, reference.SAMPLING, step))
     counts = model.counts(batch)
-    return ({name: float(losses[name] / counts[name]) for name in losses},
-            {name: float(total / count) for name, (total, count) in measures.items()})
+    return (
+        {name: float(losses[name] / counts[name]) for name in losses},
+        {name: float(total / count) for name, (total, count) in measures.items()},
+    )
 
 
-@pytest.mark.parametrize("values", [
-    dict(),
-    dict(temperature=0.2, disallow_correct=True),
-    dict(generator_hidden_size=1.0, generator_layers=0.5, embedding_size=32, ngram_max=3, whole_word_masking=True),
-    dict(generator_hidden_size=1.0, untied_generator=False),
-], ids=["plain", "cold-and-never-correct", "wide-generator", "tied"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        dict(),
+        dict(temperature=0.2, disallow_correct=True),
+        dict(generator_hidden_size=1.0, generator_layers=0.5, embedding_size=32, ngram_max=3, whole_word_masking=True),
+        dict(generator_hidden_size=1.0, untied_generator=False),
+    ],
+    ids=["plain", "cold-and-never-correct", "wide-generator", "tied"],
+)
 def test_losses_and_measures_are_those_of_transformers(make, values):
     config, model, batch = make(**values)
     theirs = reference.Electra(model, config)
@@ -116,8 +125,12 @@ def test_no_gradient_flows_through_the_samples(make):
     with tf.GradientTape(persistent=True) as tape:
         losses, _ = model(batch, None, Noise(1, 1, 0))
     shared = {id(variable) for variable in model.embeddings.variables}
-    own = [variable for part in (model.generator, model.generator_head) for variable in part.trainable_variables
-           if id(variable) not in shared]
+    own = [
+        variable
+        for part in (model.generator, model.generator_head)
+        for variable in part.trainable_variables
+        if id(variable) not in shared
+    ]
     assert len(own) > 30 and all(gradient is None for gradient in tape.gradient(losses["disc"], own))
     assert all(gradient is not None for gradient in tape.gradient(losses["mlm"], own))
     for loss in losses.values():
@@ -140,6 +153,7 @@ def test_dropout_takes_part_only_where_noise_is_given(make):
 
     def loss(model, noise):
         return float(model(batch, noise, Noise(1, 1, 0))[0]["mlm"])
+
     assert loss(dropping, None) == pytest.approx(loss(model, None), abs=1e-5)
     assert loss(dropping, Noise(1, 0, 0)) == loss(dropping, Noise(1, 0, 0))
     assert abs(loss(dropping, Noise(1, 0, 0)) - loss(model, None)) > 1e-3

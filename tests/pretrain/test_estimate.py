@@ -39,8 +39,17 @@ def test_the_discriminators_of_koelectra_are_as_large_as_published(name, million
 
 
 def test_operations_of_one_layer_by_hand(tiny):
-    one, two = (tiny(objective="bert", sentence_order=False, num_hidden_layers=layers, hidden_size=32,
-                     intermediate_size=64, max_seq_length=16) for layers in (1, 2))
+    one, two = (
+        tiny(
+            objective="bert",
+            sentence_order=False,
+            num_hidden_layers=layers,
+            hidden_size=32,
+            intermediate_size=64,
+            max_seq_length=16,
+        )
+        for layers in (1, 2)
+    )
     products = 3 * 32 * 32 + 32 * 32 + 2 * 32 * 64  # query, key, value; output; feed-forward
     attention = 16 * 32 + 16 * 32  # scores, and their product with the values
     layer = estimate.training_flops_per_token(two) - estimate.training_flops_per_token(one)
@@ -56,9 +65,15 @@ def test_operations_of_electra_are_those_of_both_encoders_and_heads(tiny):
 
     def encoder(hidden, inner):
         return 3 * (4 * hidden * hidden + 2 * hidden * inner + 2 * 16 * hidden)
+
     places = max_predictions(config) / 16
-    forward = (encoder(32, 64) + 16 * 32 + 32 * 32  # and the projection, and the discriminator's head
-               + encoder(16, 64) + places * (16 * 16 + 16 * 200))
+    forward = (
+        encoder(32, 64)
+        + 16 * 32
+        + 32 * 32  # and the projection, and the discriminator's head
+        + encoder(16, 64)
+        + places * (16 * 16 + 16 * 200)
+    )
     assert estimate.training_flops_per_token(config) == pytest.approx(3 * 2 * forward)
 
 
@@ -70,8 +85,10 @@ def test_the_time_on_a_tpu_v3_8_is_the_published_one(name, days):
 
 
 def test_larger_models_are_slower(tiny):
-    speeds = [estimate.tpu_v3_8_tokens_per_second(PretrainConfig(model_size=size).resolved())
-              for size in ("small", "base", "large")]
+    speeds = [
+        estimate.tpu_v3_8_tokens_per_second(PretrainConfig(model_size=size).resolved())
+        for size in ("small", "base", "large")
+    ]
     assert speeds == sorted(speeds, reverse=True) and speeds[2] < speeds[1] / 2
 
 
@@ -92,13 +109,16 @@ def test_the_example_batch_is_like_those_of_real_records(tiny, data, tokenizer):
         corpus = batches.Corpus.open(data, config.eval_examples)
         spec = batches.training_batches(corpus, config, tokenizer).element_spec
         assert {name: (tensor.shape, tensor.dtype) for name, tensor in made.items()} == {
-            name: (part.shape, part.dtype) for name, part in spec.items()}
+            name: (part.shape, part.dtype) for name, part in spec.items()
+        }
         for row in made["masked_positions"].numpy():
             assert len(set(row)) == len(row) and row.min() >= 0 and row.max() < 16
 
 
-@pytest.mark.parametrize("seconds, text", [
-    (59, "59 s"), (61, "1 min 1 s"), (3 * 3600 + 120, "3 h 2 min"), (90000, "1 d 1 h"), (7 * 86400, "7 d 0 h")])
+@pytest.mark.parametrize(
+    "seconds, text",
+    [(59, "59 s"), (61, "1 min 1 s"), (3 * 3600 + 120, "3 h 2 min"), (90000, "1 d 1 h"), (7 * 86400, "7 d 0 h")],
+)
 def test_durations_are_for_people(seconds, text):
     assert estimate.duration(seconds) == text
 
@@ -107,8 +127,14 @@ def test_the_report_holds_every_line(tiny):
     config = tiny(train_batch_size=8, num_train_steps=1000)
     lines = list(estimate.report(config, tf.distribute.get_strategy()))
     assert [re.split(r"\s{2,}", line)[0] for line in lines] == [
-        "parameters", "operations a token", "tokens a step", "memory a replica", "records for one pass",
-        "time on a TPU v3-8", "time here"]
+        "parameters",
+        "operations a token",
+        "tokens a step",
+        "memory a replica",
+        "records for one pass",
+        "time on a TPU v3-8",
+        "time here",
+    ]
     report = "\n".join(lines)
     total = sum(estimate.parameters(config).values())
     assert f"{total:,} (embeddings" in report and "128 (8 x 16)" in report and "8,000 examples of 16" in report

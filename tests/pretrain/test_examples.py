@@ -86,10 +86,7 @@ def test_every_token_occurs_exactly_once(lengths, max_seq_length, single, short,
         examples.random_generator(seed, 0),
     )
     document_of = {
-        token: number
-        for number, document in enumerate(documents)
-        for sentence in document
-        for token in sentence
+        token: number for number, document in enumerate(documents) for sentence in document for token in sentence
     }
     starts = {sentence[0] for sentence in sentences if sentence}
     seen = []
@@ -179,9 +176,7 @@ def test_no_single_and_no_short_ones_on_request():
 def test_short_ends_are_packed_and_longer_ends_are_pairs():
     short = [[FIRST] * 10, [FIRST + 1] * 10]  # 20 of 64: packed
     long = [[FIRST + 2] * 20, [FIRST + 3] * 20]  # 40 of 64: a pair of its own
-    made = build(
-        [short, long, short], max_seq_length=64, single_segment_prob=0.0, short_seq_prob=0.0
-    )
+    made = build([short, long, short], max_seq_length=64, single_segment_prob=0.0, short_seq_prob=0.0)
     texts = [segments(row) for row in rows(made)]
     assert texts[0] == [[FIRST] * 10 + [FIRST + 1] * 10] * 2
     assert texts[1] == [[FIRST + 2] * 20, [FIRST + 3] * 20]

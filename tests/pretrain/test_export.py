@@ -35,8 +35,11 @@ def pretrained(config, tokenizer, directory):
 def given():
     input_ids, types, lengths, mask = hugging_face.inputs(4, SEQ_LEN, 200)
     ours = [tf.constant(value, tf.int32) for value in (input_ids, types, lengths)]
-    theirs = {"input_ids": torch.tensor(input_ids), "token_type_ids": torch.tensor(types),
-              "attention_mask": torch.tensor(mask)}
+    theirs = {
+        "input_ids": torch.tensor(input_ids),
+        "token_type_ids": torch.tensor(types),
+        "attention_mask": torch.tensor(mask),
+    }
     return ours, theirs, mask > 0
 
 
@@ -97,12 +100,22 @@ def test_a_bert_keeps_its_heads(order, tiny, tokenizer, tmp_path):
 
 def fine_tuned(name, family, tokenizer, directory):
     """An output directory of finetune/run.py with random weights; returns the model."""
-    config = FinetuneConfig(embedding_size=32, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-                            intermediate_size=64, max_seq_length=24)
-    acts = {"bert": dict(pooler_act="tanh"), "electra": {}, "roberta": dict(pooler_act="tanh", position_offset=2),
-            "distilbert": dict(pooler_act="relu", type_vocab_size=0),
-            "albert": dict(pooler_act="tanh", shared_layers=True), "big_bird": dict(hidden_act="gelu_new",
-                                                                                    pooler_act="gelu_new")}
+    config = FinetuneConfig(
+        embedding_size=32,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_seq_length=24,
+    )
+    acts = {
+        "bert": dict(pooler_act="tanh"),
+        "electra": {},
+        "roberta": dict(pooler_act="tanh", position_offset=2),
+        "distilbert": dict(pooler_act="relu", type_vocab_size=0),
+        "albert": dict(pooler_act="tanh", shared_layers=True),
+        "big_bird": dict(hidden_act="gelu_new", pooler_act="gelu_new"),
+    }
     shape = {**config.encoder(200).to_dict(), **acts[family], "max_position_embeddings": 24}
     task = TASKS[name](config)
     model = TaskModel(type(config.encoder(1))(**shape), task.kind)
@@ -116,9 +129,15 @@ def fine_tuned(name, family, tokenizer, directory):
 
 
 @pytest.mark.parametrize("family", ["electra", "bert", "roberta", "distilbert", "albert", "big_bird"])
-@pytest.mark.parametrize("name, kind", [
-    ("kornli", "AutoModelForSequenceClassification"), ("korsts", "AutoModelForSequenceClassification"),
-    ("naver-ner", "AutoModelForTokenClassification"), ("korquad", "AutoModelForQuestionAnswering")])
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("kornli", "AutoModelForSequenceClassification"),
+        ("korsts", "AutoModelForSequenceClassification"),
+        ("naver-ner", "AutoModelForTokenClassification"),
+        ("korquad", "AutoModelForQuestionAnswering"),
+    ],
+)
 def test_fine_tuned_models_keep_their_heads(name, kind, family, tokenizer, tmp_path):
     model = fine_tuned(name, family, tokenizer, tmp_path)
     if (name, family) == ("korquad", "big_bird"):

@@ -20,6 +20,7 @@ def make_rules(tokenizer, tiny):
     def make(objective="electra", **values):
         values = dict(max_seq_length=SEQ_LEN, max_position_embeddings=SEQ_LEN, sentence_order=False, **values)
         return rules(tokenizer, tiny(objective=objective, **values))
+
     return make
 
 
@@ -94,8 +95,14 @@ def test_fifteen_per_cent_and_only_real_text(make_rules, objective, variant):
 @pytest.mark.parametrize("length", [128, 512])
 def test_fifteen_per_cent_of_full_rows(tokenizer, tiny, length):
     # No slack but the room that max_predictions leaves.
-    config = tiny(objective="bert", sentence_order=False, ngram_max=3, whole_word_masking=True,
-                  max_seq_length=length, max_position_embeddings=length)
+    config = tiny(
+        objective="bert",
+        sentence_order=False,
+        ngram_max=3,
+        whole_word_masking=True,
+        max_seq_length=length,
+        max_position_embeddings=length,
+    )
     ids, _ = made_rows(512, full=True)
     ids = ids[:, :length]
     ids[:, -1] = 3
@@ -105,7 +112,7 @@ def test_fifteen_per_cent_of_full_rows(tokenizer, tiny, length):
 
 def test_fifteen_per_cent_of_short_rows(make_rules):
     ids, _ = made_rows(256, full=True)
-    ids = np.concatenate([ids[:, i:i + 12] for i in range(0, 480, 30)])
+    ids = np.concatenate([ids[:, i : i + 12] for i in range(0, 480, 30)])
     ids = np.pad(ids, [[0, 0], [0, SEQ_LEN - 12]])
     ids[:, 0] = 2
     lengths = np.full(len(ids), 12, np.int32)
@@ -231,6 +238,7 @@ def test_a_plain_python_version_agrees(make_rules, tokenizer, variant):
 
 def plain_mask(ids, length, key, made):
     """One row, token by token: words to spans, spans in random order, tokens until 15 %."""
+
     def uniform(*words):
         return np.float32(int(keyed_random.numpy_fold(key, *words)) >> 40) * np.float32(2.0**-24)
 
@@ -289,11 +297,22 @@ def test_fifteen_per_cent_of_real_text(real_data, tiny, length):
     tokenizer = Tokenizer.load(real_data("vocab/koelectra.txt"))
     lines = itertools.islice(text.read_lines(real_data("corpus/petitions.txt.gz")), 8000)
     ids, _ = tokenizer.encode([line for line in lines if line])
-    rows = ids[:len(ids) // (length - 2) * (length - 2)].reshape(-1, length - 2)
-    rows = np.pad(np.pad(rows, [[0, 0], [1, 0]], constant_values=tokenizer.cls_id), [[0, 0], [0, 1]],
-                  constant_values=tokenizer.sep_id)
-    made = rules(tokenizer, tiny(ngram_max=3, whole_word_masking=True, vocab_size=tokenizer.vocab_size,
-                                 max_seq_length=length, max_position_embeddings=length))
+    rows = ids[: len(ids) // (length - 2) * (length - 2)].reshape(-1, length - 2)
+    rows = np.pad(
+        np.pad(rows, [[0, 0], [1, 0]], constant_values=tokenizer.cls_id),
+        [[0, 0], [0, 1]],
+        constant_values=tokenizer.sep_id,
+    )
+    made = rules(
+        tokenizer,
+        tiny(
+            ngram_max=3,
+            whole_word_masking=True,
+            vocab_size=tokenizer.vocab_size,
+            max_seq_length=length,
+            max_position_embeddings=length,
+        ),
+    )
     replaced, _, weights, chosen = run(rows, np.full(len(rows), length, np.int32), made)
     assert len(rows) > 200
     assert chosen.sum() / (len(rows) * (length - 2)) == pytest.approx(0.15, abs=0.005)

@@ -23,22 +23,40 @@ PARAMETERS = {
 
 
 def settings(**values):
-    return types.SimpleNamespace(**{**dict(
-        learning_rate=0.05, num_train_steps=10, num_warmup_steps=3, schedule="linear", optimizer="adamw",
-        weight_decay_rate=0.1, adam_epsilon=1e-6, precision="float32"), **values})
+    return types.SimpleNamespace(
+        **{
+            **dict(
+                learning_rate=0.05,
+                num_train_steps=10,
+                num_warmup_steps=3,
+                schedule="linear",
+                optimizer="adamw",
+                weight_decay_rate=0.1,
+                adam_epsilon=1e-6,
+                precision="float32",
+            ),
+            **values,
+        }
+    )
 
 
 def steps(config, factors=None, count=10):
     """Runs the optimizer on random gradients; yields (step, gradients, weights before, weights after) by name."""
     rng = np.random.default_rng(3)
-    variables = {name: tf.Variable(np.zeros(shape) if name.startswith("zero") else rng.normal(size=shape),
-                                   name=name, dtype=tf.float32) for name, (shape, _) in PARAMETERS.items()}
+    variables = {
+        name: tf.Variable(
+            np.zeros(shape) if name.startswith("zero") else rng.normal(size=shape), name=name, dtype=tf.float32
+        )
+        for name, (shape, _) in PARAMETERS.items()
+    }
     optimizer = create_optimizer(config, factors) if factors else create_optimizer(config)
     create_slots(optimizer, list(variables.values()))
     for step in range(count):
         # Tiny ones, where epsilon matters, and none at all for one row.
-        gradients = {name: (rng.normal(size=variable.shape) * 10.0 ** rng.integers(-7, 1, variable.shape)
-                            ).astype(np.float32) for name, variable in variables.items()}
+        gradients = {
+            name: (rng.normal(size=variable.shape) * 10.0 ** rng.integers(-7, 1, variable.shape)).astype(np.float32)
+            for name, variable in variables.items()
+        }
         gradients["electra/embeddings/word_embeddings"][5] = 0
         before = {name: variable.numpy().astype(np.float64) for name, variable in variables.items()}
         optimizer.apply_gradients([(tf.constant(gradients[name]), variable) for name, variable in variables.items()])
@@ -47,9 +65,13 @@ def steps(config, factors=None, count=10):
 
 def rate(config, step):
     """Up from 0 to the line (or root) that falls to 0 at the last step; by hand."""
+
     def falling(at):
-        return config.learning_rate * (1 - at / config.num_train_steps) ** {"linear": 1, "polynomial": 0.5}[
-            config.schedule]
+        return (
+            config.learning_rate
+            * (1 - at / config.num_train_steps) ** {"linear": 1, "polynomial": 0.5}[config.schedule]
+        )
+
     warm_up = config.num_warmup_steps
     return falling(warm_up) * step / warm_up if step < warm_up else falling(step)
 

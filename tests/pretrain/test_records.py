@@ -55,9 +55,7 @@ def read_all(directory):
 
 
 def test_a_record_is_a_tf_train_example_with_two_int64_features(directory):
-    serialized = next(
-        tf.data.TFRecordDataset(str(directory / "shard-00000.tfrecord")).as_numpy_iterator()
-    )
+    serialized = next(tf.data.TFRecordDataset(str(directory / "shard-00000.tfrecord")).as_numpy_iterator())
     feature = tf.train.Example.FromString(serialized).features.feature
     assert set(feature) == {"input_ids", "segment_b"}
     assert list(feature["input_ids"].int64_list.value) == ROWS[0]
@@ -118,9 +116,7 @@ def test_missing_and_truncated_shards_are_found_at_the_start(directory):
     shard = directory / "shard-00001.tfrecord"
     data = shard.read_bytes()
     shard.write_bytes(data[:-1])
-    with pytest.raises(
-        InputError, match=rf"shard-00001\.tfrecord: {len(data) - 1} bytes.*{len(data)}"
-    ):
+    with pytest.raises(InputError, match=rf"shard-00001\.tfrecord: {len(data) - 1} bytes.*{len(data)}"):
         records.read_index(str(directory))
     shard.unlink()
     with pytest.raises(InputError, match=r"shard-00001\.tfrecord: missing"):

@@ -19,8 +19,16 @@ from pretrain import metrics, train
 from tests.conftest import ROOT, TINY
 
 # With dropout, and a checkpoint every other moment, so that a kill often comes while one is written.
-SETTINGS = dict(TINY, num_train_steps=40, num_warmup_steps=4, save_checkpoints_steps=5, keep_checkpoint_max=2,
-                eval_steps=20, log_steps=1, learning_rate=3e-3)
+SETTINGS = dict(
+    TINY,
+    num_train_steps=40,
+    num_warmup_steps=4,
+    save_checkpoints_steps=5,
+    keep_checkpoint_max=2,
+    eval_steps=20,
+    log_steps=1,
+    learning_rate=3e-3,
+)
 
 
 @pytest.fixture(scope="module", params=["electra", "bert"])
@@ -34,11 +42,19 @@ def settings(request):
 @pytest.fixture(scope="module")
 def start(data, settings):
     """`start(directory)` -> the process of `pretrain/run.py`, always the same command but for the directory."""
+
     def run(directory):
-        flags = [f"--set={key}={value if isinstance(value, str) else json.dumps(value)}"
-                 for key, value in settings.items()]
-        return subprocess.Popen([sys.executable, "pretrain/run.py", "--data", data, "--model_dir", str(directory),
-                                 *flags], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        flags = [
+            f"--set={key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in settings.items()
+        ]
+        return subprocess.Popen(
+            [sys.executable, "pretrain/run.py", "--data", data, "--model_dir", str(directory), *flags],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     return run
 
 
@@ -65,14 +81,19 @@ def wait_for_report(process, directory, step):
 def tensors(directory):
     """Every tensor of the newest checkpoint by name: weights, moments, counters."""
     reader = tf.train.load_checkpoint(latest_checkpoint(str(directory)))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()
-            if name.endswith("VARIABLE_VALUE") and "save_counter" not in name}
+    return {
+        name: reader.get_tensor(name)
+        for name in reader.get_variable_to_shape_map()
+        if name.endswith("VARIABLE_VALUE") and "save_counter" not in name
+    }
 
 
 def numbers(directory):
     """The reports without what depends on the clock."""
-    return [{name: value for name, value in line.items() if name not in ("tokens_per_second", "mfu")}
-            for line in metrics.read(str(directory))]
+    return [
+        {name: value for name, value in line.items() if name not in ("tokens_per_second", "mfu")}
+        for line in metrics.read(str(directory))
+    ]
 
 
 def assert_same(directory, expected):
@@ -105,14 +126,17 @@ def test_killed_at_random_moments_it_ends_with_the_bits_of_an_uninterrupted_run(
 
 
 def test_told_to_stop_it_saves_says_so_in_one_line_and_goes_on(
-        start, uninterrupted, tmp_path, one_clear_line, data, tokenizer, settings):
+    start, uninterrupted, tmp_path, one_clear_line, data, tokenizer, settings
+):
     directory = tmp_path / "model"
     process = start(directory)
     assert wait_for_report(process, directory, 12), process.communicate()[1][-2000:]
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=600)
-    one_clear_line(subprocess.CompletedProcess([], process.returncode, "", errors),
-                   "of 40, saved; the same command goes on from there")
+    one_clear_line(
+        subprocess.CompletedProcess([], process.returncode, "", errors),
+        "of 40, saved; the same command goes on from there",
+    )
     step = int(re.search(r"stopped at step (\d+) of 40", errors)[1])
     assert 12 <= step < 40 and latest_checkpoint(str(directory)).endswith(f"step-{step}")
     assert metrics.read(str(directory))[-1]["step"] == step
@@ -133,7 +157,9 @@ def test_reports_after_the_last_checkpoint_come_again_once(uninterrupted, tmp_pa
     state = (checkpoints / "checkpoint").read_text()
     (checkpoints / "checkpoint").write_text(
         re.sub(r'(?m)^all_model_checkpoint_(paths: "step-40"|timestamps: .*)\n', "", state).replace(
-            'model_checkpoint_path: "step-40"', 'model_checkpoint_path: "step-35"', 1))
+            'model_checkpoint_path: "step-40"', 'model_checkpoint_path: "step-35"', 1
+        )
+    )
     assert latest_checkpoint(str(directory)).endswith("step-35")
     with open(directory / "metrics.jsonl", "a") as file:
         file.write('{"step": 36, "split": "tr')  # cut off in the middle

@@ -43,7 +43,7 @@ def test_every_row_against_python_lists():
             assert labels[row] == (IN_ORDER if b else NO_PAIR)
             assert out[row].tolist() == given and out_second[row] == b
             continue
-        first_segment, second_segment = given[1:b - 1], given[b:length - 1]
+        first_segment, second_segment = given[1 : b - 1], given[b : length - 1]
         assert out[row].tolist() == [2, *second_segment, 3, *first_segment, 3] + [0] * (SEQ_LEN - length)
         assert out_second[row] == len(second_segment) + 2
         assert given[out_second[row] - 1] != 0
@@ -58,8 +58,9 @@ def test_half_of_the_pairs_are_swapped():
 
 def test_a_visit_draws_anew_and_a_key_always_the_same():
     ids, lengths, second = rows()
-    first, again, other = (swapped(ids, lengths, second, keyed_random.fold(1, np.arange(len(ids)), visit))[2]
-                           for visit in (0, 0, 1))
+    first, again, other = (
+        swapped(ids, lengths, second, keyed_random.fold(1, np.arange(len(ids)), visit))[2] for visit in (0, 0, 1)
+    )
     assert (first == again).all()
     assert (first != other)[second > 0].mean() == pytest.approx(0.5, abs=0.05)
     some = [7, 1, 1033]
@@ -88,7 +89,7 @@ def test_types_follow_the_swap():
     for row in np.flatnonzero(labels == SWAPPED):
         # The first segment's tokens have moved to the back, where the type is 1.
         moved = out[row][types[row] == 1].tolist()
-        assert moved == [*ids[row, 1:second[row] - 1], 3]
+        assert moved == [*ids[row, 1 : second[row] - 1], 3]
 
 
 def test_real_segments_are_consecutive_text_of_one_document(real_data, tmp_path, tiny):
@@ -103,22 +104,34 @@ def test_real_segments_are_consecutive_text_of_one_document(real_data, tmp_path,
         lines.pop()
     (tmp_path / "text.txt").write_text("\n".join(lines), encoding="utf-8")
     vocab = real_data("vocab/koelectra.txt")
-    build.build(build.BuildSettings(corpus=(str(tmp_path / "text.txt"),), vocab=vocab,
-                                    output_dir=str(tmp_path / "records"), examples=ExampleSettings(max_seq_length=64)))
+    build.build(
+        build.BuildSettings(
+            corpus=(str(tmp_path / "text.txt"),),
+            vocab=vocab,
+            output_dir=str(tmp_path / "records"),
+            examples=ExampleSettings(max_seq_length=64),
+        )
+    )
     tokenizer = Tokenizer.load(vocab)
-    config = tiny(objective="bert", vocab_size=tokenizer.vocab_size, max_seq_length=64, max_position_embeddings=64,
-                  train_batch_size=64)
+    config = tiny(
+        objective="bert",
+        vocab_size=tokenizer.vocab_size,
+        max_seq_length=64,
+        max_position_embeddings=64,
+        train_batch_size=64,
+    )
     corpus = batches.Corpus.open(str(tmp_path / "records"), 0, tokenizer.fingerprint, 64)
 
     documents = "\n".join(lines).split("\n\n")
     ids, splits = tokenizer.encode([document.replace("\n", " ") for document in documents])
-    as_text = [" " + " ".join(map(str, ids[splits[i]:splits[i + 1]])) + " " for i in range(len(documents))]
+    as_text = [" " + " ".join(map(str, ids[splits[i] : splits[i + 1]])) + " " for i in range(len(documents))]
     everything = "|".join(as_text)
 
     seen = {NO_PAIR: 0, IN_ORDER: 0, SWAPPED: 0}
     for batch in batches.training_batches(corpus, config, tokenizer).take(10).as_numpy_iterator():
-        for row, types, length, label in zip(batch["input_ids"], batch["token_type_ids"], batch["lengths"],
-                                             batch["sentence_order"], strict=True):
+        for row, types, length, label in zip(
+            batch["input_ids"], batch["token_type_ids"], batch["lengths"], batch["sentence_order"], strict=True
+        ):
             seen[int(label)] += 1
             assert (row[length:] == tokenizer.pad_id).all() and (types[length:] == 0).all()
             if label == sentence_order.NO_PAIR:

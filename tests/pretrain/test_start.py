@@ -20,8 +20,15 @@ from tests.modeling import hugging_face
 from tests.modeling.test_tensorflow1 import published, save
 from vocab.tokenizer import Tokenizer
 
-SHAPE = dict(vocab_size=200, embedding_size=16, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-             intermediate_size=64, max_position_embeddings=24)
+SHAPE = dict(
+    vocab_size=200,
+    embedding_size=16,
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=64,
+    max_position_embeddings=24,
+)
 GENERATOR = {**SHAPE, "hidden_size": 16, "num_attention_heads": 1}
 
 
@@ -52,8 +59,9 @@ def electra(tokenizer, tmp_path_factory):
 
 def begun(start, tokenizer, settings=(), **options):
     """(model, what is said) of a run that begins so."""
-    config = PretrainConfig.load(None, ["max_seq_length=16", *settings],
-                                 {**start.settings, "vocab_size": tokenizer.vocab_size})
+    config = PretrainConfig.load(
+        None, ["max_seq_length=16", *settings], {**start.settings, "vocab_size": tokenizer.vocab_size}
+    )
     start = start.fitted(config, tokenizer, options.pop("grow", None), **options)
     model = OBJECTIVES[config.objective](config)
     hugging_face.randomize(model, seed=9)
@@ -62,8 +70,11 @@ def begun(start, tokenizer, settings=(), **options):
 
 def given():
     input_ids, types, lengths, mask = hugging_face.inputs(4, 12, 200)
-    theirs = {"input_ids": torch.tensor(input_ids), "token_type_ids": torch.tensor(types),
-              "attention_mask": torch.tensor(mask)}
+    theirs = {
+        "input_ids": torch.tensor(input_ids),
+        "token_type_ids": torch.tensor(types),
+        "attention_mask": torch.tensor(mask),
+    }
     return [tf.constant(value, tf.int32) for value in (input_ids, types, lengths)], theirs, mask > 0
 
 
@@ -116,12 +127,16 @@ def assert_equal(ours, theirs):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.name)
 
 
-@pytest.mark.parametrize("values", [dict(), dict(untied_generator=False, generator_hidden_size=1.0),
-                                    dict(objective="bert")], ids=["electra", "tied", "bert"])
+@pytest.mark.parametrize(
+    "values",
+    [dict(), dict(untied_generator=False, generator_hidden_size=1.0), dict(objective="bert")],
+    ids=["electra", "tied", "bert"],
+)
 def test_a_model_directory_gives_back_all_of_its_weights(values, tiny, tokenizer, tmp_path):
     model = model_directory(tiny(**values), tokenizer, tmp_path)
-    again, said = begun(Continuation.open(str(tmp_path)), tokenizer,
-                        ["sentence_order=true"] if "objective" in values else [])
+    again, said = begun(
+        Continuation.open(str(tmp_path)), tokenizer, ["sentence_order=true"] if "objective" in values else []
+    )
     assert_equal(again, model)
     assert "random" not in said
 
@@ -138,7 +153,9 @@ def test_a_tensorflow_1_checkpoint_has_both_networks(electra, tokenizer, tmp_pat
     for part, model in (("discriminator_predictions", discriminator), ("generator_predictions", generator)):
         head = getattr(model, part)
         names[f"{part}/dense/kernel"], names[f"{part}/dense/bias"] = (
-            head.dense.weight.detach().numpy().T, head.dense.bias.detach().numpy())
+            head.dense.weight.detach().numpy().T,
+            head.dense.bias.detach().numpy(),
+        )
         if model is discriminator:
             names[f"{part}/dense_1/kernel"] = head.dense_prediction.weight.detach().numpy().T
             names[f"{part}/dense_1/bias"] = head.dense_prediction.bias.detach().numpy()
@@ -180,8 +197,10 @@ def test_a_new_word_in_an_unused_place_is_the_mean_of_its_old_pieces(electra, to
     extended = Tokenizer(pieces)
     after, said = begun(Continuation.open(*directories), extended)
     assert extended.encode([pieces[5]])[0].tolist() == [5] and tokenizer.encode([pieces[5]])[0].tolist() == [10, 106]
-    for old, new in ((before.embeddings.word_embeddings, after.embeddings.word_embeddings),
-                     (before.generator_head.output_bias, after.generator_head.output_bias)):
+    for old, new in (
+        (before.embeddings.word_embeddings, after.embeddings.word_embeddings),
+        (before.generator_head.output_bias, after.generator_head.output_bias),
+    ):
         old, new = old.numpy(), new.numpy()
         np.testing.assert_allclose(new[5], (old[10] + old[106]) / 2, rtol=1e-6)
         np.testing.assert_array_equal(np.delete(new, 5, 0), np.delete(old, 5, 0))
@@ -193,8 +212,9 @@ def test_a_vocabulary_in_another_order_and_with_other_special_names_keeps_its_ro
     pieces = [renamed.get(piece, piece) for piece in reversed(tokenizer.vocab)]
     before, _ = begun(Continuation.open(electra[2]), tokenizer)
     after, said = begun(Continuation.open(electra[2]), Tokenizer(pieces))
-    np.testing.assert_array_equal(after.embeddings.word_embeddings.numpy()[::-1],
-                                  before.embeddings.word_embeddings.numpy())
+    np.testing.assert_array_equal(
+        after.embeddings.word_embeddings.numpy()[::-1], before.embeddings.word_embeddings.numpy()
+    )
 
 
 @pytest.mark.parametrize("how", ["copy", "random"])
@@ -213,17 +233,23 @@ def test_positions_grow_where_it_is_asked_for(how, electra, tokenizer):
 def test_what_cannot_be_gone_on_from_is_one_line(electra, tokenizer, tmp_path):
     _, _, discriminator, generator = electra
     far = Tokenizer([*tokenizer.vocab[:5], *(f"x{i}" for i in range(195))])
-    roberta = transformers.RobertaModel(transformers.RobertaConfig(vocab_size=50, hidden_size=32, num_hidden_layers=1,
-                                                                   num_attention_heads=2, intermediate_size=64))
+    roberta = transformers.RobertaModel(
+        transformers.RobertaConfig(
+            vocab_size=50, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
+        )
+    )
     roberta.save_pretrained(str(tmp_path))
     tokenizer.save(str(tmp_path))
     for message, attempt in {
-        "hidden_size is 32, by the config it would be 64; leave the key out":
-            lambda: begun(Continuation.open(discriminator), tokenizer, ["hidden_size=64"]),
-        "the generator's hidden_size is 16, by the config it would be 32":
-            lambda: begun(Continuation.open(discriminator, generator), tokenizer, ["generator_hidden_size=1.0"]),
-        "knows 5 of the 200 pieces that the records are made of; use its vocabulary":
-            lambda: begun(Continuation.open(discriminator), far),
+        "hidden_size is 32, by the config it would be 64; leave the key out": lambda: begun(
+            Continuation.open(discriminator), tokenizer, ["hidden_size=64"]
+        ),
+        "the generator's hidden_size is 16, by the config it would be 32": lambda: begun(
+            Continuation.open(discriminator, generator), tokenizer, ["generator_hidden_size=1.0"]
+        ),
+        "knows 5 of the 200 pieces that the records are made of; use its vocabulary": lambda: begun(
+            Continuation.open(discriminator), far
+        ),
         "a roberta model; pretraining goes on from a BERT or an ELECTRA": lambda: Continuation.open(str(tmp_path)),
         "no config.json in it": lambda: Continuation.open(str(tmp_path / "nowhere")),
     }.items():
@@ -264,14 +290,26 @@ def test_the_command_goes_on_in_other_text_with_the_checkpoint_s_vocabulary(comm
     text = tmp_path / "text.txt"
     rng = np.random.default_rng(0)
     text.write_text("\n\n".join(" ".join(rng.choice(tokenizer.vocab[10:105], 12)) for _ in range(200)) + "\n")
-    process = command("pretrain/run.py", f"--init_checkpoint={tmp_path / 'first'}", f"--corpus={text}",
-                      f"--model_dir={tmp_path / 'second'}", "--set=max_seq_length=16", "--set=train_batch_size=8",
-                      "--set=num_train_steps=2", "--set=eval_examples=8", timeout=600)
+    process = command(
+        "pretrain/run.py",
+        f"--init_checkpoint={tmp_path / 'first'}",
+        f"--corpus={text}",
+        f"--model_dir={tmp_path / 'second'}",
+        "--set=max_seq_length=16",
+        "--set=train_batch_size=8",
+        "--set=num_train_steps=2",
+        "--set=eval_examples=8",
+        timeout=600,
+    )
     assert process.returncode == 0, process.stderr[-3000:]
     assert "tensors loaded" in process.stderr and "random" not in process.stderr
     values = read_config(str(tmp_path / "second"))
-    assert (values["init_checkpoint"], values["hidden_size"], values["vocab_size"], values["generator_hidden_size"]) \
-        == (str(tmp_path / "first"), 32, 200, 0.5)
+    assert (
+        values["init_checkpoint"],
+        values["hidden_size"],
+        values["vocab_size"],
+        values["generator_hidden_size"],
+    ) == (str(tmp_path / "first"), 32, 200, 0.5)
     assert Tokenizer.load(str(tmp_path / "second")).fingerprint == tokenizer.fingerprint
 
 

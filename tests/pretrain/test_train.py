@@ -32,6 +32,7 @@ NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 @pytest.fixture(scope="module")
 def begin(data, tokenizer):
     """`begin(config)` -> (model, optimizer, step function, iterator of batches), without the loop around them."""
+
     def build(config, randomize=True):
         tf_keras.utils.set_random_seed(config.seed)
         model = OBJECTIVES[config.objective](config)
@@ -42,14 +43,19 @@ def begin(data, tokenizer):
         step = train.training_step(model, optimizer, config, tf.distribute.get_strategy())
         corpus = batches.Corpus.open(data, config.eval_examples)
         return model, optimizer, step, iter(batches.training_batches(corpus, config, tokenizer))
+
     return build
 
 
 def reports_of(step, stream, count, first=0):
     """One dict of means for each of `count` steps."""
-    return [{name: float(total / count) if count else 0.0
-             for name, (total, count) in step(next(stream), tf.constant(number, tf.int64)).items()}
-            for number in range(first, first + count)]
+    return [
+        {
+            name: float(total / count) if count else 0.0
+            for name, (total, count) in step(next(stream), tf.constant(number, tf.int64)).items()
+        }
+        for number in range(first, first + count)
+    ]
 
 
 def losses_of(reports, model):
@@ -77,16 +83,21 @@ class Lamb:
                 parameter.copy_(torch.tensor(weights - learning_rate * change))
 
 
-@pytest.mark.parametrize("values", [dict(), dict(untied_generator=False, generator_hidden_size=1.0)],
-                         ids=["untied", "tied"])
+@pytest.mark.parametrize(
+    "values", [dict(), dict(untied_generator=False, generator_hidden_size=1.0)], ids=["untied", "tied"]
+)
 def test_ten_steps_of_electra_with_adamw_are_those_of_pytorch(values, begin, tiny):
     config = tiny(**NO_DROPOUT, learning_rate=2e-3, weight_decay_rate=0.1, **values)
     model, optimizer, step, stream = begin(config)
     theirs = reference.Electra(model, config)
     named = dict(theirs.named_parameters())
     torch_optimizer = torch.optim.AdamW(
-        [dict(params=[p for name, p in named.items() if not reference.without_decay(name)], weight_decay=0.1),
-         dict(params=[p for name, p in named.items() if reference.without_decay(name)], weight_decay=0.0)], eps=1e-6)
+        [
+            dict(params=[p for name, p in named.items() if not reference.without_decay(name)], weight_decay=0.1),
+            dict(params=[p for name, p in named.items() if reference.without_decay(name)], weight_decay=0.0),
+        ],
+        eps=1e-6,
+    )
     again = begin(config)[3]
     norms = []
     for number, report in enumerate(reports_of(step, stream, 10)):
@@ -129,14 +140,25 @@ def echoes(tokenizer, tmp_path_factory):
         a, b = rng.integers(4, 7, 2)
         rows.append([2, *[rng.integers(10, 14)] * a, 3, *[rng.integers(14, 18)] * b, 3])
         seconds.append(a + 2 if number % 3 else 0)
-    examples = Examples(np.concatenate(rows).astype(np.int32), np.cumsum([0] + [len(row) for row in rows]),
-                        np.array(seconds, np.int32), 0)
+    examples = Examples(
+        np.concatenate(rows).astype(np.int32),
+        np.cumsum([0] + [len(row) for row in rows]),
+        np.array(seconds, np.int32),
+        0,
+    )
     size = records.write_shard(os.path.join(directory, records.shard_name(0)), examples)
     tokenizer.save(directory)
-    records.write_json(os.path.join(directory, "index.json"), {
-        "format": 1, "max_seq_length": 16, "vocab_size": tokenizer.vocab_size, "examples": len(rows),
-        "tokenizer_fingerprint": tokenizer.fingerprint,
-        "shards": [{"file": records.shard_name(0), "examples": len(rows), "bytes": size}]})
+    records.write_json(
+        os.path.join(directory, "index.json"),
+        {
+            "format": 1,
+            "max_seq_length": 16,
+            "vocab_size": tokenizer.vocab_size,
+            "examples": len(rows),
+            "tokenizer_fingerprint": tokenizer.fingerprint,
+            "shards": [{"file": records.shard_name(0), "examples": len(rows), "bytes": size}],
+        },
+    )
     return directory
 
 
@@ -148,18 +170,30 @@ def trained(echoes, tokenizer, tiny, tmp_path_factory):
     def run(objective, precision="float32"):
         if (objective, precision) not in directories:
             directory = str(tmp_path_factory.mktemp(objective) / "model")
-            config = tiny(objective=objective, precision=precision, train_batch_size=32, learning_rate=3e-3,
-                          num_train_steps=320, num_warmup_steps=20,
-                          save_checkpoints_steps=110, keep_checkpoint_max=2, eval_steps=160, log_steps=40)
+            config = tiny(
+                objective=objective,
+                precision=precision,
+                train_batch_size=32,
+                learning_rate=3e-3,
+                num_train_steps=320,
+                num_warmup_steps=20,
+                save_checkpoints_steps=110,
+                keep_checkpoint_max=2,
+                eval_steps=160,
+                log_steps=40,
+            )
             held_out = train.train(config, echoes, tokenizer, directory, tf.distribute.get_strategy())
             directories[objective, precision] = directory, held_out
         return directories[objective, precision]
+
     return run
 
 
 LOSSES = {"electra": {"mlm_loss", "disc_loss"}, "bert": {"mlm_loss", "sentence_order_loss"}}
-MEASURES = {"electra": {"mlm_accuracy", "disc_accuracy", "disc_precision", "disc_recall", "replaced_share"},
-            "bert": {"mlm_accuracy", "sentence_order_accuracy"}}
+MEASURES = {
+    "electra": {"mlm_accuracy", "disc_accuracy", "disc_precision", "disc_recall", "replaced_share"},
+    "bert": {"mlm_accuracy", "sentence_order_accuracy"},
+}
 
 
 @pytest.mark.parametrize("objective", ["electra", "bert"])
@@ -185,8 +219,9 @@ def test_reports_hold_every_promised_number(trained, objective):
     assert held_out == {name: value for name, value in evaluations[-1].items() if name not in ("step", "split")}
 
 
-@pytest.mark.parametrize("objective, precision", [
-    ("electra", "float32"), ("bert", "float32"), ("electra", "bfloat16"), ("bert", "float16")])
+@pytest.mark.parametrize(
+    "objective, precision", [("electra", "float32"), ("bert", "float32"), ("electra", "bfloat16"), ("bert", "float16")]
+)
 def test_what_can_be_learnt_is_learnt(trained, objective, precision):
     lines = metrics.read(trained(objective, precision)[0])
     training = [line for line in lines if line["split"] == "train"]
@@ -231,8 +266,13 @@ def test_tensorboard_gets_the_numbers_of_the_reports(trained, objective):
                 event = tf.compat.v1.Event.FromString(record.numpy())
                 for value in event.summary.value:
                     scalars[event.step, value.tag] = float(tf.make_ndarray(value.tensor))
-        expected = {(line["step"], name): value for line in metrics.read(directory) if line["split"] == split
-                    for name, value in line.items() if name not in ("step", "split")}
+        expected = {
+            (line["step"], name): value
+            for line in metrics.read(directory)
+            if line["split"] == split
+            for name, value in line.items()
+            if name not in ("step", "split")
+        }
         assert scalars == pytest.approx(expected, rel=1e-6) and len(expected) > 10
 
 
@@ -255,8 +295,10 @@ def test_the_checkpoint_holds_the_model_that_was_evaluated(trained, echoes, toke
     assert evaluate() == evaluate()
 
 
-@pytest.mark.parametrize("objective, optimizer, precision", [
-    ("electra", "adamw", "float32"), ("bert", "lamb", "float32"), ("electra", "lamb", "float16")])
+@pytest.mark.parametrize(
+    "objective, optimizer, precision",
+    [("electra", "adamw", "float32"), ("bert", "lamb", "float32"), ("electra", "lamb", "float16")],
+)
 def test_xla_compiles_the_whole_step_to_the_same_losses(begin, tiny, objective, optimizer, precision):
     results = {}
     for xla in ("off", "on"):
@@ -273,8 +315,10 @@ def test_xla_compiles_the_whole_step_to_the_same_losses(begin, tiny, objective, 
 def test_xla_compiles_the_evaluation_to_the_same_numbers(data, tokenizer, tiny, objective):
     config = tiny(objective=objective)
     model, corpus = OBJECTIVES[objective](config), batches.Corpus.open(data, config.eval_examples)
-    off, on = (train.evaluation(model, dataclasses.replace(config, xla=xla), tf.distribute.get_strategy(), corpus,
-                                tokenizer)() for xla in ("off", "on"))
+    off, on = (
+        train.evaluation(model, dataclasses.replace(config, xla=xla), tf.distribute.get_strategy(), corpus, tokenizer)()
+        for xla in ("off", "on")
+    )
     assert on == pytest.approx(off, rel=1e-4) and set(on) == LOSSES[objective] | MEASURES[objective] | {"loss"}
 
 
@@ -290,8 +334,9 @@ def test_a_step_that_overflows_float16_is_skipped_and_the_scale_halved(begin, ti
     assert skipped["gradient_norm"] == 0 and np.isfinite(skipped["disc_loss"])
     optimizer._loss_scale.current_loss_scale.assign(2.0**10)
     assert reports_of(step, stream, 1, first=3)[0]["gradient_norm"] > 0
-    assert any((variable.numpy() != value).any()
-               for variable, value in zip(model.trainable_variables, before, strict=True))
+    assert any(
+        (variable.numpy() != value).any() for variable, value in zip(model.trainable_variables, before, strict=True)
+    )
 
 
 TWO_REPLICAS = """
@@ -317,9 +362,14 @@ for objective in ("electra", "bert"):
 def test_two_replicas_take_the_steps_of_one(data, tiny, tmp_path):
     config = dataclasses.asdict(tiny(num_train_steps=5, log_steps=1, learning_rate=5e-3, embedding_size=32))
     settings = [f"{key}={json.dumps(value) if not isinstance(value, str) else value}" for key, value in config.items()]
-    process = subprocess.run([sys.executable, "-c", TWO_REPLICAS, data, str(tmp_path), *settings], cwd=ROOT,
-                             capture_output=True, text=True, timeout=600,
-                             env={**os.environ, "TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"})
+    process = subprocess.run(
+        [sys.executable, "-c", TWO_REPLICAS, data, str(tmp_path), *settings],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
     assert process.returncode == 0, process.stderr[-3000:]
     for objective in ("electra", "bert"):
         one, two = (metrics.read(str(tmp_path / f"{objective}-{count}")) for count in (1, 2))
@@ -334,7 +384,8 @@ def test_two_replicas_take_the_steps_of_one(data, tiny, tmp_path):
 
 
 def test_a_run_that_diverges_stops_and_names_the_step_and_the_last_good_checkpoint(
-        data, tokenizer, tiny, tmp_path, monkeypatch):
+    data, tokenizer, tiny, tmp_path, monkeypatch
+):
     made = train.training_step
 
     def breaking(model, *arguments):
@@ -344,13 +395,17 @@ def test_a_run_that_diverges_stops_and_names_the_step_and_the_last_good_checkpoi
             if int(number) == 6:
                 model.embeddings.word_embeddings.assign(model.embeddings.word_embeddings * np.nan)
             return step(batch, number)
+
         return broken
 
     monkeypatch.setattr(train, "training_step", breaking)
     directory = str(tmp_path / "model")
     config = tiny(save_checkpoints_steps=3, log_steps=2)
-    with pytest.raises(InputError, match=r"the loss is nan within the 2 steps before step 8 .*"
-                                         r"last good checkpoint: \S*step-6\. Try a lower learning_rate"):
+    with pytest.raises(
+        InputError,
+        match=r"the loss is nan within the 2 steps before step 8 .*"
+        r"last good checkpoint: \S*step-6\. Try a lower learning_rate",
+    ):
         train.train(config, data, tokenizer, directory, tf.distribute.get_strategy())
     assert [line["step"] for line in metrics.read(directory) if line["split"] == "train"] == [2, 3, 4, 6]
     assert latest_checkpoint(directory).endswith("step-6")
@@ -377,17 +432,30 @@ def test_a_loss_that_falls_back_to_chance_stops_the_run_but_noise_does_not(tiny)
         watch.check({"loss": loss, "gradient_norm": 1.0}, step)
     for step in range(20, 24):
         watch.check({"loss": 25.0, "gradient_norm": 1.0}, step)
-    with pytest.raises(InputError, match=r"the loss is 25 before step 24 and was 12 at step 3: it has collapsed; "
-                                         r"newest checkpoint: model/step-40\. Try a lower learning_rate"):
+    with pytest.raises(
+        InputError,
+        match=r"the loss is 25 before step 24 and was 12 at step 3: it has collapsed; "
+        r"newest checkpoint: model/step-40\. Try a lower learning_rate",
+    ):
         watch.check({"loss": 25.0, "gradient_norm": 1.0}, 24)
 
 
-@pytest.mark.parametrize("values, message", [
-    (dict(do_lower_case=True), "the vocabulary has do_lower_case false, the config not; use --set do_lower_case=false"),
-    (dict(vocab_size=300), "the vocabulary has 200 pieces, the config says vocab_size 300; use --set vocab_size=200"),
-    (dict(train_batch_size=500), "examples are fewer than one batch of 500"),
-    (dict(max_seq_length=12), "records of length 1[56] do not fit max_seq_length 12"),
-], ids=["case", "vocabulary", "batch", "length"])
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        (
+            dict(do_lower_case=True),
+            "the vocabulary has do_lower_case false, the config not; use --set do_lower_case=false",
+        ),
+        (
+            dict(vocab_size=300),
+            "the vocabulary has 200 pieces, the config says vocab_size 300; use --set vocab_size=200",
+        ),
+        (dict(train_batch_size=500), "examples are fewer than one batch of 500"),
+        (dict(max_seq_length=12), "records of length 1[56] do not fit max_seq_length 12"),
+    ],
+    ids=["case", "vocabulary", "batch", "length"],
+)
 def test_data_that_do_not_fit_the_config_are_refused(data, tokenizer, tiny, tmp_path, values, message):
     with pytest.raises(InputError, match=message):
         train.train(tiny(**values), data, tokenizer, str(tmp_path / "model"), tf.distribute.get_strategy())
@@ -403,6 +471,7 @@ def test_records_of_another_vocabulary_are_refused(data, tokenizer, tiny, tmp_pa
 def test_a_batch_that_the_replicas_cannot_share_is_refused(data, tokenizer, tiny, tmp_path):
     class Three:
         num_replicas_in_sync = 3
+
     with pytest.raises(InputError, match="train_batch_size 8 is not a multiple of the 3 replicas"):
         train.train(tiny(), data, tokenizer, str(tmp_path), Three())
 
@@ -412,9 +481,11 @@ def test_a_directory_of_another_run_is_refused_and_left_alone(tokenizer, tiny, t
     counts = {"examples": 240, "documents": 80}
     train.claim_directory(directory, tiny(), tokenizer, counts)
     before = read_config(directory)
-    for change, key in ((dict(learning_rate=2e-3), "learning_rate is 0.001 there and 0.002 now"),
-                        (dict(objective="bert", embedding_size=32), "objective is 'electra' there and 'bert' now"),
-                        (dict(seed=1), "seed is 42 there and 1 now")):
+    for change, key in (
+        (dict(learning_rate=2e-3), "learning_rate is 0.001 there and 0.002 now"),
+        (dict(objective="bert", embedding_size=32), "objective is 'electra' there and 'bert' now"),
+        (dict(seed=1), "seed is 42 there and 1 now"),
+    ):
         with pytest.raises(InputError, match=key + r"; .* use another --model_dir"):
             train.claim_directory(directory, tiny(**change), tokenizer, counts)
     other = Tokenizer([*tokenizer.vocab[:-1], "##다른"])

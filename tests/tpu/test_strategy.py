@@ -22,11 +22,14 @@ def refused(name, **options):
 @pytest.fixture
 def devices(monkeypatch):
     """`devices("GPU", "GPU")`: this machine has these beside its CPU."""
+
     def pretend(*kinds):
         def listed(kind=None):
             return [name for name in ("CPU", *kinds) if kind in (None, name)]
+
         monkeypatch.setattr(tf.config, "list_physical_devices", listed)
         monkeypatch.setattr(tf.config, "list_logical_devices", listed)
+
     return pretend
 
 
@@ -52,6 +55,7 @@ def test_nothing_is_asked_without_a_limit_of_seconds(monkeypatch):
     def connect(address, timeout=None):
         asked.append((address, timeout))
         raise TimeoutError
+
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
     monkeypatch.setattr(socket, "create_connection", connect)
     refused("grpc://10.0.0.9:8470")
@@ -60,14 +64,22 @@ def test_nothing_is_asked_without_a_limit_of_seconds(monkeypatch):
     assert all(0 < timeout <= 10 for _, timeout in asked)
 
 
-@pytest.mark.parametrize("error", [ValueError("first\nsecond"), tf.errors.NotFoundError(None, None, "first\nsecond"),
-                                   RuntimeError("first"), OSError("first")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("first\nsecond"),
+        tf.errors.NotFoundError(None, None, "first\nsecond"),
+        RuntimeError("first"),
+        OSError("first"),
+    ],
+)
 def test_what_the_tpu_client_raises_becomes_one_line(error, monkeypatch):
     given = []
 
     def resolver(**arguments):
         given.append(arguments)
         raise error
+
     monkeypatch.setattr(tf.distribute.cluster_resolver, "TPUClusterResolver", resolver)
     monkeypatch.setattr(strategy, "_answers", lambda *address, **options: True)
     message = refused("my-tpu", tpu_zone="asia-east1-c", gcp_project="")
@@ -87,6 +99,7 @@ def test_a_tpu_that_answers_is_connected_to_and_started(monkeypatch, grpc_server
     class Resolver:
         def __init__(self, tpu, zone, project):
             calls.append(("resolver", tpu))
+
     monkeypatch.setattr(tf.distribute.cluster_resolver, "TPUClusterResolver", Resolver)
     monkeypatch.setattr(tf.config, "experimental_connect_to_cluster", lambda resolver: calls.append("connect"))
     monkeypatch.setattr(tf.tpu.experimental, "initialize_tpu_system", lambda resolver: calls.append("initialize"))
@@ -126,6 +139,7 @@ def test_accelerators_are_described_and_compile_the_whole_step(kind, devices):
 
     class SomeStrategy:
         num_replicas_in_sync = 2
+
     assert strategy.describe(SomeStrategy()) == f"2 {kind}s (SomeStrategy)"
     assert strategy.describe(tf.distribute.get_strategy()) == f"1 {kind} (one device)"
     assert strategy.compiles_whole_step(SomeStrategy())
@@ -135,6 +149,7 @@ def test_accelerators_are_described_and_compile_the_whole_step(kind, devices):
 def test_another_c_library_is_no_obstacle(library, devices, monkeypatch):
     def load(name):
         raise library
+
     devices()
     monkeypatch.setattr(ctypes, "CDLL", load)
     assert strategy.create_strategy().num_replicas_in_sync == 1

@@ -98,9 +98,7 @@ def test_modu_documents_longer_than_the_reading_window(tmp_path):
 
 
 def test_wikiextractor_json_lines(tmp_path):
-    line = json.dumps(
-        {"id": "1", "url": "", "title": "수학", "text": "수학\n\n학문이다."}, ensure_ascii=False
-    )
+    line = json.dumps({"id": "1", "url": "", "title": "수학", "text": "수학\n\n학문이다."}, ensure_ascii=False)
     path = write(tmp_path, "wiki_01", line + "\n" + line + "\n")
     expected = [["수학", "학문이다."]] * 2
     assert read(path) == expected

@@ -7,8 +7,7 @@ import pytest
 from cli import InputError
 from vocab.segment import morphemes
 
-WORDS = ["서울에서", "학교에서는", "재밌었어요ㅋㅋㅋ", "했다", "간다", "영화를", "가나다😀라마",
-         "한국1위"]
+WORDS = ["서울에서", "학교에서는", "재밌었어요ㅋㅋㅋ", "했다", "간다", "영화를", "가나다😀라마", "한국1위"]
 
 
 def test_none_leaves_words_whole():
@@ -28,10 +27,12 @@ def test_morphemes_put_together_are_the_word(name, package):
     assert cut[5] == ["영화", "를"]
 
 
-@pytest.mark.parametrize(("name", "module", "package"), [
-    ("mecab", "mecab", "python-mecab-ko"), ("kiwi", "kiwipiepy", "kiwipiepy")])
+@pytest.mark.parametrize(
+    ("name", "module", "package"), [("mecab", "mecab", "python-mecab-ko"), ("kiwi", "kiwipiepy", "kiwipiepy")]
+)
 def test_a_missing_segmenter_is_one_line(name, module, package, monkeypatch):
     from vocab import segment
+
     segment._segmenter.cache_clear()
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(InputError, match=f"needs {package}: pip install"):

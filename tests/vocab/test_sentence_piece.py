@@ -68,8 +68,9 @@ def by_hand(directory, name):
     if name == "kobert":
         with open(os.path.join(directory, "vocab.txt"), encoding="utf-8") as source:
             index = {piece.rstrip("\n"): i for i, piece in enumerate(source)}
-        return lambda lines: [[index.get(piece, index["[UNK]"]) for piece in model.encode(clean(line), out_type=str)]
-                              for line in lines]
+        return lambda lines: [
+            [index.get(piece, index["[UNK]"]) for piece in model.encode(clean(line), out_type=str)] for line in lines
+        ]
     return lambda lines: [model.encode(clean(line)) for line in lines]
 
 
@@ -79,8 +80,9 @@ def test_ids_are_those_of_the_published_procedure(name, directories, lines):
     assert isinstance(tokenizer, SentencePieceTokenizer)
     # Python lower-cases a final sigma in its own way; KoBERT's code takes an unknown "[MASK]" for the mask.
     for texts in lines, [line for line in HARD_LINES if "Σ" not in line and not (name == "kobert" and "[" in line)]:
-        assert [line for line, a, b in zip(texts, encode(tokenizer, texts), reference(texts), strict=True)
-                if a != b] == []
+        assert [
+            line for line, a, b in zip(texts, encode(tokenizer, texts), reference(texts), strict=True) if a != b
+        ] == []
 
 
 @pytest.mark.parametrize("name, kind", [("albert, cased", "AlbertTokenizer"), ("xlm-roberta", "XLMRobertaTokenizer")])
@@ -88,25 +90,34 @@ def test_ids_and_offsets_are_those_of_transformers(name, kind, directories, line
     tokenizer = load(directories[name])
     theirs = getattr(transformers, kind).from_pretrained(directories[name], split_special_tokens=True)
     assert tokenizer.vocab_size == len(theirs)
-    assert tokenizer.special_ids == (theirs.pad_token_id, theirs.unk_token_id, theirs.cls_token_id,
-                                     theirs.sep_token_id, theirs.mask_token_id)
+    assert tokenizer.special_ids == (
+        theirs.pad_token_id,
+        theirs.unk_token_id,
+        theirs.cls_token_id,
+        theirs.sep_token_id,
+        theirs.mask_token_id,
+    )
     jamo = [line for line in lines if any("\u3130" < char < "\u3190" for char in line)]
     texts = [line for line in lines if line not in set(jamo)] + [
-        line for line in HARD_LINES if not any(char in line for char in "\u1112\u1161\x85<")]
+        line for line in HARD_LINES if not any(char in line for char in "\u1112\u1161\x85<")
+    ]
     found = theirs(texts, add_special_tokens=False, return_offsets_mapping=True)
     ours = encode(tokenizer, texts)
     assert differing(texts, ours, found["input_ids"]) == [] and len(texts) > 1000
     assert sum(a != b for a, b in zip(ours, found["input_ids"], strict=True)) < len(texts) / 4
-    assert len(differing(jamo, encode(tokenizer, jamo), theirs(jamo, add_special_tokens=False)["input_ids"])) <= \
-        len(jamo) / 50
+    assert (
+        len(differing(jamo, encode(tokenizer, jamo), theirs(jamo, add_special_tokens=False)["input_ids"]))
+        <= len(jamo) / 50
+    )
     ids, splits, offsets = tokenizer.encode_with_offsets(texts)
     for number, line in enumerate(texts):
         marked = any(unicodedata.combining(char) for char in line) or "``" in line or "''" in line
         if ours[number] == found["input_ids"][number] and not marked:  # where theirs have one of two characters
             # A lone ▁ has no characters here, and over there those of the token behind it.
-            assert [line[a:b] for a, b in offsets[splits[number]:splits[number + 1]]] == [
+            assert [line[a:b] for a, b in offsets[splits[number] : splits[number + 1]]] == [
                 "" if tokenizer.vocab[i] == "▁" else line[a:b].strip()
-                for i, (a, b) in zip(ours[number], found["offset_mapping"][number], strict=True)], line
+                for i, (a, b) in zip(ours[number], found["offset_mapping"][number], strict=True)
+            ], line
 
 
 def test_uncased_english_is_as_in_transformers(directories):
@@ -123,7 +134,7 @@ def test_offsets_are_in_order_and_without_spaces(name, directories, lines):
     _, splits, offsets = released.check_offsets(tokenizer, texts)
     for number, line in enumerate(texts):  # nothing but what leaves no token is outside of all tokens
         outside = np.ones(len(line), bool)
-        for begin, end in offsets[splits[number]:splits[number + 1]]:
+        for begin, end in offsets[splits[number] : splits[number + 1]]:
             outside[begin:end] = False
         left = "".join(char for char, out in zip(line, outside, strict=True) if out)
         assert len(tokenizer.encode([left])[0]) == 0 or set(left) <= set(" ▁\u0301\u302e\u302f\u200d"), line
@@ -136,8 +147,12 @@ def test_offsets_by_hand(directories):
 
     for name in KINDS:
         for line, expected in (
-                ("  가  나 ", "가나"), (unicodedata.normalize("NFD", "한글"), unicodedata.normalize("NFD", "한글")),
-                ("가\ufeff나", "가나"), ("ＡＢ", "ＡＢ"), ("``가''", "``가''" if name != "xlm-roberta" else None)):
+            ("  가  나 ", "가나"),
+            (unicodedata.normalize("NFD", "한글"), unicodedata.normalize("NFD", "한글")),
+            ("가\ufeff나", "가나"),
+            ("ＡＢ", "ＡＢ"),
+            ("``가''", "``가''" if name != "xlm-roberta" else None),
+        ):
             if expected is not None:
                 assert "".join(slices(name, line)) == expected, (name, line)
         found = [part for part in slices(name, "가 ㈜") if part]
@@ -145,14 +160,20 @@ def test_offsets_by_hand(directories):
 
 
 def test_a_piece_in_bytes_has_the_place_of_its_character(lines, tmp_path):
-    path = released.sentence_piece(lines, tmp_path / "bytes", byte_fallback=True, vocab_size=1500, pad_id=3,
-                                   user_defined_symbols=["<mask>", "[CLS]", "[SEP]"])
+    path = released.sentence_piece(
+        lines,
+        tmp_path / "bytes",
+        byte_fallback=True,
+        vocab_size=1500,
+        pad_id=3,
+        user_defined_symbols=["<mask>", "[CLS]", "[SEP]"],
+    )
     os.rename(path, tmp_path / "tokenizer.model")
     tokenizer = load(str(tmp_path))
     texts = ["가😀나 뷁", *HARD_LINES]
     found = released.check_offsets(tokenizer, texts)
     assert released.token_slices(found, texts)[0].count("😀") == 4
-    assert tokenizer.unk_id not in found[0][found[1][0]:found[1][1]]
+    assert tokenizer.unk_id not in found[0][found[1][0] : found[1][1]]
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -207,8 +228,7 @@ def test_what_is_exported_gives_the_same_ids(name, directories, lines, tmp_path)
     assert differing(texts, encode(tokenizer, texts), theirs(texts, add_special_tokens=False)["input_ids"]) == []
     middle = [tokenizer.sep_id] * tokenizer.pair_separators
     first, second = encode(tokenizer, ["영화", "재미있다"])
-    assert theirs("영화", "재미있다")["input_ids"] == [
-        tokenizer.cls_id, *first, *middle, *second, tokenizer.sep_id]
+    assert theirs("영화", "재미있다")["input_ids"] == [tokenizer.cls_id, *first, *middle, *second, tokenizer.sep_id]
     assert theirs.model_max_length == 128
     assert load(str(tmp_path)).encode(texts)[0].tolist() == tokenizer.encode(texts)[0].tolist()
 
@@ -236,7 +256,7 @@ def test_given_special_tokens_decide(lines, tmp_path):
 def test_bad_models_are_one_line(directories, lines, tmp_path):
     with open(os.path.join(directories["albert"], "spiece.model"), "rb") as file:
         model = file.read()
-    for content in b"", b"version https://git-lfs.github.com/spec/v1\n", model[:len(model) // 2], model[500:]:
+    for content in b"", b"version https://git-lfs.github.com/spec/v1\n", model[: len(model) // 2], model[500:]:
         (tmp_path / "spiece.model").write_bytes(content)
         with pytest.raises(InputError, match="spiece.model: damaged, or no SentencePiece model") as caught:
             load(str(tmp_path))

@@ -22,8 +22,9 @@ def test_a_file_name_with_brackets_is_a_name_first(tmp_path):
     assert text.expand([f"{tmp_path}/a[1].txt"]) == [f"{tmp_path}/a[1].txt"]
 
 
-@pytest.mark.parametrize(("patterns", "message"), [
-    (["{dir}/*.txt"], "no such file"), ([], "no corpus given"), (["{dir}"], "no such file")])
+@pytest.mark.parametrize(
+    ("patterns", "message"), [(["{dir}/*.txt"], "no such file"), ([], "no corpus given"), (["{dir}"], "no such file")]
+)
 def test_nothing_to_read_is_an_error(patterns, message, tmp_path):
     with pytest.raises(InputError, match=message):
         text.expand([pattern.format(dir=tmp_path) for pattern in patterns])
@@ -36,8 +37,7 @@ def test_lines_plain_and_compressed(scheme, name, tmp_path):
     (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
     path = f"{scheme}{tmp_path}/{name}"
     positions = []
-    assert list(text.read_lines(path, positions.append)) == [
-        "가나", "", "다\u2028라\x85\x0c마\r바", "끝"]
+    assert list(text.read_lines(path, positions.append)) == ["가나", "", "다\u2028라\x85\x0c마\r바", "끝"]
     assert positions[-1] == text.size(path) == os.path.getsize(tmp_path / name)
     assert text.expand([f"{scheme}{tmp_path}/*"])[0].endswith(f"{tmp_path}/{name}")
 
@@ -54,7 +54,7 @@ def test_broken_files_are_named(tmp_path):
     whole = gzip.compress(os.urandom(500).hex().encode())
     for place in range(len(whole)):
         flipped = tmp_path / "flipped.gz"
-        flipped.write_bytes(whole[:place] + bytes([whole[place] ^ 8]) + whole[place + 1:])
+        flipped.write_bytes(whole[:place] + bytes([whole[place] ^ 8]) + whole[place + 1 :])
         try:
             list(text.read_lines(str(flipped)))  # a flip in the header's time or name does no harm
         except InputError as error:

@@ -21,9 +21,36 @@ from vocab.tokenizer import Tokenizer
 
 DATA = pathlib.Path(os.environ.get("KOLM_DATA", "data"))
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-PIECES = [*"가나다라영화.,!?[]mask#abcㅋㅠ1漢①ßσé\u1112\u1161", "영화", "##는", "##를", "##가",
-          "##나", "##다", "##ㅋ", "##ㅋㅋ", "##a", "##b", "##c", "##sk", "ab", "##σ", "##1", "mask",
-          "MASK", "##\u1161", "##\u11ab", "한", "##글", "e", "##e", "ss", "A", "##B", "##é"]
+PIECES = [
+    *"가나다라영화.,!?[]mask#abcㅋㅠ1漢①ßσé\u1112\u1161",
+    "영화",
+    "##는",
+    "##를",
+    "##가",
+    "##나",
+    "##다",
+    "##ㅋ",
+    "##ㅋㅋ",
+    "##a",
+    "##b",
+    "##c",
+    "##sk",
+    "ab",
+    "##σ",
+    "##1",
+    "mask",
+    "MASK",
+    "##\u1161",
+    "##\u11ab",
+    "한",
+    "##글",
+    "e",
+    "##e",
+    "ss",
+    "A",
+    "##B",
+    "##é",
+]
 SETTINGS = [(False, False), (True, False), (True, True), (False, True)]
 
 
@@ -50,14 +77,17 @@ _LONG_WORD = re.compile(rb"[^ ]{100}")  # bytes: 34 syllables, where a limit in 
 def sampled_lines():
     """Every 1,500th line, and every tenth of those with a long word."""
     long_words = itertools.count()
-    return [line for number, line in enumerate(real_lines()) if number % 1500 == 0
-            or _LONG_WORD.search(line) and next(long_words) % 10 == 0]
+    return [
+        line
+        for number, line in enumerate(real_lines())
+        if number % 1500 == 0 or _LONG_WORD.search(line) and next(long_words) % 10 == 0
+    ]
 
 
 def real_lines():
     paths = [*sorted(DATA.glob("corpus/*.gz")), *sorted(DATA.glob("nsmc/*.txt"))]
     for path in paths:
-        with (gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")) as file:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
             yield from file
 
 
@@ -81,8 +111,7 @@ def test_ids_of_real_lines_are_hugging_faces(name, setting, tmp_path, request):
     lines, too_long, different = 0, 0, []
     for batch in batches(real_lines() if everything else sampled_lines()):
         lines += len(batch)
-        for line, ours, theirs in zip(batch, encode(tokenizer, batch), reference(batch),
-                                      strict=True):
+        for line, ours, theirs in zip(batch, encode(tokenizer, batch), reference(batch), strict=True):
             too_long += any(len(word) > 100 for word in line.split())
             if ours != theirs:
                 different.append(line)
@@ -91,19 +120,49 @@ def test_ids_of_real_lines_are_hugging_faces(name, setting, tmp_path, request):
 
 
 ODD_LINES = [
-    "", " ", "\t\r\u3000\u00a0", "\x00가\x00나", "가\x07나 \x7f\x9f다",
+    "",
+    " ",
+    "\t\r\u3000\u00a0",
+    "\x00가\x00나",
+    "가\x07나 \x7f\x9f다",
     "가\u200b나\ufeff다\u200d라",
-    "\ufffd가\ufffd나", "\ue000가\uf8ff", "영화\u00ad는", "👨\u200d👩\u200d👧 가😀나", "漢字가나漢",
-    unicodedata.normalize("NFD", "한글 영화는"), "\U0002b820가\U0002b91f", "\u166d가\u166d나",
-    "가\u2e43나", "[MASK]", "가[MASK]나 [CLS][SEP]", "[UNK]", "##는 #가", "가.나,다!", "‘가’…“나”",
-    "ΟΔΟΣ Σ σς", "İstanbul", "ß é É ﬁ ①㉠ㅋㅋ", "e\u0301e", "a\u0345b", "\u302e\u302f가",
-    "가\u2028나\u2029다", "\x85가\x0b나\x0c",
-    *[piece * length for length in (33, 34, 35, 100, 101, 150)
-      for piece in ("가", "a", "ㅋ", "é", "😀")],
-    "가" * 100 + " " + "나" * 101 + "." + "다" * 100, "a" * 101 + "漢" + "b" * 100, "." * 150,
-    "가" * 60 + "\u200b" + "나" * 41, "가" * 60 + "\u200b" + "나" * 40, "漢" * 150, "\u2e43" * 101,
-    unicodedata.normalize("NFD", "가") * 50, unicodedata.normalize("NFD", "가") * 51, "각" * 34,
-    "가나 " * 60, "a" * 2000, "가" * 101 + "\n" + "영화",
+    "\ufffd가\ufffd나",
+    "\ue000가\uf8ff",
+    "영화\u00ad는",
+    "👨\u200d👩\u200d👧 가😀나",
+    "漢字가나漢",
+    unicodedata.normalize("NFD", "한글 영화는"),
+    "\U0002b820가\U0002b91f",
+    "\u166d가\u166d나",
+    "가\u2e43나",
+    "[MASK]",
+    "가[MASK]나 [CLS][SEP]",
+    "[UNK]",
+    "##는 #가",
+    "가.나,다!",
+    "‘가’…“나”",
+    "ΟΔΟΣ Σ σς",
+    "İstanbul",
+    "ß é É ﬁ ①㉠ㅋㅋ",
+    "e\u0301e",
+    "a\u0345b",
+    "\u302e\u302f가",
+    "가\u2028나\u2029다",
+    "\x85가\x0b나\x0c",
+    *[piece * length for length in (33, 34, 35, 100, 101, 150) for piece in ("가", "a", "ㅋ", "é", "😀")],
+    "가" * 100 + " " + "나" * 101 + "." + "다" * 100,
+    "a" * 101 + "漢" + "b" * 100,
+    "." * 150,
+    "가" * 60 + "\u200b" + "나" * 41,
+    "가" * 60 + "\u200b" + "나" * 40,
+    "漢" * 150,
+    "\u2e43" * 101,
+    unicodedata.normalize("NFD", "가") * 50,
+    unicodedata.normalize("NFD", "가") * 51,
+    "각" * 34,
+    "가나 " * 60,
+    "a" * 2000,
+    "가" * 101 + "\n" + "영화",
 ]
 
 
@@ -115,10 +174,13 @@ def test_ids_of_odd_lines_are_hugging_faces(setting, tmp_path):
     assert [line for line, a, b in zip(ODD_LINES, got, reference, strict=True) if a != b] == []
 
 
-_TEXT = st.lists(st.one_of(
-    st.sampled_from(["가", "나", "영화", "는", " ", ".", "ㅋ", "a", "A", "#", "[MASK]", "漢",
-                     "\u0301"]),
-    st.characters(codec="utf-8")), max_size=40).map("".join)
+_TEXT = st.lists(
+    st.one_of(
+        st.sampled_from(["가", "나", "영화", "는", " ", ".", "ㅋ", "a", "A", "#", "[MASK]", "漢", "\u0301"]),
+        st.characters(codec="utf-8"),
+    ),
+    max_size=40,
+).map("".join)
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -127,8 +189,11 @@ def test_ids_of_any_text_are_hugging_faces(setting, tmp_path_factory):
     reference = hugging_face(tokenizer, tmp_path_factory.mktemp("vocab"))
 
     @settings(max_examples=40, deadline=None)
-    @given(st.lists(st.tuples(_TEXT, st.sampled_from([1, 1, 1, 3, 40])).map(lambda x: x[0] * x[1]),
-                    min_size=1, max_size=20))
+    @given(
+        st.lists(
+            st.tuples(_TEXT, st.sampled_from([1, 1, 1, 3, 40])).map(lambda x: x[0] * x[1]), min_size=1, max_size=20
+        )
+    )
     def check(lines):
         assert encode(tokenizer, lines) == reference(lines)
 
@@ -139,15 +204,17 @@ def test_ids_of_any_text_are_hugging_faces(setting, tmp_path_factory):
 def test_every_character_is_normalized_and_split_as_by_hugging_face(setting, request):
     points = [point for point in range(0x110000) if not 0xD800 <= point < 0xE000]
     if not request.config.getoption("--all_lines", default=False):
-        points = [p for p in points if p < 0x3400 or 0xA000 <= p < 0xAD00 or 0xD700 <= p < 0x11000
-                  or 0x2B800 <= p < 0x2B930 or p % 37 == 0]
+        points = [
+            p
+            for p in points
+            if p < 0x3400 or 0xA000 <= p < 0xAD00 or 0xD700 <= p < 0x11000 or 0x2B800 <= p < 0x2B930 or p % 37 == 0
+        ]
     pieces = [chr(p) for p in points if not unicodedata.category(chr(p)).startswith(("C", "Z"))]
     vocab = dict.fromkeys(SPECIAL + pieces + ["##" + piece for piece in pieces])
     tokenizer = Tokenizer(list(vocab), *setting)
     lines = [f"a{chr(point)}b" for point in points]
     ids, splits = tokenizer.encode(lines)
-    expected = [item.ids for item in tokenizer.to_hugging_face().encode_batch_fast(
-        lines, add_special_tokens=False)]
+    expected = [item.ids for item in tokenizer.to_hugging_face().encode_batch_fast(lines, add_special_tokens=False)]
     assert np.array_equal(splits, np.cumsum([0, *map(len, expected)]))
     assert np.array_equal(ids, np.concatenate(expected))
 
@@ -157,7 +224,8 @@ def test_word_limit_counts_characters_not_bytes():
     unknown = [tokenizer.unk_id]
     assert encode(tokenizer, ["가" * 101]) == [unknown]
     assert encode(tokenizer, ["나" + "가" * 99]) == [
-        [tokenizer.vocab.index("나")] + [tokenizer.vocab.index("##가")] * 99]
+        [tokenizer.vocab.index("나")] + [tokenizer.vocab.index("##가")] * 99
+    ]
 
 
 def test_same_ids_in_tf_data_and_in_a_saved_model(tmp_path):
@@ -168,8 +236,9 @@ def test_same_ids_in_tf_data_and_in_a_saved_model(tmp_path):
     assert batches == expected
 
     module = tf.Module()
-    module.tokenize = tf.function(lambda texts: tokenizer.tokenize(texts).to_tensor(-1),
-                                  input_signature=[tf.TensorSpec([None], tf.string)])
+    module.tokenize = tf.function(
+        lambda texts: tokenizer.tokenize(texts).to_tensor(-1), input_signature=[tf.TensorSpec([None], tf.string)]
+    )
     tf.saved_model.save(module, str(tmp_path / "model"))
     dense = tf.saved_model.load(str(tmp_path / "model")).tokenize(tf.constant(ODD_LINES)).numpy()
     assert [row[row >= 0].tolist() for row in dense] == expected
@@ -233,8 +302,11 @@ def test_fingerprint_tells_vocabularies_and_settings_apart():
 def test_settings_default_as_in_transformers(tmp_path):
     (tmp_path / "vocab.txt").write_text("\n".join([*SPECIAL, "가"]) + "\n", "utf-8")
     assert not Tokenizer.load(str(tmp_path)).do_lower_case  # no settings at all: cased
-    for content, expected in ({}, (True, True)), ({"do_lower_case": False}, (False, False)), (
-            {"do_lower_case": True, "strip_accents": False}, (True, False)):
+    for content, expected in (
+        ({}, (True, True)),
+        ({"do_lower_case": False}, (False, False)),
+        ({"do_lower_case": True, "strip_accents": False}, (True, False)),
+    ):
         (tmp_path / "tokenizer_config.json").write_text(json.dumps(content), "utf-8")
         loaded = Tokenizer.load(str(tmp_path))
         assert (loaded.do_lower_case, loaded.strip_accents) == expected
@@ -242,30 +314,41 @@ def test_settings_default_as_in_transformers(tmp_path):
 
 def test_special_tokens_by_their_other_names():
     tokenizer = Tokenizer(["<s>", "<pad>", "</s>", "<unk>", "가", "<mask>"])
-    assert (tokenizer.pad_id, tokenizer.unk_id, tokenizer.cls_id, tokenizer.sep_id,
-            tokenizer.mask_id) == (1, 3, 0, 2, 5)
+    assert (tokenizer.pad_id, tokenizer.unk_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id) == (
+        1,
+        3,
+        0,
+        2,
+        5,
+    )
     assert encode(tokenizer, ["가 나 <mask>"])[0][:2] == [4, 3]
     both = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>"])  # as KoBigBird
     assert (both.cls_id, both.sep_id) == (2, 3)
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    ("[PAD]\n[UNK]\n[CLS]\n[SEP]\n가\n", r"vocab.txt: no \[MASK\]"),
-    ("\n".join([*SPECIAL, "가", "나", "가"]), "vocab.txt:8: '가' is already on line 6"),
-    ("\n".join([*SPECIAL, "", "나"]), "vocab.txt:6: empty line"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[PAD]\n[UNK]\n[CLS]\n[SEP]\n가\n", r"vocab.txt: no \[MASK\]"),
+        ("\n".join([*SPECIAL, "가", "나", "가"]), "vocab.txt:8: '가' is already on line 6"),
+        ("\n".join([*SPECIAL, "", "나"]), "vocab.txt:6: empty line"),
+    ],
+)
 def test_bad_vocabularies_are_named(content, message, tmp_path):
     (tmp_path / "vocab.txt").write_text(content, "utf-8")
     with pytest.raises(InputError, match=message):
         Tokenizer.load(str(tmp_path))
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    ("{", "tokenizer_config.json:1: not JSON"),
-    ("[]", "not a JSON object"),
-    ('{"do_lower_case": "yes"}', "do_lower_case must be true or false"),
-    ('{"tokenize_chinese_chars": false}', "tokenize_chinese_chars"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "tokenizer_config.json:1: not JSON"),
+        ("[]", "not a JSON object"),
+        ('{"do_lower_case": "yes"}', "do_lower_case must be true or false"),
+        ('{"tokenize_chinese_chars": false}', "tokenize_chinese_chars"),
+    ],
+)
 def test_bad_settings_are_named(content, message, tmp_path):
     (tmp_path / "vocab.txt").write_text("\n".join(SPECIAL), "utf-8")
     (tmp_path / "tokenizer_config.json").write_text(content, "utf-8")
@@ -285,8 +368,7 @@ def graph(tokenizer):
 
 def offsets_in_graph(tokenizer, lines):
     ids, begins, ends = graph(tokenizer)(tf.constant(lines, tf.string))
-    return [list(zip(*row, strict=True)) for row in
-            zip(ids.to_list(), begins.to_list(), ends.to_list(), strict=True)]
+    return [list(zip(*row, strict=True)) for row in zip(ids.to_list(), begins.to_list(), ends.to_list(), strict=True)]
 
 
 def offsets_of_tokenizers(tokenizer, lines):
@@ -299,8 +381,10 @@ def test_offsets_in_the_graph_count_characters():
     tokenizer = small()
     index = tokenizer.vocab.index
     assert offsets_in_graph(tokenizer, ["\x07가 영화\u200b는", "", "漢😀나"]) == [
-        [(index("가"), 1, 2), (index("영화"), 3, 5), (index("##는"), 6, 7)], [],
-        [(index("漢"), 0, 1), (index("[UNK]"), 1, 3)]]
+        [(index("가"), 1, 2), (index("영화"), 3, 5), (index("##는"), 6, 7)],
+        [],
+        [(index("漢"), 0, 1), (index("[UNK]"), 1, 3)],
+    ]
     assert offsets_in_graph(tokenizer, []) == []
 
 
@@ -318,8 +402,11 @@ def test_offsets_in_the_graph_are_those_of_tokenizers_on_any_text(setting):
     tokenizer = small(*setting)
 
     @settings(max_examples=40, deadline=None)
-    @given(st.lists(st.tuples(_TEXT, st.sampled_from([1, 1, 1, 3, 40])).map(lambda x: x[0] * x[1]),
-                    min_size=1, max_size=20))
+    @given(
+        st.lists(
+            st.tuples(_TEXT, st.sampled_from([1, 1, 1, 3, 40])).map(lambda x: x[0] * x[1]), min_size=1, max_size=20
+        )
+    )
     def check(lines):
         assert offsets_in_graph(tokenizer, lines) == offsets_of_tokenizers(tokenizer, lines)
 

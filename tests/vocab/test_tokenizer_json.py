@@ -63,15 +63,21 @@ def test_ids_and_offsets_are_those_of_transformers(files, add_prefix_space, line
     assert isinstance(tokenizer, JsonTokenizer)
     theirs = transformers.RobertaTokenizer.from_pretrained(directory, split_special_tokens=True)
     assert tokenizer.vocab_size == len(theirs) and tokenizer.pair_separators == 2
-    assert tokenizer.special_ids == (theirs.pad_token_id, theirs.unk_token_id, theirs.cls_token_id,
-                                     theirs.sep_token_id, theirs.mask_token_id)
+    assert tokenizer.special_ids == (
+        theirs.pad_token_id,
+        theirs.unk_token_id,
+        theirs.cls_token_id,
+        theirs.sep_token_id,
+        theirs.mask_token_id,
+    )
     texts = [*lines, *HARD_LINES]
     found = theirs(texts, add_special_tokens=False, return_offsets_mapping=True)
     assert encode(tokenizer, texts) == found["input_ids"]
     ids, splits, offsets = released.check_offsets(tokenizer, texts)
     for number, line in enumerate(texts):
-        assert [line[a:b] for a, b in offsets[splits[number]:splits[number + 1]]] == [
-            line[a:b].strip() for a, b in found["offset_mapping"][number]], line
+        assert [line[a:b] for a, b in offsets[splits[number] : splits[number + 1]]] == [
+            line[a:b].strip() for a, b in found["offset_mapping"][number]
+        ], line
 
 
 def test_words_are_those_of_a_sentence(roberta):
@@ -89,10 +95,12 @@ def test_unigram_with_metaspace(lines, tmp_path):
     whole = Whole(models.Unigram())
     whole.normalizer = normalizers.NFKC()
     whole.pre_tokenizer = pre_tokenizers.Metaspace()
-    whole.train_from_iterator(lines, trainers.UnigramTrainer(
-        vocab_size=4000, special_tokens=BERT, unk_token="[UNK]", show_progress=False))
+    whole.train_from_iterator(
+        lines, trainers.UnigramTrainer(vocab_size=4000, special_tokens=BERT, unk_token="[UNK]", show_progress=False)
+    )
     whole.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
     whole.save(str(tmp_path / "tokenizer.json"))
     tokenizer = load(str(tmp_path))
     assert tokenizer.pair_separators == 1 and tokenizer.special_ids == (0, 1, 2, 3, 4)
@@ -133,8 +141,7 @@ def test_wordpiece_in_a_tokenizer_json_is_the_same_as_its_vocab_txt(real_data, l
 
 
 def test_added_tokens_count_in_the_vocabulary(tmp_path):
-    whole = Whole(models.WordPiece(
-        {piece: i for i, piece in enumerate([*BERT[:4], "가", "##나"])}, unk_token="[UNK]"))
+    whole = Whole(models.WordPiece({piece: i for i, piece in enumerate([*BERT[:4], "가", "##나"])}, unk_token="[UNK]"))
     whole.normalizer = normalizers.BertNormalizer(lowercase=False)
     whole.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     whole.add_special_tokens(["[MASK]", "<s>", "</s>"])
@@ -147,8 +154,14 @@ def test_added_tokens_count_in_the_vocabulary(tmp_path):
 def test_kobigbird_s_tokens_are_those_of_its_settings(real_data, tmp_path):
     shutil.copy(real_data("vocab/kobigbird.txt"), tmp_path / "vocab.txt")
     assert load(str(tmp_path)).special_ids == (0, 1, 2, 3, 4)  # it has <s> and </s> too
-    config = {"tokenizer_class": "BertTokenizer", "do_lower_case": False, "bos_token": "<s>", "eos_token": "</s>",
-              "cls_token": "[CLS]", "sep_token": {"content": "[SEP]"}}
+    config = {
+        "tokenizer_class": "BertTokenizer",
+        "do_lower_case": False,
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "cls_token": "[CLS]",
+        "sep_token": {"content": "[SEP]"},
+    }
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
     assert load(str(tmp_path)).special_ids == (0, 1, 2, 3, 4)
     (tmp_path / "special_tokens_map.json").write_text(json.dumps({"cls_token": "<s>", "mask_token": "</s>"}))
@@ -170,18 +183,24 @@ def drop_special(content):
 
 
 def other_pair(content):
-    content["post_processor"] = json.loads(processors.TemplateProcessing(
-        single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 0)]).__getstate__())
+    content["post_processor"] = json.loads(
+        processors.TemplateProcessing(single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 0)]).__getstate__()
+    )
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda content: content["model"].update(type="WordLevel", unk_token="<unk>"),
-     "a model of type WordLevel; there is WordPiece, BPE, Unigram"),
-    (lambda content: content["model"].update(type="Strange"), "damaged, or of another version of `tokenizers`"),
-    (lambda content: content.pop("model"), "damaged, or of another version of `tokenizers`"),
-    (drop_special, r"no \[MASK\] in the vocabulary \(nor <mask>\)"),
-    (other_pair, "writes a pair as <s> A B; known is <s> A </s> B </s>"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (
+            lambda content: content["model"].update(type="WordLevel", unk_token="<unk>"),
+            "a model of type WordLevel; there is WordPiece, BPE, Unigram",
+        ),
+        (lambda content: content["model"].update(type="Strange"), "damaged, or of another version of `tokenizers`"),
+        (lambda content: content.pop("model"), "damaged, or of another version of `tokenizers`"),
+        (drop_special, r"no \[MASK\] in the vocabulary \(nor <mask>\)"),
+        (other_pair, "writes a pair as <s> A B; known is <s> A </s> B </s>"),
+    ],
+)
 def test_a_tokenizer_json_that_cannot_be_used_is_said_in_one_line(change, message, roberta, tmp_path):
     with pytest.raises(InputError, match="tokenizer.json: " + message) as caught:
         load(changed(roberta, tmp_path / "bad", lambda content: change(content) and None))
@@ -191,16 +210,20 @@ def test_a_tokenizer_json_that_cannot_be_used_is_said_in_one_line(change, messag
 def set_part(part, **values):
     def change(content):
         content[part] = {**(content[part] or {}), **values}
+
     return change
 
 
-@pytest.mark.parametrize("change, message", [
-    (set_part("normalizer", type="Lowercase"), "has Lowercase where BERT's tokenizer has BertNormalizer"),
-    (set_part("pre_tokenizer", type="Whitespace"), "has Whitespace where BERT's tokenizer has BertPreTokenizer"),
-    (set_part("normalizer", handle_chinese_chars=False), "handle_chinese_chars must be true"),
-    (set_part("model", continuing_subword_prefix="@@"), "continuing_subword_prefix is '@@'; only BERT's '##'"),
-    (lambda content: content["model"]["vocab"].update(새=100), "its ids are not 0 to 7, each once"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (set_part("normalizer", type="Lowercase"), "has Lowercase where BERT's tokenizer has BertNormalizer"),
+        (set_part("pre_tokenizer", type="Whitespace"), "has Whitespace where BERT's tokenizer has BertPreTokenizer"),
+        (set_part("normalizer", handle_chinese_chars=False), "handle_chinese_chars must be true"),
+        (set_part("model", continuing_subword_prefix="@@"), "continuing_subword_prefix is '@@'; only BERT's '##'"),
+        (lambda content: content["model"]["vocab"].update(새=100), "its ids are not 0 to 7, each once"),
+    ],
+)
 def test_a_wordpiece_of_another_sort_is_refused(change, message, tmp_path):
     Tokenizer([*BERT, "가", "##나"]).save_hugging_face(str(tmp_path / "bert"), 16)
     with pytest.raises(InputError, match="tokenizer.json: " + message):

@@ -29,8 +29,10 @@ def write(path, content):
 def tied_text(seed, words=3000):
     """Short random words, so that very many pairs are equally frequent."""
     rng = random.Random(seed)
-    return "\n".join(" ".join("".join(rng.choices("가나다라마바사아자차카타", k=rng.randint(1, 5)))
-                              for _ in range(10)) for _ in range(words // 10))
+    return "\n".join(
+        " ".join("".join(rng.choices("가나다라마바사아자차카타", k=rng.randint(1, 5))) for _ in range(10))
+        for _ in range(words // 10)
+    )
 
 
 def merge_slowly(units, room, min_frequency):
@@ -57,7 +59,7 @@ def merge_slowly(units, room, min_frequency):
         for word, times in symbols.items():
             new, place = [], 0
             while place < len(word):
-                if word[place:place + 2] == (left, right):
+                if word[place : place + 2] == (left, right):
                     new.append(joined)
                     place += 2
                 else:
@@ -69,15 +71,23 @@ def merge_slowly(units, room, min_frequency):
 
 
 def test_merges_are_those_of_byte_pair_encoding():
-    units = Counter({
-        ("영화", False): 1000, ("영화관", False): 401, ("에서", True): 703, ("에서는", True): 205,
-        ("서울", False): 309, ("울음", False): 52, ("음음음", True): 17})
+    units = Counter(
+        {
+            ("영화", False): 1000,
+            ("영화관", False): 401,
+            ("에서", True): 703,
+            ("에서는", True): 205,
+            ("서울", False): 309,
+            ("울음", False): 52,
+            ("음음음", True): 17,
+        }
+    )
     alphabet = set("".join(unit for unit, _ in units))
     pieces = merge(units, alphabet, (), 1000, 100)
     letters = {piece for piece in pieces if len(piece.replace("##", "")) == 1}
     assert letters == alphabet | {"##화", "##관", "##에", "##서", "##는", "##울", "##음"}
-    assert pieces[len(letters):] == merge_slowly(units, 100, 100)
-    assert pieces[len(letters):] == ["영화", "##에서", "영화관", "서울", "##에서는"]
+    assert pieces[len(letters) :] == merge_slowly(units, 100, 100)
+    assert pieces[len(letters) :] == ["영화", "##에서", "영화관", "서울", "##에서는"]
 
 
 def test_the_layout_and_the_size(tmp_path):
@@ -100,11 +110,14 @@ def test_unused_entries_fill_up_what_the_text_does_not_yield(tmp_path):
     assert trained.counts["pieces"] == 5 and trained.counts["unused"] == 40
 
 
-@pytest.mark.parametrize(("content", "settings", "message"), [
-    (" \n\n", {}, "no words in"),
-    ("가 나 다 라", {"vocab_size": 8, "num_unused": 0}, "alphabet alone takes 4 entries"),
-    ("가", {"vocab_size": 100, "num_unused": 95}, "leaves no room"),
-])
+@pytest.mark.parametrize(
+    ("content", "settings", "message"),
+    [
+        (" \n\n", {}, "no words in"),
+        ("가 나 다 라", {"vocab_size": 8, "num_unused": 0}, "alphabet alone takes 4 entries"),
+        ("가", {"vocab_size": 100, "num_unused": 95}, "leaves no room"),
+    ],
+)
 def test_settings_that_cannot_be_met(content, settings, message, tmp_path):
     path = write(tmp_path / "a.txt", content)
     with pytest.raises(InputError, match=message):
@@ -150,14 +163,19 @@ def test_the_same_text_gives_the_same_vocabulary(tmp_path):
     two = write(tmp_path / "two.txt", tied_text(2, 30000))
     both = tmp_path / "both.txt.gz"
     both.write_bytes(gzip.compress((tied_text(2, 30000) + "\n" + tied_text(1, 30000)).encode()))
-    runs = [("1", "1", [one, two]), ("4", "2", [two, one]), ("2", "3", [one, two]),
-            ("3", "1", [str(both)]), ("2", "2", [two, one])]
+    runs = [
+        ("1", "1", [one, two]),
+        ("4", "2", [two, one]),
+        ("2", "3", [one, two]),
+        ("3", "1", [str(both)]),
+        ("2", "2", [two, one]),
+    ]
     seen = set()
     for threads, hash_seed, paths in runs:
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "RAYON_NUM_THREADS": threads,
-                                    "PYTHONHASHSEED": hash_seed}
-        done = subprocess.run([sys.executable, script, *paths], env=environment, check=True,
-                              capture_output=True, text=True)
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "RAYON_NUM_THREADS": threads, "PYTHONHASHSEED": hash_seed}
+        done = subprocess.run(
+            [sys.executable, script, *paths], env=environment, check=True, capture_output=True, text=True
+        )
         seen.add(done.stdout)
     assert len(seen) == 1
 
@@ -175,7 +193,7 @@ def test_counting_forgets_rare_words_when_there_are_too_many(tmp_path, monkeypat
     # Word n is drawn in proportion to 1 / (n + 1): most words are rare, as in any language.
     weights = list(itertools.accumulate(1 / (n + 1) for n in range(20_000)))
     drawn = rng.choices([f"w{n}" for n in range(20_000)], cum_weights=weights, k=100_000)
-    path = write(tmp_path / "a.txt", "\n".join(" ".join(drawn[i:i + 10]) for i in range(0, 100_000, 10)))
+    path = write(tmp_path / "a.txt", "\n".join(" ".join(drawn[i : i + 10]) for i in range(0, 100_000, 10)))
     monkeypatch.setattr("vocab.train._CHUNK_CHARACTERS", 10_000)
     exact = Counter(drawn)
     most = 0
@@ -234,6 +252,7 @@ def test_pieces_keep_to_morpheme_boundaries(name, package, tmp_path):
     assert {"서울", "부산", "##에서", "##은", "##까지"} <= set(vocab)
     assert not any(piece.startswith(("서울", "부산")) and len(piece) > 2 for piece in vocab)
     from vocab.tokenizer import Tokenizer
+
     tokenizer = Tokenizer(vocab)
     ids, _ = tokenizer.encode(["서울에서 부산까지"])
     assert [vocab[index] for index in ids] == ["서울", "##에서", "부산", "##까지"]

@@ -54,9 +54,21 @@ def test_the_command_compares_vocabularies(tmp_path):
     Tokenizer(PIECES).save(str(tmp_path / "first"))
     (tmp_path / "second.txt").write_text("\n".join([*SPECIAL, "영화는", "다"]), "utf-8")
     done = subprocess.run(
-        [sys.executable, str(ROOT / "vocab" / "report.py"), "--vocab", str(tmp_path / "first"),
-         "--vocab", str(tmp_path / "second.txt"), "--corpus", str(tmp_path / "text"),
-         "--output_dir", str(tmp_path / "out")], capture_output=True, text=True)
+        [
+            sys.executable,
+            str(ROOT / "vocab" / "report.py"),
+            "--vocab",
+            str(tmp_path / "first"),
+            "--vocab",
+            str(tmp_path / "second.txt"),
+            "--corpus",
+            str(tmp_path / "text"),
+            "--output_dir",
+            str(tmp_path / "out"),
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[2].split() == ["first", "second"]
     written = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))

@@ -26,14 +26,16 @@ def corpus(tmp_path):
 
 
 def run(*arguments):
-    return subprocess.run([sys.executable, str(ROOT / "vocab" / "run.py"), *arguments],
-                          capture_output=True, text=True, cwd=ROOT.parent)
+    return subprocess.run(
+        [sys.executable, str(ROOT / "vocab" / "run.py"), *arguments], capture_output=True, text=True, cwd=ROOT.parent
+    )
 
 
 def test_the_command_writes_a_vocabulary_and_its_figures(corpus, tmp_path):
     out = tmp_path / "out"
-    done = run("--corpus", corpus, "--output_dir", str(out), "--vocab_size", "60", "--num_unused",
-               "10", "--do_lower_case")
+    done = run(
+        "--corpus", corpus, "--output_dir", str(out), "--vocab_size", "60", "--num_unused", "10", "--do_lower_case"
+    )
     assert done.returncode == 0, done.stderr
     assert sorted(os.listdir(out)) == ["tokenizer_config.json", "vocab.json", "vocab.txt"]
     record = json.loads((out / "vocab.json").read_text("utf-8"))
@@ -47,24 +49,27 @@ def test_the_command_writes_a_vocabulary_and_its_figures(corpus, tmp_path):
     line = "영화 정말 별로"
     assert theirs(line)["input_ids"][1:-1] == tokenizer.encode([line])[0].tolist()
 
-    again = run("--corpus", corpus, "--output_dir", str(out), "--vocab_size", "60", "--num_unused",
-                "10", "--do_lower_case")
+    again = run(
+        "--corpus", corpus, "--output_dir", str(out), "--vocab_size", "60", "--num_unused", "10", "--do_lower_case"
+    )
     assert again.returncode == 0 and "already holds this vocabulary" in again.stdout
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["--corpus", "{dir}/none*.txt"], "none*.txt: no such file"),
-    ([], "no corpus given"),
-    (["--corpus", "{dir}/bad.txt"], "bad.txt:2: not UTF-8"),
-    (["--corpus", "{dir}/empty.txt"], "no words in"),
-    (["--corpus", "{dir}/empty.txt", "--vocab_size", "many"], "--vocab_size"),
-    (["--corpus", "{dir}/empty.txt", "more.txt"], "unexpected argument 'more.txt'"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--corpus", "{dir}/none*.txt"], "none*.txt: no such file"),
+        ([], "no corpus given"),
+        (["--corpus", "{dir}/bad.txt"], "bad.txt:2: not UTF-8"),
+        (["--corpus", "{dir}/empty.txt"], "no words in"),
+        (["--corpus", "{dir}/empty.txt", "--vocab_size", "many"], "--vocab_size"),
+        (["--corpus", "{dir}/empty.txt", "more.txt"], "unexpected argument 'more.txt'"),
+    ],
+)
 def test_bad_input_is_one_line_and_a_status(arguments, message, tmp_path):
     (tmp_path / "bad.txt").write_bytes("가\n".encode() + b"\xb0\xa1\n")
     (tmp_path / "empty.txt").write_bytes(b"\n \n")
-    done = run("--output_dir", str(tmp_path / "out"),
-               *(argument.format(dir=tmp_path) for argument in arguments))
+    done = run("--output_dir", str(tmp_path / "out"), *(argument.format(dir=tmp_path) for argument in arguments))
     assert done.returncode == 2
     last = done.stderr.strip().split("\n")[-1]
     assert last.startswith("error: ") and message in last
