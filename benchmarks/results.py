@@ -10,9 +10,9 @@ import dataclasses
 import json
 import os
 
+import files
 from benchmarks.table import Table
 from cli import InputError
-from vocab import text
 
 
 def read(path: str) -> dict[str, dict]:
@@ -50,4 +50,4 @@ def add(path: str, name: str, machine: dict, rounds: int, seconds: float, tables
         "seconds": round(seconds, 1),
         "tables": [dataclasses.asdict(table) for table in tables],
     }
-    text.write_atomically(path, json.dumps({**read(path), name: entry}, ensure_ascii=False, indent=2) + "\n")
+    files.write_atomically(path, json.dumps({**read(path), name: entry}, ensure_ascii=False, indent=2) + "\n")

@@ -10,11 +10,11 @@ import dataclasses
 import tensorflow as tf
 
 from benchmarks.contender import serve
+from checkpoints.model_directory import write_config, write_json
 from finetune.config import FinetuneConfig
 from finetune.model import Start
 from finetune.tasks import TASKS
-from modeling.checkpoint import write_config, write_json
-from pretrain.export import export
+from serving.export import export
 
 
 def prepare(settings: dict, vocabulary: str, directory: str):

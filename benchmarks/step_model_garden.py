@@ -15,7 +15,7 @@ from official.nlp.modeling.networks import BertEncoder
 from benchmarks.contender import serve
 from benchmarks.electra_small import resolved
 from pretrain import estimate
-from pretrain.optimizer import learning_rate_schedule
+from training.optimizer import learning_rate_schedule
 
 
 def prepare(settings: dict, masked_places: int, steps: int):

@@ -12,8 +12,8 @@ from benchmarks.contender import serve
 from benchmarks.electra_small import resolved
 from pretrain import estimate, train
 from pretrain.objectives import OBJECTIVES
-from pretrain.optimizer import create_optimizer
 from tpu.strategy import create_strategy
+from training.optimizer import create_optimizer
 
 
 def prepare(settings: dict, masked_places: int, steps: int):

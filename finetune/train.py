@@ -11,15 +11,15 @@ import tensorflow as tf
 import tf_keras
 
 import cli
+from checkpoints.model_directory import Checkpoints, disk_full_named, write_json
 from cli import InputError
 from finetune import batches
 from finetune.features import Features
 from finetune.model import Start, TaskModel
-from modeling.checkpoint import Checkpoints, disk_full_named, write_json
 from modeling.noise import Noise
-from pretrain.keyed_random import numpy_fold
-from pretrain.optimizer import clipped, create_optimizer, create_slots
 from tpu.strategy import compiles_whole_step
+from training.keyed_random import numpy_fold
+from training.optimizer import clipped, create_optimizer, create_slots
 
 _DROPOUT = 3  # the noise stream of fine-tuning's dropout
 _DEV_DRAW, _SHARE_DRAW = 2000, 2001  # key words
