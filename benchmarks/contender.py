@@ -5,6 +5,7 @@ that takes one turn and returns what it measured (JSON). The turns go round (A B
 whatever disturbs the machine hits all alike; a process that waits for its turn uses no core.
 """
 
+import contextlib
 import json
 import os
 import statistics
@@ -18,22 +19,33 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Contender:
-    """The parent's end of a contender."""
+    """The parent's end of a contender. Leaving its `with` block ends the process."""
 
-    def __init__(self, module: str, settings: dict | None = None, cores: set[int] | None = None):
+    def __init__(
+        self,
+        module: str,
+        settings: dict | None = None,
+        cores: set[int] | None = None,
+        environment: dict[str, str] | None = None,
+    ):
         """Starts the process; it prepares and takes a first turn.
 
         Args:
             module: as `python -m` takes it.
             settings: arguments of its `prepare`.
-            cores: the only ones it may run on, from before it imports anything.
+            cores: the only ones it may run on, from before it imports anything: TensorFlow and PyTorch then start
+                so many threads.
+            environment: variables that are set for it.
+
+        Raises:
+            RuntimeError: the process ended.
         """
         self.module = module
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, json.dumps(settings or {})],
             cwd=ROOT,
             text=True,
-            env={**os.environ, **machine.ALLOCATOR},
+            env={**os.environ, **machine.ALLOCATOR, **(environment or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             preexec_fn=None if cores is None else lambda: os.sched_setaffinity(0, cores),
@@ -41,15 +53,21 @@ class Contender:
         self.first = self._receive()
 
     def turn(self):
-        """One turn's measurement."""
-        self._process.stdin.write("turn\n")
-        self._process.stdin.flush()
+        """One turn's measurement.
+
+        Raises:
+            RuntimeError: the process ended.
+        """
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write("turn\n")
+            self._process.stdin.flush()
         return self._receive()["turn"]
 
-    def close(self):
-        """Ends the process."""
-        self._process.stdin.close()
-        self._process.wait()
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.communicate()  # closes its input, which ends it after the turn that it may be in
 
     def _receive(self):
         line = self._process.stdout.readline()

@@ -8,8 +8,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import dataclasses
 
+from benchmarks import finetune_nsmc
 from benchmarks.contender import serve
-from benchmarks.finetune_nsmc import SETTINGS, examples
 from finetune import batches, train
 from finetune.config import FinetuneConfig
 from finetune.model import Start
@@ -21,14 +21,15 @@ from training.optimizer import create_optimizer, create_slots
 _EPOCHS = 10  # of the learning rate's schedule
 
 
-def prepare(vocabulary: str, reviews: str, count: int, batch_by_length: bool):
+def prepare(settings: dict, vocabulary: str, reviews: str, count: int, batch_by_length: bool):
     """A turn is an epoch, from text to the last step; returns its seconds."""
     seed = 1
-    config = dataclasses.replace(FinetuneConfig.load("nsmc"), batch_by_length=batch_by_length, **SETTINGS)
+    config = dataclasses.replace(FinetuneConfig.load("nsmc"), batch_by_length=batch_by_length, **settings)
     task = TASKS["nsmc"](config)
     start = Start.random(vocabulary, config)
     rows = [
-        Example(str(number), document, None, label) for number, (document, label) in enumerate(examples(reviews, count))
+        Example(str(number), document, None, label)
+        for number, (document, label) in enumerate(finetune_nsmc.rows(reviews, count))
     ]
     steps = -(-len(rows) // config.train_batch_size) * _EPOCHS
     warmup = round(config.warmup_proportion * steps)

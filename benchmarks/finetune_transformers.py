@@ -7,32 +7,26 @@ import time
 import torch
 import transformers
 
-from benchmarks import machine
+from benchmarks import finetune_nsmc, machine
 from benchmarks.contender import serve
-from benchmarks.finetune_nsmc import SETTINGS, examples
-from modeling.config import MODEL_SIZES
+from finetune.config import FinetuneConfig
 
 
-def prepare(vocabulary: str, reviews: str, count: int):
+def prepare(settings: dict, vocabulary: str, reviews: str, count: int):
     """A turn is an epoch, from text to the last step; returns its seconds."""
     torch.set_num_threads(machine.cores())
     transformers.logging.set_verbosity_error()
     with tempfile.TemporaryDirectory() as directory:
         tokenizer = _tokenizer(vocabulary, directory)
-    rows = examples(reviews, count)
-    config = transformers.ElectraConfig(
-        vocab_size=len(tokenizer),
-        num_labels=2,
-        attn_implementation="sdpa",
-        max_position_embeddings=512,
-        **MODEL_SIZES["small"],
-    )
+    rows = finetune_nsmc.rows(reviews, count)
+    shape = FinetuneConfig(**settings).encoder(len(tokenizer))
+    config = transformers.ElectraConfig(num_labels=2, attn_implementation="sdpa", **shape.to_dict())
     model = transformers.ElectraForSequenceClassification(config)
     arguments = transformers.TrainingArguments(
         output_dir=tempfile.gettempdir(),
         num_train_epochs=1,
-        learning_rate=SETTINGS["learning_rate"],
-        per_device_train_batch_size=SETTINGS["train_batch_size"],
+        learning_rate=settings["learning_rate"],
+        per_device_train_batch_size=settings["train_batch_size"],
         train_sampling_strategy="group_by_length",
         optim="adamw_torch_fused",
         weight_decay=0.01,
@@ -48,7 +42,7 @@ def prepare(vocabulary: str, reviews: str, count: int):
 
     def turn():
         begin = time.perf_counter()
-        encoded = tokenizer([document for document, _ in rows], truncation=True, max_length=SETTINGS["max_seq_length"])
+        encoded = tokenizer([document for document, _ in rows], truncation=True, max_length=settings["max_seq_length"])
         data = [
             {"input_ids": ids, "token_type_ids": types, "attention_mask": mask, "labels": label}
             for ids, types, mask, (_, label) in zip(

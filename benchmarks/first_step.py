@@ -2,8 +2,8 @@
 
 import statistics
 
+from benchmarks import electra_small
 from benchmarks.contender import Contender
-from benchmarks.electra_small import TITLE
 from benchmarks.table import Table
 
 ROUNDS = 3
@@ -14,15 +14,15 @@ _MODULES = {
 }
 
 
-def run(rounds: int, data: str, work: str) -> list[Table]:
-    """One table; a fresh process for every measurement."""
+def run(rounds: int, data: str, work: str, settings: dict = electra_small.SETTINGS) -> list[Table]:
+    """One table; a fresh process for every measurement. `settings` are keys of a `PretrainConfig`."""
+    arguments = {**electra_small.arguments(settings, "float32"), "steps": 1}
     seconds = {name: [] for name in _MODULES}
     for _ in range(rounds):
         for name, module in _MODULES.items():
-            contender = Contender(module, {"precision": "float32", "steps": 1})
-            seconds[name].append(contender.first["seconds"])
-            contender.close()
-    table = Table(f"First step of {TITLE}, float32", ["", "median s", "slowest s"])
+            with Contender(module, arguments) as contender:
+                seconds[name].append(contender.first["seconds"])
+    table = Table(f"First step of {electra_small.title(settings)}, float32", ["", "median s", "slowest s"])
     table.rows = [[name, statistics.median(values), max(values)] for name, values in seconds.items()]
     table.target("seconds to the end of the first step", statistics.median(seconds["kolm"]), below=20.0)
     table.notes = [

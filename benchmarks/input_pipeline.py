@@ -3,33 +3,35 @@
 import os
 import statistics
 import time
+from collections.abc import Sequence
 
-from benchmarks import machine, real_data
+from benchmarks import real_data
 from benchmarks.contender import Contender, serve
 from benchmarks.table import Table
 
 ROUNDS = 3
-_LENGTHS = (128, 512)
 
 
-def run(rounds: int, data: str, work: str) -> list[Table]:
-    """One table, a row for each length."""
+def run(rounds: int, data: str, work: str, lengths: Sequence[int] = (128, 512), batch_size: int = 128) -> list[Table]:
+    """One table, a row for each of `lengths`."""
     vocabulary = real_data.vocabulary(data)
     table = Table(
         "Input pipeline, n-gram whole-word masking (ngram_max 3), one core",
         ["sequence length", "tokens/s", "slowest", "tokens an epoch", "CPU s a wall s"],
     )
     core = {min(os.sched_getaffinity(0))}
-    for length in _LENGTHS:
+    for length in lengths:
         directory = os.path.join(work, f"records-{length}")
         real_data.build_records(data, directory, length)
-        contender = Contender(
-            "benchmarks.input_pipeline",
-            {"records": os.path.abspath(directory), "vocabulary": vocabulary, "length": length, "epochs": rounds},
-            core,
-        )
-        epochs = contender.first["turn"]
-        contender.close()
+        arguments = {
+            "records": os.path.abspath(directory),
+            "vocabulary": vocabulary,
+            "length": length,
+            "batch_size": batch_size,
+            "epochs": rounds,
+        }
+        with Contender("benchmarks.input_pipeline", arguments, core) as contender:
+            epochs = contender.first["turn"]
         rates = [epoch["tokens"] / epoch["seconds"] for epoch in epochs]
         busy = statistics.median(epoch["cpu"] / epoch["seconds"] for epoch in epochs)
         table.rows.append([str(length), statistics.median(rates), min(rates), epochs[0]["tokens"], busy])
@@ -44,7 +46,7 @@ def run(rounds: int, data: str, work: str) -> list[Table]:
     return [table]
 
 
-def prepare(records: str, vocabulary: str, length: int, epochs: int):
+def prepare(records: str, vocabulary: str, length: int, batch_size: int, epochs: int):
     """A turn reads `epochs` epochs without a pause; returns tokens, seconds and CPU seconds of each."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
@@ -53,17 +55,13 @@ def prepare(records: str, vocabulary: str, length: int, epochs: int):
     from pretrain.config import PretrainConfig
     from vocab.tokenizer import Tokenizer
 
-    if machine.cores() != 1:
-        raise RuntimeError(f"bound to {machine.cores()} cores, not one")
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
     tokenizer = Tokenizer.load(vocabulary)
     config = PretrainConfig(
         vocab_size=tokenizer.vocab_size,
         max_seq_length=length,
         ngram_max=3,
         whole_word_masking=True,
-        train_batch_size=128,
+        train_batch_size=batch_size,
     ).resolved()
     corpus = batches.Corpus.open(records, 0, tokenizer.fingerprint, length)
     options = tf.data.Options()

@@ -29,7 +29,7 @@ def cores() -> int:
 def describe() -> dict:
     """What goes above every table, by name."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": cores(),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, "
         f"{' '.join(platform.libc_ver())}",
@@ -49,16 +49,19 @@ def version(package: str) -> str | None:
         return None
 
 
-def _processor():
+def processor(cpuinfo: str = "/proc/cpuinfo") -> str:
+    """The processor's name; on Linux with what tells models of one name apart."""
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
+        with open(cpuinfo, encoding="utf-8") as file:
             fields = dict(line.split(":", 1) for line in file.read().split("\n\n")[0].splitlines() if ":" in line)
         fields = {key.strip(): value.strip() for key, value in fields.items()}
         speed = f", {float(fields['cpu MHz']) / 1000:.1f} GHz" if "cpu MHz" in fields else ""
-        extras = [flag for flag in ("avx2", "avx512f", "amx_bf16") if flag in fields.get("flags", "").split()]
+        extras = [
+            flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in fields.get("flags", "").split()
+        ]
         return (
-            f"{fields.get('model name', platform.processor())} (model {fields.get('model', '?')}{speed}; "
+            f"{fields['model name']} (family {fields.get('cpu family', '?')}, model {fields.get('model', '?')}{speed}; "
             f"{' '.join(extras) or 'no AVX'})"
         )
-    except (OSError, ValueError):
+    except (OSError, KeyError, ValueError):  # another system, or a processor that names itself otherwise
         return platform.processor() or platform.machine()

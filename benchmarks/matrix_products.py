@@ -1,7 +1,4 @@
-"""The floor of a training step: its matrix products alone, forward and backward.
-
-python -m benchmarks.matrix_products '{"library": "tensorflow", "precision": "float32"}'
-"""
+"""The floor of a training step: its matrix products alone, forward and backward."""
 
 import os
 import time
@@ -9,7 +6,7 @@ from typing import NamedTuple
 
 from benchmarks import machine
 from benchmarks.contender import serve
-from benchmarks.electra_small import MASKED_PLACES, electra_small
+from benchmarks.electra_small import resolved
 
 
 class Product(NamedTuple):
@@ -30,10 +27,15 @@ class Product(NamedTuple):
         return 2.0 * self.count * self.batch * self.m * self.k * self.n
 
 
-def step_products(config) -> list[Product]:
-    """Every matrix product of an ELECTRA training step, with equal shapes counted together."""
+def step_products(settings: dict, masked_places: int) -> list[Product]:
+    """Every matrix product of an ELECTRA training step, with equal shapes counted together.
+
+    Args:
+        settings, masked_places: as `electra_small.arguments` gives them.
+    """
+    config = resolved(settings)
     tokens = config.train_batch_size * config.max_seq_length
-    places = config.train_batch_size * MASKED_PLACES
+    places = config.train_batch_size * masked_places
     products = []
 
     def dense(name, count, rows, inputs, outputs):
@@ -69,10 +71,10 @@ def step_products(config) -> list[Product]:
     return products
 
 
-def prepare(library: str, precision: str):
+def prepare(settings: dict, masked_places: int, library: str):
     """A turn times each of `step_products` once; returns the seconds of one of each."""
-    make = {"tensorflow": _tensorflow, "torch": _torch}[library](precision)
-    runs = [make(product) for product in step_products(electra_small(precision))]
+    make = {"tensorflow": _tensorflow, "torch": _torch}[library](settings["precision"])
+    runs = [make(product) for product in step_products(settings, masked_places)]
     for run in runs:
         run()
 

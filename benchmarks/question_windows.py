@@ -6,6 +6,7 @@ transformers 5 no longer ships that function; `benchmarks/squad_features.py` is 
 tokenizer that it does ship.
 """
 
+import contextlib
 import json
 import os
 import statistics
@@ -14,29 +15,33 @@ import time
 import numpy as np
 
 from benchmarks import real_data
-from benchmarks.contender import Contender, serve
+from benchmarks.contender import Contender, serve, take_turns
 from benchmarks.table import Table
 
 ROUNDS = 5
 _LENGTH, _STRIDE, _QUERY = 512, 128, 64
-_SLOW = 200  # about so many questions, spread evenly, are enough for the slow path: it keeps nothing between them
-_WINDOWS = 100_000
+_SLOW = 200  # questions at most, evenly taken, are enough for the slow path: it keeps nothing between them
 
 
-def run(rounds: int, data: str, work: str) -> list[Table]:
-    """Two tables: windowing and features; post-processing."""
-    settings = {"vocabulary": real_data.vocabulary(data), "data": real_data.path(data, "korquad")}
+def run(rounds: int, data: str, work: str, decoded: int = 100_000) -> list[Table]:
+    """Two tables: windowing and features; post-processing of `decoded` windows."""
+    settings = {
+        "vocabulary": real_data.vocabulary(data),
+        "questions": real_data.path(data, "korquad/KorQuAD_v1.0_train.json"),
+        "decoded": decoded,
+    }
     core = {min(os.sched_getaffinity(0))}
     names = {"ours": "kolm", "fast": "transformers, fast tokenizer", "slow": "a question at a time, slow tokenizer"}
-    contenders = {name: Contender("benchmarks.question_windows", {**settings, "name": name}, core) for name in names}
-    rates = {name: [] for name in names}
-    for _ in range(rounds):
-        for name, contender in contenders.items():
-            rates[name].append(contender.turn())
-    decoding = Contender("benchmarks.question_windows", {**settings, "name": "decode"}, core)
-    seconds = [decoding.turn() for _ in range(rounds)]
-    for contender in (*contenders.values(), decoding):
-        contender.close()
+
+    def start(name):
+        alone = {"TOKENIZERS_PARALLELISM": "false"}
+        return Contender("benchmarks.question_windows", {**settings, "name": name}, core, alone)
+
+    with contextlib.ExitStack() as stack:
+        contenders = {name: stack.enter_context(start(name)) for name in names}
+        rates = take_turns(contenders, rounds, warm_up=0)  # the first turn, in which tables are built, is past
+    with start("decode") as decoding:
+        seconds = [decoding.turn() for _ in range(rounds)]
 
     windows = Table(
         f"KorQuAD questions to windows of {_LENGTH}, stride {_STRIDE}, one core",
@@ -49,14 +54,14 @@ def run(rounds: int, data: str, work: str) -> list[Table]:
     windows.target("ratio to the slow path", ours / statistics.median(rates["slow"]), at_least=10.0)
     windows.target("ratio to the fast path", ours / statistics.median(rates["fast"]), at_least=1.0)
     windows.notes = [
-        f"Medians of {rounds} rounds over KorQuAD_v1.0_train.json; the slow path over some {_SLOW} of its "
-        "questions, spread evenly. All give token ids, windows and the places of the answers.",
+        f"Medians of {rounds} rounds over KorQuAD_v1.0_train.json; the slow path over {_SLOW} of its "
+        "questions, evenly taken. All give token ids, windows and the places of the answers.",
         "Slow path: squad_convert_examples_to_features written anew (transformers 5 no longer ships it) "
         "around the library's BertTokenizerLegacy.",
         "The first turn of each, in which it builds its tables (kolm's take some 3 s), is not counted.",
     ]
     windows.raw = rates
-    answers = Table(f"{_WINDOWS:,} windows of {_LENGTH} to 20 best answers, one core", ["", "seconds", "slowest"])
+    answers = Table(f"{decoded:,} windows of {_LENGTH} to 20 best answers, one core", ["", "seconds", "slowest"])
     answers.rows = [["kolm", statistics.median(seconds), max(seconds)]]
     answers.target("seconds", statistics.median(seconds), below=20.0)
     answers.notes = [f"Medians of {rounds} rounds on random logits; texts cut out of their contexts included."]
@@ -64,10 +69,9 @@ def run(rounds: int, data: str, work: str) -> list[Table]:
     return [windows, answers]
 
 
-def prepare(vocabulary: str, data: str, name: str):
-    """A turn is questions a second, or for `decode` seconds."""
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    with open(os.path.join(data, "KorQuAD_v1.0_train.json"), encoding="utf-8") as file:
+def prepare(vocabulary: str, questions: str, decoded: int, name: str):
+    """A turn is questions a second, or for `decode` the seconds of `decoded` windows."""
+    with open(questions, encoding="utf-8") as file:
         rows = [
             (
                 entry["question"],
@@ -79,7 +83,9 @@ def prepare(vocabulary: str, data: str, name: str):
             for paragraph in article["paragraphs"]
             for entry in paragraph["qas"]
         ]
-    return {"ours": _ours, "fast": _fast, "slow": _slow, "decode": _decode}[name](vocabulary, rows)
+    if name == "decode":
+        return _decode(vocabulary, rows, decoded)
+    return {"ours": _ours, "fast": _fast, "slow": _slow}[name](vocabulary, rows)
 
 
 def _timed(function, count):
@@ -159,20 +165,20 @@ def _slow(vocabulary, rows):
     from benchmarks import squad_features
 
     tokenizer = squad_features.slow_tokenizer(vocabulary)
-    some = rows[:: max(1, len(rows) // _SLOW)]
+    some = real_data.evenly(rows, _SLOW)
     return _timed(lambda: squad_features.convert(some, tokenizer, _LENGTH, _STRIDE, _QUERY), len(some))
 
 
-def _decode(vocabulary, rows):
+def _decode(vocabulary, rows, decoded):
     from finetune.answers import answers
     from finetune.features import Features
     from finetune.windows import Windows
 
     made = _windows_of(vocabulary, rows)()
     fields = {name: getattr(made, name) for name in Features.__dataclass_fields__}
-    repeats = -(-_WINDOWS // len(made))
+    repeats = -(-decoded // len(made))
     count = int(made.example.max()) + 1
-    sizes = np.tile(made.lengths, repeats)[:_WINDOWS]
+    sizes = np.tile(made.lengths, repeats)[:decoded]
     splits = np.concatenate([[0], np.cumsum(sizes)])
     example = np.tile(made.example, repeats) + np.repeat(np.arange(repeats), len(made)) * count
     fields |= dict(
@@ -180,13 +186,13 @@ def _decode(vocabulary, rows):
         row_splits=splits,
         targets={},
         token_targets={},
-        segment_b=np.tile(made.segment_b, repeats)[:_WINDOWS],
-        example=example[:_WINDOWS],
+        segment_b=np.tile(made.segment_b, repeats)[:decoded],
+        example=example[:decoded],
     )
     many = Windows(
         **fields,
-        context_begin=np.tile(made.context_begin, repeats)[:_WINDOWS],
-        first_token=np.tile(made.first_token, repeats)[:_WINDOWS],
+        context_begin=np.tile(made.context_begin, repeats)[:decoded],
+        first_token=np.tile(made.first_token, repeats)[:decoded],
         offsets=made.offsets,
     )
     logits = np.random.default_rng(0).normal(size=(int(splits[-1]), 2)).astype(np.float32)

@@ -34,6 +34,11 @@ def vocabulary(data: str) -> str:
     return path(data, "vocab/koelectra.txt")
 
 
+def evenly(rows: list, count: int) -> list:
+    """`count` of the rows, or all where there are fewer, evenly taken."""
+    return rows[:: max(1, len(rows) // count)][:count]
+
+
 def build_records(data: str, directory: str, max_seq_length: int) -> str:
     """Runs pretrain/build.py on the reviews; what is complete already stays. Returns what it printed."""
     command = [

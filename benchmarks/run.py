@@ -4,8 +4,10 @@
     python benchmarks/run.py --benchmark step --benchmark first_step
     python benchmarks/run.py --benchmark step --rounds 3              # quicker, less sure
 
-Prints one table each (medians and ratios from one run) and writes it, with every single measurement
-and the machine, to --output_dir as JSON. Needs the extra [bench]. Leave the machine alone meanwhile.
+Prints one table each (medians and ratios from one run), and writes it to --output, with every single
+measurement, the machine and the versions. What that file says of other benchmarks stays. One that
+fails is named at the end, after all others have run, and the exit status is not 0. Needs the extra
+[bench]. Leave the machine alone meanwhile.
 """
 
 import os
@@ -15,6 +17,8 @@ if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 import time
+import traceback
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -26,9 +30,9 @@ from benchmarks import (
     machine,
     question_windows,
     real_data,
+    results,
     serving,
     step,
-    table,
     text_to_records,
 )
 from cli import InputError
@@ -48,32 +52,61 @@ def _define_flags():
     flags.DEFINE_multi_enum("benchmark", list(BENCHMARKS), list(BENCHMARKS), "Which to run; may be repeated.")
     flags.DEFINE_integer("rounds", None, "Repeats of each measurement; by default each benchmark's own.", lower_bound=1)
     flags.DEFINE_string("data_dir", os.environ.get("KOLM_DATA", "data"), "Folder with the real data.")
-    flags.DEFINE_string("output_dir", "runs/bench", "Where the JSON files and the records go.")
+    flags.DEFINE_string("output", "runs/bench/results.json", "The file with all tables and measurements.")
+    flags.DEFINE_string("work_dir", "runs/bench", "Where the records and models that are measured are made.")
 
 
 def main(_):
-    for package in ("torch", "transformers"):
+    FLAGS = flags.FLAGS
+    for package in ("torch", "transformers", "accelerate"):
         if machine.version(package) is None:
             raise InputError(f"{package} is not installed; make bench installs it (the extra [bench])")
-    os.makedirs(flags.FLAGS.output_dir, exist_ok=True)
-    missed = []
-    for name in flags.FLAGS.benchmark:
+    run(FLAGS.benchmark, FLAGS.rounds, FLAGS.data_dir, FLAGS.work_dir, FLAGS.output)
+
+
+def run(names: Sequence[str], rounds: int | None, data: str, work: str, output: str) -> None:
+    """Runs benchmarks one after another; each is printed, and written to `output`, as soon as it is done.
+
+    Args:
+        names: keys of `BENCHMARKS`.
+        rounds: None: each benchmark's own.
+        data: folder with the real data; a benchmark whose files are not there is left out.
+        work: folder for what is made to be measured.
+        output: JSON file, see `results`.
+
+    Raises:
+        InputError: some failed, after the others have run; or `output` is another file.
+    """
+    results.read(output)  # not what it is: said before hours are spent
+    os.makedirs(work, exist_ok=True)
+    notes, failed = [], []
+    for name in names:
         here, begin = machine.describe(), time.time()
         print(f"== {name}\n" + "\n".join(f"{key}: {value}" for key, value in here.items()) + "\n", flush=True)
+        repeats = rounds or BENCHMARKS[name].ROUNDS
         try:
-            tables = BENCHMARKS[name].run(
-                flags.FLAGS.rounds or BENCHMARKS[name].ROUNDS, flags.FLAGS.data_dir, flags.FLAGS.output_dir
-            )
+            tables = BENCHMARKS[name].run(repeats, data, work)
         except real_data.Missing as missing:
             print(f"left out: {missing}\n", flush=True)
+            notes.append(f"left out: {name}")
             continue
-        for result in tables:
-            print(f"{result}\n", flush=True)
-            missed += [f"{name}: {target[0]}" for target in result.targets if not target[-1]]
-        path = table.write(flags.FLAGS.output_dir, name, tables, here)
-        print(f"{time.time() - begin:.0f} s; all measurements in {path}\n", flush=True)
-    if missed:
-        print("missed: " + "; ".join(missed))
+        except Exception as error:  # whatever it is, the others are still worth their time
+            traceback.print_exc()
+            print(f"failed: {name}\n", flush=True)
+            failed.append(
+                f"{name} ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'})"
+            )
+            continue
+        for table in tables:
+            print(f"{table}\n", flush=True)
+            notes += [f"missed: {name}: {target[0]}" for target in table.targets if not target[-1]]
+        seconds = time.time() - begin
+        results.add(output, name, here, repeats, seconds, tables)
+        print(f"{seconds:.0f} s, {repeats} rounds; all measurements in {output}\n", flush=True)
+    if notes:
+        print("\n".join(notes), flush=True)
+    if failed:
+        raise InputError(f"failed: {'; '.join(failed)}; what they said is above")
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ from benchmarks.contender import serve
 from benchmarks.serving import requests
 
 
-def prepare(model: str, reviews: str, count: int, batch: int, threads: int):
-    """A turn is all requests, one after another; returns its seconds and the labels."""
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)  # an encoder is a chain: nothing to run side by side
+def prepare(model: str, reviews: str, count: int, batch: int, max_seq_length: int):
+    """A turn is all requests, one after another; returns its seconds and the labels.
+
+    The SavedModel knows its `max_seq_length`.
+    """
     answer = tf.saved_model.load(model).signatures["classification"]
     texts = requests(reviews, count, batch)
 

@@ -5,13 +5,14 @@ import time
 import torch
 import transformers
 
+from benchmarks import machine
 from benchmarks.contender import serve
 from benchmarks.serving import requests
 
 
-def prepare(model: str, reviews: str, count: int, batch: int, threads: int):
+def prepare(model: str, reviews: str, count: int, batch: int, max_seq_length: int):
     """A turn is all requests, one after another; returns its seconds and the labels."""
-    torch.set_num_threads(threads)
+    torch.set_num_threads(machine.cores())
     transformers.logging.set_verbosity_error()
     loaded = transformers.AutoModelForSequenceClassification.from_pretrained(model, attn_implementation="sdpa")
     answer = transformers.pipeline(
@@ -28,7 +29,7 @@ def prepare(model: str, reviews: str, count: int, batch: int, threads: int):
         begin, labels = time.perf_counter(), []
         with torch.inference_mode():
             for text in texts:
-                labels += [found[0]["label"] for found in answer(text, truncation=True, max_length=128)]
+                labels += [found[0]["label"] for found in answer(text, truncation=True, max_length=max_seq_length)]
         return {"seconds": time.perf_counter() - begin, "labels": labels}
 
     return turn

@@ -1,9 +1,10 @@
 """The training step of ELECTRA-small against PyTorch's and the Model Garden's, and against its own matrix products."""
 
+import contextlib
 import statistics
 
+from benchmarks import electra_small
 from benchmarks.contender import Contender, ratio, take_turns
-from benchmarks.electra_small import TITLE, electra_small
 from benchmarks.matrix_products import step_products
 from benchmarks.table import Table
 
@@ -13,36 +14,28 @@ _LIBRARIES = ("tensorflow", "torch")
 _OURS, _TRANSFORMERS, _GARDEN = "kolm", "PyTorch, transformers", "Model Garden, ElectraPretrainer"
 
 
-def run(rounds: int, data: str, work: str) -> list[Table]:
-    """Two tables: float32 with all contenders, bfloat16 without the Model Garden."""
+def run(rounds: int, data: str, work: str, settings: dict = electra_small.SETTINGS) -> list[Table]:
+    """Two tables: float32 with all contenders, bfloat16 without the Model Garden, which does not run in it.
+
+    `settings` are keys of a `PretrainConfig`.
+    """
+    both = {_OURS: "benchmarks.step_ours", _TRANSFORMERS: "benchmarks.step_transformers"}
     return [
-        _table(
-            "float32",
-            rounds,
-            {
-                _OURS: "benchmarks.step_ours",
-                _TRANSFORMERS: "benchmarks.step_transformers",
-                _GARDEN: "benchmarks.step_model_garden",
-            },
-        ),
-        _table("bfloat16", rounds, {_OURS: "benchmarks.step_ours", _TRANSFORMERS: "benchmarks.step_transformers"}),
+        _table("float32", rounds, settings, {**both, _GARDEN: "benchmarks.step_model_garden"}),
+        _table("bfloat16", rounds, settings, both),
     ]
 
 
-def _table(precision, rounds, modules):
-    contenders = {
-        name: Contender(module, {"precision": precision, "steps": _STEPS}) for name, module in modules.items()
-    }
-    contenders |= {
-        library: Contender("benchmarks.matrix_products", {"precision": precision, "library": library})
-        for library in _LIBRARIES
-    }
-    turns = take_turns(contenders, rounds)
-    for contender in contenders.values():
-        contender.close()
+def _table(precision, rounds, settings, modules):
+    arguments = electra_small.arguments(settings, precision)
+    starts = {name: (module, {**arguments, "steps": _STEPS}) for name, module in modules.items()}
+    starts |= {library: ("benchmarks.matrix_products", {**arguments, "library": library}) for library in _LIBRARIES}
+    with contextlib.ExitStack() as stack:
+        contenders = {name: stack.enter_context(Contender(*start)) for name, start in starts.items()}
+        turns = take_turns(contenders, rounds)
 
-    config = electra_small(precision)
-    products = step_products(config)
+    config = electra_small.resolved(settings)
+    products = step_products(**arguments)
     floors = {library: _medians(turns[library]) for library in _LIBRARIES}
     fastest = [min(both) for both in zip(*floors.values(), strict=True)]
     floor = sum(product.count * seconds for product, seconds in zip(products, fastest, strict=True))
@@ -50,7 +43,10 @@ def _table(precision, rounds, modules):
     tokens = config.train_batch_size * config.max_seq_length
 
     steps = {name: [statistics.median(turn) for turn in turns[name]] for name in modules}
-    table = Table(f"{TITLE}, {precision}", ["", "s a step", "tokens/s", "kolm is faster by", "of the floor"])
+    table = Table(
+        f"{electra_small.title(settings)}, {precision}",
+        ["", "s a step", "tokens/s", "kolm is faster by", "of the floor"],
+    )
     for name in modules:
         median = statistics.median(second for turn in turns[name] for second in turn)
         table.rows.append([name, median, tokens / median, ratio(steps[name], steps[_OURS]), median / floor])

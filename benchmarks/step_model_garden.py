@@ -1,4 +1,4 @@
-"""Contender: the same step with the Model Garden's `ElectraPretrainer`, as its ELECTRA task trains it."""
+"""Contender: the same step with the Model Garden's `ElectraPretrainer`, as its ELECTRA task trains it; float32 only."""
 
 import os
 import time
@@ -13,16 +13,14 @@ from official.nlp.modeling.models import ElectraPretrainer
 from official.nlp.modeling.networks import BertEncoder
 
 from benchmarks.contender import serve
-from benchmarks.electra_small import electra_small
+from benchmarks.electra_small import resolved
 from pretrain import estimate
 from training.optimizer import learning_rate_schedule
 
 
-def prepare(precision: str, steps: int):
+def prepare(settings: dict, masked_places: int, steps: int):
     """A turn is `steps` training steps; returns the seconds of each."""
-    if precision != "float32":
-        tf_keras.mixed_precision.set_global_policy(f"mixed_{precision}")
-    config = electra_small(precision)
+    config = resolved(settings)
     example = estimate.example_batch(config)
     batch = {
         "input_word_ids": example["masked_ids"],
@@ -39,7 +37,7 @@ def prepare(precision: str, steps: int):
         discriminator,
         vocab_size=config.vocab_size,
         num_classes=2,
-        num_token_predictions=example["masked_positions"].shape[1],
+        num_token_predictions=masked_places,
         mlm_activation=_gelu,
         mlm_initializer=tf_keras.initializers.TruncatedNormal(stddev=0.02),
     )

@@ -9,16 +9,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf
 
 from benchmarks.contender import serve
-from benchmarks.electra_small import MASKED_PLACES, electra_small
+from benchmarks.electra_small import resolved
 from pretrain import estimate, train
 from pretrain.objectives import OBJECTIVES
 from tpu.strategy import create_strategy
 from training.optimizer import create_optimizer
 
 
-def prepare(precision: str, steps: int):
+def prepare(settings: dict, masked_places: int, steps: int):
     """A turn is `steps` training steps; returns the seconds of each."""
-    config = electra_small(precision)
+    config = resolved(settings)
     strategy = create_strategy()
     with strategy.scope():
         model = OBJECTIVES[config.objective](config)
@@ -26,8 +26,8 @@ def prepare(precision: str, steps: int):
         train.create_slots(optimizer, model.trainable_variables)
     step = train.training_step(model, optimizer, config, strategy)
     batch = estimate.example_batch(config)
-    if batch["masked_positions"].shape[1] != MASKED_PLACES:
-        raise ValueError(f"MASKED_PLACES must be {batch['masked_positions'].shape[1]}, as the training step has it")
+    if batch["masked_positions"].shape[1] != masked_places:
+        raise ValueError(f"{batch['masked_positions'].shape[1]} masked places, where the others have {masked_places}")
 
     def turn():
         seconds = []

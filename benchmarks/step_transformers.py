@@ -15,18 +15,18 @@ from transformers import ElectraConfig, ElectraForMaskedLM, ElectraForPreTrainin
 
 from benchmarks import machine
 from benchmarks.contender import serve
-from benchmarks.electra_small import MASKED_PLACES, electra_small
+from benchmarks.electra_small import resolved
 
 _SAMPLE_BLOCK = 128
 
 
-def prepare(precision: str, steps: int, attention: str = "sdpa"):
+def prepare(settings: dict, masked_places: int, steps: int):
     """A turn is `steps` training steps; returns the seconds of each."""
     torch.set_num_threads(machine.cores())
     torch.manual_seed(1)
-    config = electra_small(precision)
-    generator = ElectraForMaskedLM(_hugging_face(config.generator(), attention))
-    discriminator = ElectraForPreTraining(_hugging_face(config.encoder(), attention))
+    config = resolved(settings)
+    generator = ElectraForMaskedLM(_hugging_face(config.generator()))
+    discriminator = ElectraForPreTraining(_hugging_face(config.encoder()))
     discriminator.electra.embeddings = generator.electra.embeddings
     generator.tie_weights()
     model = torch.nn.ModuleList([generator, discriminator]).train()
@@ -35,9 +35,9 @@ def prepare(precision: str, steps: int, attention: str = "sdpa"):
     )
     total, warm_up = config.num_train_steps, config.num_warmup_steps
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(step / warm_up, 1.0) * (1 - step / total))
-    batch = example_batch(config)
+    batch = example_batch(config, masked_places)
     parameters = list(model.parameters())
-    autocast = torch.autocast("cpu", torch.bfloat16) if precision == "bfloat16" else contextlib.nullcontext()
+    autocast = torch.autocast("cpu", torch.bfloat16) if config.precision == "bfloat16" else contextlib.nullcontext()
 
     def training_step():
         with autocast:
@@ -102,9 +102,9 @@ def _draw(weights, uniform):
     return (sums <= uniform * sums[:, -1:]).sum(-1).clamp(max=weights.shape[1] - 1)
 
 
-def example_batch(config) -> dict:
+def example_batch(config, masked_places: int) -> dict:
     """Random tokens of the shapes of `pretrain.estimate.example_batch`."""
-    size, seq_len, places = config.train_batch_size, config.max_seq_length, MASKED_PLACES
+    size, seq_len, places = config.train_batch_size, config.max_seq_length, masked_places
     input_ids = torch.randint(5, config.vocab_size, (size, seq_len))
     positions = torch.rand(size, seq_len).argsort(1)[:, :places]
     flat = (torch.arange(size)[:, None] * seq_len + positions).flatten()
@@ -119,8 +119,8 @@ def example_batch(config) -> dict:
     }
 
 
-def _hugging_face(shape, attention):
-    return ElectraConfig(**shape.to_dict(), hidden_act="gelu", attn_implementation=attention)
+def _hugging_face(shape):
+    return ElectraConfig(**shape.to_dict(), attn_implementation="sdpa")
 
 
 def _groups(model, decay):

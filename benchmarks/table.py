@@ -1,8 +1,6 @@
 """What a benchmark hands back: a table for people and for programs."""
 
 import dataclasses
-import json
-import os
 
 
 @dataclasses.dataclass
@@ -46,22 +44,6 @@ class Table:
             for name, value, wanted, met in self.targets
         ]
         return "\n".join([self.title, *lines, *self.notes])
-
-
-def write(directory: str, name: str, tables: list[Table], machine: dict) -> str:
-    """Writes tables and machine to `directory/name.json`; returns the path."""
-    os.makedirs(directory, exist_ok=True)
-    path = os.path.join(directory, name + ".json")
-    with open(path + ".partial", "w", encoding="utf-8") as file:
-        json.dump(
-            {"machine": machine, "tables": [dataclasses.asdict(table) for table in tables]},
-            file,
-            ensure_ascii=False,
-            indent=2,
-        )
-        file.write("\n")
-    os.replace(path + ".partial", path)
-    return path
 
 
 def _text(cell):

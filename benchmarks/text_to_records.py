@@ -21,19 +21,18 @@ def run(rounds: int, data: str, work: str) -> list[Table]:
     """One table: the whole command, its steady state, and `tokenizers` on the text alone for scale."""
     vocabulary, reviews = real_data.vocabulary(data), real_data.reviews(data)
     directory = os.path.join(work, "text_to_records")
-    peer = Contender("benchmarks.text_to_records", {"vocabulary": vocabulary, "reviews": reviews})
     whole, steady, tokenizers = [], [], []
-    for _ in range(rounds):
-        shutil.rmtree(directory, ignore_errors=True)
-        begin = time.perf_counter()
-        printed = real_data.build_records(data, directory, _LENGTH)
-        seconds = time.perf_counter() - begin
-        with open(os.path.join(directory, "index.json"), encoding="utf-8") as file:
-            index = json.load(file)
-        whole.append(index["text_tokens"] / seconds)
-        steady.append(_printed_rate(printed))
-        tokenizers.append(peer.turn())
-    peer.close()
+    with Contender("benchmarks.text_to_records", {"vocabulary": vocabulary, "reviews": reviews}) as peer:
+        for _ in range(rounds):
+            shutil.rmtree(directory, ignore_errors=True)
+            begin = time.perf_counter()
+            printed = real_data.build_records(data, directory, _LENGTH)
+            seconds = time.perf_counter() - begin
+            with open(os.path.join(directory, "index.json"), encoding="utf-8") as file:
+                index = json.load(file)
+            whole.append(index["text_tokens"] / seconds)
+            steady.append(_printed_rate(printed))
+            tokenizers.append(peer.turn())
     shutil.rmtree(directory, ignore_errors=True)
 
     size = f"{index['documents']:,} reviews, {index['text_tokens']:,} tokens, length {_LENGTH}"

@@ -65,8 +65,8 @@ def training_step(
 
     Returns:
         `step(batch, number) -> {name: (sum, count)}` over all replicas: `NAME_loss` of each loss, the objective's
-        measures, `gradient_norm`, and `tokens` of the batch. It is traced anew for each shape of the batch where it is compiled as a whole,
-        since a TPU wants static shapes; else once.
+        measures, `gradient_norm`, and `tokens` of the batch. Where it is compiled as a whole it is traced anew for each
+        shape of the batch, since a TPU wants static shapes; else once.
     """
     whole = compiles_whole(xla)
     alone = strategy.num_replicas_in_sync == 1
