@@ -39,17 +39,20 @@ class TaskModel(tf_keras.Model):
         return self.head(self.encoder(batch["input_ids"], batch["token_type_ids"], batch["lengths"], noise), noise)
 
     def learning_rate_factors(self, decay: float) -> dict[str, float]:
-        """Variable name -> factor of layer-wise decay: 1 for the head, less for every layer below
-        (Clark et al. 2020, appendix B)."""
-        layers = self.encoder.config.num_hidden_layers
+        """Variable name -> factor of layer-wise decay: 1 for the head, less for every layer below.
+
+        As google-research/electra counts (model/optimization.py): of n layers the i-th from below, from 0, has
+        depth i + 1, the embeddings and their projection 0, the head n + 2. So the top layer has decay squared.
+        """
+        head = self.encoder.config.num_hidden_layers + 2
 
         def depth(name):
             if name.startswith("encoder/layer_"):
                 return int(name.removeprefix("encoder/layer_").split("/")[0]) + 1
-            return 0 if name.startswith("encoder/") else layers + 1
+            return 0 if name.startswith("encoder/") else head
 
         names = [variable.name.split(":")[0] for variable in self.trainable_variables]
-        return {name: decay ** (layers + 1 - depth(name)) for name in names}
+        return {name: decay ** (head - depth(name)) for name in names}
 
 
 def _trained_positions(released):

@@ -122,7 +122,8 @@ def test_learning_rates_fall_from_the_head_to_the_embeddings():
     model = TaskModel(SHAPE, KIND)
     factors = model.learning_rate_factors(0.8)
     assert set(factors) == {variable.name.removesuffix(":0") for variable in model.trainable_variables}
-    # ELECTRA's rule: the head 1, the top layer 0.8, each below 0.8 times the one above, the embeddings last.
+    # google-research/electra's table for two layers, from the task's head down: no layer has 0.8 itself.
+    expected = {"classifier/": 1.0, "/layer_1/": 0.8**2, "/layer_0/": 0.8**3, "embeddings": 0.8**4}
     for name, factor in factors.items():
         depth = 0 if name.startswith("classifier/") else 1 if "/layer_1/" in name else 2 if "/layer_0/" in name else 3
         assert factor == pytest.approx(0.8**depth), name

@@ -308,9 +308,9 @@ def test_ten_steps_are_those_of_pytorch(decay, reviews, settings, start):
     # Depths are counted here from the names of the PyTorch model.
     groups = []
     for name, parameter in twin.named_parameters():
-        depth = int(name.split("layer.")[1].split(".")[0]) + 1 if "layer." in name else 0 if "electra" in name else 3
+        depth = int(name.split("layer.")[1].split(".")[0]) + 1 if "layer." in name else 0 if "electra" in name else 4
         groups.append(
-            {"params": [parameter], "factor": decay ** (3 - depth), "weight_decay": 0.0 if plain(name) else 0.1}
+            {"params": [parameter], "factor": decay ** (4 - depth), "weight_decay": 0.0 if plain(name) else 0.1}
         )
     adam = torch.optim.AdamW(groups, lr=1.0, eps=config.adam_epsilon)
     order = batches.training_order(features, 16, True, 1, 0) * 2
