@@ -3,8 +3,9 @@
 Files `tydiqa-v1.0-train.jsonl.gz` and `tydiqa-v1.0-dev.jsonl.gz`: a record a line, places in bytes. As
 KoBigBird does, only Korean is kept, questions answered by yes or no are left out, and one without a minimal
 answer has no answer. The development file is tested on. Scores: exact match and F1, as KorQuAD 2's scorer
-defines them, with questions without an answer right where nothing is said. KoBigBird reports the scores of the
-threshold that is best for them, `best_exact` and `best_f1` here.
+defines them, with questions without an answer right where nothing is said. KoBigBird's figures compare with
+`exact_match` and `f1`: its evaluation looks for a best threshold without being given any odds of no answer, so that
+what it calls `best_exact` and `best_f1` are its scores at the threshold 0.
 """
 
 import json
