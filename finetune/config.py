@@ -36,6 +36,7 @@ class FinetuneConfig:
         trim_particles: `kiwi` or `mecab` take particles off answers that end inside a token; see `particles`.
         all_samples: korquad-v2: learn from all questions of a page, not the first alone.
         label, with_title: hate-speech: which label, and whether the article's title is read too.
+        with_snli: kornli: learn from SNLI's pairs besides MultiNLI's.
         max_bad_rows: more unusable rows than this in a file, and the run refuses to start.
         num_warmup_steps, num_train_steps: follow from `warmup_proportion`, `num_train_epochs`, the data.
         layerwise_lr_decay: factor on the learning rate from one layer to the layer below (1: none).
@@ -71,6 +72,7 @@ class FinetuneConfig:
     all_samples: bool = False
     label: str = "hate"
     with_title: bool = True
+    with_snli: bool = False
     dev_share: float = 0.05
     train_share: float = 1.0
     max_bad_rows: int = 100

@@ -118,15 +118,17 @@ def test_hate_speech_asks_for_the_label_and_the_text_that_are_wanted(values, tex
     assert wanted.kind.labels == (("none", "gender", "others") if bias else ("none", "offensive", "hate"))
 
 
-def test_kornli_trains_on_those_training_files_that_are_there(tmp_path):
-    kornli, multi = task("kornli"), READ["kornli"]["train"]
-    snli = [Example("2", "자", "차", 2)]
-    other = {"snli_1.0_train.ko.tsv": KORNLI + "자\t차\tcontradiction\n"}
-    first = {name: content for name, content in FILES["kornli"].items() if name != "multinli.train.ko.tsv"}
-    assert kornli.splits(write(tmp_path / "snli", {**first, **other}), 0) == {**READ["kornli"], "train": snli}
-    assert kornli.splits(write(tmp_path / "both", {**FILES["kornli"], **other}), 0)["train"] == multi + snli
-    with pytest.raises(InputError, match=r"multinli\.train\.ko\.tsv: no such file; .*download\.py kornli$"):
-        kornli.splits(write(tmp_path / "neither", first), 0)
+def test_kornli_trains_on_multinli_alone_unless_told(tmp_path):
+    kornli, both, snli = task("kornli"), task("kornli", with_snli=True), [Example("2", "자", "차", 2)]
+    directory = write(tmp_path, {**FILES["kornli"], "snli_1.0_train.ko.tsv": KORNLI + "자\t차\tcontradiction\n"})
+    assert kornli.splits(directory, 0) == READ["kornli"]
+    assert both.splits(directory, 0) == {**READ["kornli"], "train": READ["kornli"]["train"] + snli}
+    # Ham et al. 2020: 942,854 pairs in all.
+    assert (kornli.published["train"], both.published["train"]) == (392_702, 942_854)
+    for missing in ("snli_1.0_train.ko.tsv", "multinli.train.ko.tsv"):
+        (tmp_path / missing).unlink()
+        with pytest.raises(InputError, match=rf"{missing}: no such file; .*download\.py kornli$"):
+            both.splits(directory, 0)
 
 
 def csv_text(rows):
