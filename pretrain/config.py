@@ -245,6 +245,7 @@ class PretrainConfig:
             initializer_range=self.initializer_range,
             hidden_dropout_prob=self.hidden_dropout_prob,
             attention_probs_dropout_prob=self.attention_probs_dropout_prob,
+            pooler_input_dropout=self.objective != "bert",
         )
 
     def generator(self) -> EncoderConfig:

@@ -277,9 +277,10 @@ def _pretrained(path, values, generator):
 
 
 def _finetuned(path, values):
-    weights = os.path.join(path, best_seed(path), "best", "weights")
-    encoder = Encoder(EncoderConfig(**values["encoder"]), name="encoder")
-    _restored(weights, model=tf.train.Checkpoint(encoder=encoder))
+    # Those written before there was the key had another one's head.
+    head = {"pooler_input_dropout": FAMILIES[values["family"]].pooler_input_dropout}
+    encoder = Encoder(EncoderConfig(**{**head, **values["encoder"]}), name="encoder")
+    weights = restore_best(os.path.join(path, best_seed(path)), model=tf.train.Checkpoint(encoder=encoder))
     return _named(
         weights, values["family"], encoder.config, values, hugging_face.encoder_tensors(encoder, values["family"])
     )

@@ -76,6 +76,7 @@ def test_electra_s_discriminator_is_what_fine_tuning_gets(electra_dir, settings,
     ):
         np.testing.assert_array_equal(variable, reader.get_tensor(f"model/{name}/.ATTRIBUTES/VARIABLE_VALUE"))
     assert start.tokenizer.vocab_size == 200
+    assert model.head.input_dropout
 
 
 def test_bert_s_encoder_is_what_fine_tuning_gets(settings, tiny, tokenizer, tmp_path):
@@ -88,6 +89,7 @@ def test_bert_s_encoder_is_what_fine_tuning_gets(settings, tiny, tokenizer, tmp_
     created = Start.pretrained(str(tmp_path), settings()).create(KIND, "float32")
     for ours, theirs in zip(created.encoder.get_weights(), model.encoder.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+    assert not created.head.input_dropout  # BERT's pooler has none before it
 
 
 @pytest.mark.parametrize("activation", ["gelu", "tanh"])
