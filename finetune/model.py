@@ -63,6 +63,19 @@ def _trained_positions(released):
     return min(values["max_seq_length"], most)
 
 
+def _lost_head(path, released):
+    """A line where the checkpoint was fine-tuned: what it learned to say is not in the encoder."""
+    names = sorted({name.rpartition(".")[0] for name in released.tensors if name.startswith(hugging_face.TASK_HEADS)})
+    if "task" in released.values:
+        names = [f"of {released.values['task']}"]
+    if not names:
+        return []
+    return [
+        f"warning: {path}: a fine-tuned model, and its head ({', '.join(names)}) is NOT loaded: only the encoder is; "
+        "what it was fine-tuned to say is learned anew from this task's data"
+    ]
+
+
 def finetuned(directory: str):
     """What finetune/run.py wrote.
 
@@ -175,7 +188,7 @@ class Start:
         with tf.Graph().as_default():  # the variables' shapes, without memory for them
             tensors = hugging_face.encoder_tensors(Encoder(released.shape, name="encoder"), released.family)
             _, said = hugging_face.matched(tensors, released, allow_partial)
-        print("\n".join([said, *notes]), file=sys.stderr)
+        print("\n".join([said, *notes, *_lost_head(path, released)]), file=sys.stderr)
         shape = dataclasses.replace(
             released.shape,
             hidden_dropout_prob=config.hidden_dropout_prob,

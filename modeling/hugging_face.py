@@ -82,13 +82,13 @@ _ALBERT = {
     "output_dense": "ffn_output",
     "output_norm": "full_layer_layer_norm",
 }
-_TASK_HEADS = ("classifier.", "qa_outputs.")
+TASK_HEADS = ("classifier.", "pre_classifier.", "qa_outputs.", "qa_classifier.")  # of fine-tuned models
 FAMILIES = {
     "bert": Family(
         "bert.",
         "encoder.layer.{}.",
         _BERT,
-        heads=("pooler.", "cls.", *_TASK_HEADS),
+        heads=("pooler.", "cls.", *TASK_HEADS),
         classifier=("pooler.dense", "classifier"),
     ),
     "electra": Family(
@@ -96,7 +96,7 @@ FAMILIES = {
         "encoder.layer.{}.",
         _BERT,
         "embeddings_project",
-        ("discriminator_predictions.", "generator_predictions.", "generator_lm_head.", *_TASK_HEADS),
+        ("discriminator_predictions.", "generator_predictions.", "generator_lm_head.", *TASK_HEADS),
         pooler_act="gelu",
         pooler_input_dropout=True,
         masked_lm=("generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.bias"),
@@ -121,7 +121,7 @@ FAMILIES = {
         "distilbert.",
         "transformer.layer.{}.",
         _DISTILBERT,
-        heads=("vocab_", "pre_classifier.", *_TASK_HEADS),
+        heads=("vocab_", *TASK_HEADS),
         classifier=("pre_classifier", "classifier"),
         pooler_act="relu",
         masked_lm=("vocab_transform", "vocab_layer_norm", "vocab_projector.bias"),
@@ -131,7 +131,7 @@ FAMILIES = {
         "encoder.albert_layer_groups.0.albert_layers.0.",
         _ALBERT,
         "encoder.embedding_hidden_mapping_in",
-        ("pooler.", "predictions.", "sop_classifier.", *_TASK_HEADS),
+        ("pooler.", "predictions.", "sop_classifier.", *TASK_HEADS),
         classifier=("pooler", "classifier"),
         masked_lm=("predictions.dense", "predictions.LayerNorm", "predictions.bias"),
     ),
