@@ -9,13 +9,13 @@ import tf_keras
 
 from cli import InputError
 from modeling import hugging_face, resize
-from modeling.checkpoint import first_line, read_config, restore
+from modeling.checkpoint import read_config
 from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
 from modeling.heads import ClassificationHead
 from modeling.hugging_face import FAMILIES, Released
 from modeling.noise import Noise
-from pretrain.start import best_seed, open_checkpoint, vocabulary_of
+from pretrain.start import best_seed, open_checkpoint, restore_best, vocabulary_of
 from vocab.tokenizer import Tokenizer
 from vocab.tokenizer import load as load_tokenizer
 
@@ -105,13 +105,7 @@ def finetuned(directory: str):
     config = FinetuneConfig(**{key: value for key, value in values.items() if key in known})
     task = TASKS[values["task"]](config)
     model = TaskModel(EncoderConfig(**values["encoder"]), task.kind, config.precision, name="task_model")
-    path = os.path.join(directory, seed, "best", "weights")
-    if not os.path.exists(path + ".index"):
-        raise InputError(f"{path}.index: no such file; the seed has not finished its first epoch")
-    try:
-        restore(tf.train.Checkpoint(model=model), path).assert_existing_objects_matched()
-    except AssertionError as error:
-        raise InputError(f"{path}: of another model: {first_line(error)}") from None
+    restore_best(os.path.join(directory, seed), model=model)
     return task, load_tokenizer(directory), model, config
 
 
