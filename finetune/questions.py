@@ -233,6 +233,9 @@ class QuestionTask:
                 questions.append(question)
             bad.check(max_bad_rows)
         if not questions:
+                if not question.answers and not self.unanswerable:
+                    bad.add(line(), f"question {question.id!r} is_impossible, and {self.name} has answers to all")
+                    continue
             raise InputError(f"{paths[0]}: no usable questions in it" + (f"; {bad.found[0]}" if bad.found else ""))
         return questions
 
@@ -282,4 +285,7 @@ def problem(question: Question, learned: bool, impossible: bool) -> str | None:
 
 
 def _write(directory, name, content):
+    texts = (question.id, question.question, question.context, *(text for text, _ in question.answers))
+    if any(map(rows.has_lone_surrogate, texts)):
+        return f"question {question.id!r}, its context or its answer holds half of a character (a lone surrogate)"
     write_file(os.path.join(directory, name), json.dumps(content, ensure_ascii=False, indent=1) + "\n")

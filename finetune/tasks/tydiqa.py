@@ -8,11 +8,11 @@ defines them, with questions without an answer right where nothing is said. KoBi
 what it calls `best_exact` and `best_f1` are its scores at the threshold 0.
 """
 
-import json
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from cli import InputError
 from finetune import rows
 from finetune.answer_scores import tydiqa
 from finetune.questions import Question, QuestionTask, problem
@@ -37,7 +37,7 @@ def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable
         if not content.strip():
             continue
         try:
-            record = json.loads(content)
+            record, _ = rows.parse_json(path, content, line)
             if record["language"].strip().lower() != "korean":
                 continue
             document, annotations = record["document_plaintext"], record["annotations"]
@@ -51,8 +51,8 @@ def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable
             characters = character_of_byte(document)
             given = [place for place in places if place[0] >= 0]
             outside = any(not 0 <= begin < end < len(characters) for begin, end in given)
-        except json.JSONDecodeError as error:
-            bad.add(line, f"not JSON ({error.msg})")
+        except InputError as error:
+            bad.add(line, str(error).removeprefix(f"{path}:{line}: "))
             continue
         except (KeyError, TypeError, AttributeError) as error:
             bad.add(line, f"a record without {error}")
