@@ -13,6 +13,7 @@ from cli import InputError
 from finetune.config import FinetuneConfig
 from finetune.sentences import Example
 from finetune.tasks import TASKS
+from finetune.train import split_training
 
 PAWS = "id\tsentence1\tsentence2\tlabel\n"
 KORNLI = "sentence1\tsentence2\tgold_label\n"
@@ -562,6 +563,25 @@ def test_the_real_scores_fill_the_scale(real_data):
         scores = np.array([example.target for example in examples])
         assert (scores.min(), scores.max()) == (0.0, 5.0) and 2.2 < scores.mean() < 2.9
         assert all(((scores >= low) & (scores <= low + 1)).mean() > 0.1 for low in range(5))
+
+
+def test_hypotheses_of_a_premise_are_all_learned_from_or_all_in_dev(real_data):
+    pairs = task("kornli").splits(real_data("kornli"), 0)["train"]
+    training, dev = split_training(task("kornli"), pairs, FinetuneConfig(dev_share=0.05))
+    assert abs(len(dev) - 0.05 * len(pairs)) <= 1 and len(training) + len(dev) == len(pairs)
+    assert not {pair.first for pair in training} & {pair.first for pair in dev}
+    # 3,833 of the 4,000 share their premise with another pair: drawn one by one nearly every one would be known.
+    assert len({pair.first for pair in dev}) < 0.6 * len(dev)
+
+
+def test_fake_news_label_may_begin_with_a_capital(tmp_path):
+    small, capital = articles([0, 1] * 10), articles([0, 1] * 10).replace("content,label", "content,Label")
+    assert "content,Label" in capital
+    read = [
+        task("fake-news").splits(write(tmp_path / name, {"mission2_train.csv": content}), 0)
+        for name, content in (("small", small), ("capital", capital))
+    ]
+    assert read[0] == read[1]
 
 
 def test_the_real_articles(real_data):
