@@ -65,14 +65,16 @@ def _trained_positions(released):
 
 def _lost_head(path, released):
     """A line where the checkpoint was fine-tuned: what it learned to say is not in the encoder."""
-    names = sorted({name.rpartition(".")[0] for name in released.tensors if name.startswith(hugging_face.TASK_HEADS)})
+    dense, _ = FAMILIES[released.family].classifier  # a classifier's first layer, which `Start.create` does load
+    heads = {name.rpartition(".")[0] for name in released.tensors if name.startswith(hugging_face.TASK_HEADS)}
+    names = sorted(heads - {dense})
     if "task" in released.values:
         names = [f"of {released.values['task']}"]
     if not names:
         return []
     return [
-        f"warning: {path}: a fine-tuned model, and its head ({', '.join(names)}) is NOT loaded: only the encoder is; "
-        "what it was fine-tuned to say is learned anew from this task's data"
+        f"warning: {path}: a fine-tuned model, whose output layer ({', '.join(names)}) is NOT loaded: what it was "
+        "fine-tuned to say is learned anew from this task's data"
     ]
 
 

@@ -198,8 +198,10 @@ def test_a_damaged_history_of_a_run_that_goes_on(trained, tmp_path):
         train_again(tmp_path / "out")
 
 
-def test_a_fine_tuned_model_to_start_from_with_its_weights_cut(trained, settings, tmp_path):
+def test_a_fine_tuned_model_to_start_from_with_its_weights_cut(trained, settings, tmp_path, capsys):
     out = shutil.copytree(trained[0], tmp_path / "out")
+    Start.pretrained(str(out), settings())
+    assert "a fine-tuned model, whose output layer (of nsmc) is NOT loaded" in capsys.readouterr().err
     cut(out / "seed-1/best/weights.data-00000-of-00001")
     with pytest.raises(InputError, match="weights: cannot be read as this model .*; if it is damaged, delete .*seed-1"):
         Start.pretrained(str(out), settings())

@@ -213,7 +213,7 @@ def test_a_released_model_that_lacks_a_tensor_is_refused_before_a_run_begins(set
     [
         ("Model", None),
         ("ForPreTraining", None),
-        ("ForSequenceClassification", "classifier.dense, classifier.out_proj"),
+        ("ForSequenceClassification", "classifier.out_proj"),
         ("ForTokenClassification", "classifier"),
         ("ForQuestionAnswering", "qa_outputs"),
     ],
@@ -224,7 +224,7 @@ def test_a_head_that_was_fine_tuned_elsewhere_is_said_to_be_lost(kind, lost, set
     tokenizer.save(str(tmp_path))
     Start.pretrained(str(tmp_path), settings())
     said = capsys.readouterr().err.splitlines()
-    expected = f"warning: {tmp_path}: a fine-tuned model, and its head ({lost}) is NOT loaded: only the encoder is; "
+    expected = f"warning: {tmp_path}: a fine-tuned model, whose output layer ({lost}) is NOT loaded: "
     assert [line.startswith(expected) for line in said if "warning" in line] == ([True] if lost else [])
 
 
