@@ -15,8 +15,8 @@ from finetune.config import FinetuneConfig
 from finetune.model import Start
 from finetune.sentences import Example
 from finetune.tasks import TASKS
-from pretrain.optimizer import create_optimizer, create_slots
 from tpu.strategy import create_strategy
+from training.optimizer import create_optimizer, create_slots
 
 _EPOCHS = 10  # of the learning rate's schedule
 

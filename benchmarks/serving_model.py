@@ -13,11 +13,11 @@ import dataclasses
 
 import tensorflow as tf
 
+from checkpoints.model_directory import write_config, write_json
 from finetune.config import FinetuneConfig
 from finetune.model import Start
 from finetune.tasks import TASKS
-from modeling.checkpoint import write_config, write_json
-from pretrain.export import export
+from serving.export import export
 
 
 def main(vocabulary: str, directory: str):

@@ -15,7 +15,7 @@ from official.nlp.modeling.networks import BertEncoder
 from benchmarks.contender import serve
 from benchmarks.electra_small import electra_small
 from pretrain import estimate
-from pretrain.optimizer import learning_rate_schedule
+from training.optimizer import learning_rate_schedule
 
 
 def prepare(precision: str, steps: int):

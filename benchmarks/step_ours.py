@@ -12,8 +12,8 @@ from benchmarks.contender import serve
 from benchmarks.electra_small import MASKED_PLACES, electra_small
 from pretrain import estimate, train
 from pretrain.objectives import OBJECTIVES
-from pretrain.optimizer import create_optimizer
 from tpu.strategy import create_strategy
+from training.optimizer import create_optimizer
 
 
 def prepare(precision: str, steps: int):

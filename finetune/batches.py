@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from finetune.features import Features
-from pretrain.keyed_random import numpy_fold
+from training.keyed_random import numpy_fold
 
 # Lengths that batches are padded to. Few, since a kernel is compiled for each; close together where text is short.
 PADDED_LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)

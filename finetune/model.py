@@ -7,13 +7,13 @@ import sys
 import tensorflow as tf
 import tf_keras
 
+from checkpoints import hugging_face, resize
+from checkpoints.hugging_face import FAMILIES, Released
+from checkpoints.model_directory import read_config
 from cli import InputError
-from modeling import hugging_face, resize
-from modeling.checkpoint import read_config
 from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
 from modeling.heads import ClassificationHead
-from modeling.hugging_face import FAMILIES, Released
 from modeling.noise import Noise
 from pretrain.start import best_seed, open_checkpoint, restore_best, vocabulary_of
 from vocab.tokenizer import Tokenizer
@@ -118,7 +118,7 @@ class Start:
     Attributes:
         shape: of the encoder.
         tokenizer: of the pretrained model, or of the vocabulary file.
-        family: whose heads the model gets, a key of `modeling.hugging_face.FAMILIES`.
+        family: whose heads the model gets, a key of `checkpoints.hugging_face.FAMILIES`.
         released: the weights; None for random ones.
         allow_partial: some of them may be missing or unknown.
     """
@@ -146,7 +146,7 @@ class Start:
             allow_partial: tensors may be missing or unknown.
             generator: of an ELECTRA take the generator.
             grow: how to go on where `max_seq_length` is more than the trained positions, as
-                `modeling.resize.to_positions`.
+                `checkpoints.resize.to_positions`.
 
         Raises:
             InputError: it is no checkpoint, is damaged, or is too short for `max_seq_length`.

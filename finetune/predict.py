@@ -37,16 +37,16 @@ from finetune import rows
 
 def main(_):
     FLAGS = flags.FLAGS
-    from vocab import text
+    import files
 
     if FLAGS.input != "-" and not os.path.isfile(FLAGS.input):
         raise InputError(f"{FLAGS.input}: no such file; --input takes a file, or - for standard input")
     if FLAGS.output != "-":
         if os.path.isdir(FLAGS.output):
             raise InputError(f"{FLAGS.output}: a directory; --output takes a file, or - for standard output")
-        text.check_output(os.path.dirname(os.path.abspath(FLAGS.output)))
+        files.check_output(os.path.dirname(os.path.abspath(FLAGS.output)))
     predictor = Predictor.load(FLAGS.model_dir)
-    lines = _standard_input() if FLAGS.input == "-" else text.read_lines(FLAGS.input)
+    lines = _standard_input() if FLAGS.input == "-" else files.read_lines(FLAGS.input)
     examples = list(read(lines, predictor.task, FLAGS.input))
     if not examples:
         raise InputError(f"{FLAGS.input}: no text in it")
@@ -54,7 +54,7 @@ def main(_):
     if FLAGS.output == "-":
         sys.stdout.writelines(written)
     else:
-        from modeling.checkpoint import write_file
+        from checkpoints.model_directory import write_file
 
         write_file(FLAGS.output, "".join(written))
 

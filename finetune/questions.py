@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from checkpoints.model_directory import write_file
 from cli import InputError
 from finetune import particles, rows
 from finetune.answers import Answer, answers
 from finetune.config import FinetuneConfig
 from finetune.span import Span
 from finetune.windows import Windows, windows
-from modeling.checkpoint import write_file
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,9 +10,9 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 
+import files
+from checkpoints.model_directory import write_file
 from cli import InputError
-from modeling.checkpoint import write_file
-from vocab import text
 
 
 @dataclasses.dataclass
@@ -112,7 +112,7 @@ def read_table(
     Raises:
         InputError: an empty file, or a header that has one of the columns not at all or twice.
     """
-    lines = text.read_lines(path)
+    lines = files.read_lines(path)
     rows = _quoted_rows(path, lines, delimiter) if quoted else enumerate((line.split(delimiter) for line in lines), 1)
     _, header = next(rows, (1, None))
     if header is None:
@@ -144,7 +144,7 @@ def read_json(path: str) -> tuple[object, str]:
     Raises:
         InputError: an empty file, or broken JSON; names the line.
     """
-    return parse_json(path, "\n".join(text.read_lines(path)))
+    return parse_json(path, "\n".join(files.read_lines(path)))
 
 
 def parse_json(name: str, content: str, first_line: int = 1) -> tuple[object, str]:

@@ -191,8 +191,8 @@ def claim_directory(output_dir: str, settings: dict) -> None:
     Raises:
         InputError: the directory holds results of other settings; names the first key that differs.
     """
-    from modeling.checkpoint import read_config, write_config
-    from vocab.text import check_output
+    from checkpoints.model_directory import read_config, write_config
+    from files import check_output
 
     if os.path.exists(os.path.join(output_dir, "config.json")):
         for key, before in read_config(output_dir).items():
@@ -215,7 +215,7 @@ def report(task, runs: list[dict], output_dir: str, note: str = "", dev_share: f
         note: how the data differ from published ones.
         dev_share: of the training file, set apart to choose the epoch.
     """
-    from modeling.checkpoint import write_json
+    from checkpoints.model_directory import write_json
 
     names = list(runs[0]["metrics"])
     scores = {name: np.array([run["metrics"][name] for run in runs]) for name in names}

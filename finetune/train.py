@@ -11,16 +11,16 @@ import tensorflow as tf
 import tf_keras
 
 import cli
+from checkpoints.model_directory import Checkpoints, disk_full_named, read_json, write_json
 from cli import InputError
 from finetune import batches, coverage
 from finetune.features import Features
 from finetune.model import Start, TaskModel
-from modeling.checkpoint import Checkpoints, disk_full_named, read_json, write_json
 from modeling.noise import Noise
-from pretrain.keyed_random import numpy_fold
-from pretrain.optimizer import clipped, create_optimizer, create_slots
 from pretrain.start import restore_best
 from tpu.strategy import compiles_whole_step
+from training.keyed_random import numpy_fold
+from training.optimizer import clipped, create_optimizer, create_slots
 
 _DROPOUT = 3  # the noise stream of fine-tuning's dropout
 _DEV_DRAW, _SHARE_DRAW = 2000, 2001  # key words

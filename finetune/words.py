@@ -7,12 +7,12 @@ import numpy as np
 from seqeval import metrics
 from seqeval.metrics.sequence_labeling import get_entities
 
+import files
 from cli import InputError
 from finetune import rows
 from finetune.config import FinetuneConfig
 from finetune.features import Features, place
 from finetune.tagging import Tagging
-from vocab import text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,7 +174,7 @@ class WordTask:
 
     def _read(self, path, max_bad_rows):
         bad, found, known = rows.BadRows(path), [], set(self.kind.labels)
-        for line, content in enumerate(text.read_lines(path), 1):
+        for line, content in enumerate(files.read_lines(path), 1):
             if not content.strip():
                 continue
             columns = content.split("\t")

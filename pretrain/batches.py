@@ -11,7 +11,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from pretrain import keyed_random, masking, records, sentence_order
+from pretrain import masking, records, sentence_order
+from training import keyed_random
 
 READERS = 16  # shards that are mixed with each other; more mixes better and holds more in memory
 HELD_OUT_SHARDS = 32  # at most so many are read for an evaluation

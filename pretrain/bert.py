@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from checkpoints.hugging_face import Tensor, dense, encoder_tensors, masked_lm_tensors
 from modeling.encoder import Dense, Encoder
 from modeling.heads import MaskedLMHead, Pooler, at_positions, masked_lm
-from modeling.hugging_face import Tensor, dense, encoder_tensors, masked_lm_tensors
 from modeling.noise import Noise
 from pretrain import sentence_order
 

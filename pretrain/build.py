@@ -25,10 +25,11 @@ import numpy as np
 from absl import flags
 
 import cli
+import files
 from cli import InputError
-from pretrain import cleaning, examples, records, sentences
+from corpus import cleaning, formats, sentences
+from pretrain import examples, records
 from pretrain.shards import BuildSettings, Chunk, make_shards
-from vocab import formats, text
 from vocab.tokenizer import Tokenizer
 
 SETTINGS_FILE = "settings.json"
@@ -44,7 +45,7 @@ def build(settings: BuildSettings) -> dict:
       OSError: the disk is full.
     """
     tokenizer = Tokenizer.load(settings.vocab)
-    paths = text.expand(settings.corpus)
+    paths = files.expand(settings.corpus)
     sentences.splitter(settings.sentence_splitter)
     recipe = _recipe(settings, paths, tokenizer)
     finished = _open_output(settings.output_dir, recipe, tokenizer)
@@ -54,7 +55,7 @@ def build(settings: BuildSettings) -> dict:
     distinct, formats_seen = cleaning.Distinct(), collections.Counter()
     shards, started = [], time.time()
     first_task = None
-    with cli.progress(sum(map(text.size, paths)), "records", "B") as bar:
+    with cli.progress(sum(map(files.size, paths)), "records", "B") as bar:
         chunks = _chunks(settings, paths, distinct, formats_seen, bar)
         for counts, task_started in make_shards(settings, chunks, finished):
             first_task = first_task or task_started
@@ -91,7 +92,7 @@ def summary(index: dict) -> str:
 def _recipe(settings, paths, tokenizer):
     """Everything that decides what the records are, flat, as JSON holds it."""
     return {
-        "corpus": [f"{os.path.basename(path)} ({text.size(path)} bytes)" for path in paths],
+        "corpus": [f"{os.path.basename(path)} ({files.size(path)} bytes)" for path in paths],
         "tokenizer_fingerprint": tokenizer.fingerprint,
         "sentence_splitter": settings.sentence_splitter,
         "seed": settings.seed,
@@ -110,7 +111,7 @@ def _open_output(directory, recipe, tokenizer):
     """
     path = os.path.join(directory, SETTINGS_FILE)
     try:
-        if text.exists(path) and _files(directory, "shard-*.tfrecord"):
+        if files.exists(path) and _files(directory, "shard-*.tfrecord"):
             _check_same(path, records.read_json(path), recipe)
         else:
             for pattern in "shard-*.json", records.INDEX_FILE:
@@ -120,7 +121,7 @@ def _open_output(directory, recipe, tokenizer):
         for leftover in _files(directory, "*.tmp"):
             _remove(leftover)
         index_path = os.path.join(directory, records.INDEX_FILE)
-        known = records.read_json(index_path).get("shards", []) if text.exists(index_path) else []
+        known = records.read_json(index_path).get("shards", []) if files.exists(index_path) else []
         count_files = _files(directory, "shard-*.json")
         known += [records.read_json(name) for name in count_files]
         finished = {}
@@ -129,7 +130,7 @@ def _open_output(directory, recipe, tokenizer):
                 if counts["examples"]:
                     records.check_shard(directory, counts)
                 finished[counts["file"]] = counts
-        if text.exists(index_path) and not count_files and len(finished) == len(known):
+        if files.exists(index_path) and not count_files and len(finished) == len(known):
             return None
         tokenizer.save(directory)
     except OSError as error:
@@ -195,7 +196,7 @@ def _write_index(settings, recipe, tokenizer, shards, duplicates, formats_seen):
 
 def _files(directory, pattern):
     path = os.path.join(directory, pattern)
-    if text.is_remote(directory):
+    if files.is_remote(directory):
         import tensorflow as tf
 
         return sorted(tf.io.gfile.glob(path))
@@ -203,7 +204,7 @@ def _files(directory, pattern):
 
 
 def _remove(path):
-    if text.is_remote(path):
+    if files.is_remote(path):
         import tensorflow as tf
 
         tf.io.gfile.remove(path)

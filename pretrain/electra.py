@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from checkpoints.hugging_face import Tensor, discriminator_tensors, encoder_tensors, masked_lm_tensors
 from modeling.encoder import Embeddings, Encoder
 from modeling.heads import (
     DiscriminatorHead,
@@ -12,7 +13,6 @@ from modeling.heads import (
     masked_lm,
     sample_tokens,
 )
-from modeling.hugging_face import Tensor, discriminator_tensors, encoder_tensors, masked_lm_tensors
 from modeling.noise import Noise
 
 

@@ -123,7 +123,7 @@ def measured_tokens_per_second(config, strategy) -> float:
     """Tokens a second of real training steps on the devices found, on a small batch of made-up text."""
     from pretrain import train
     from pretrain.objectives import OBJECTIVES
-    from pretrain.optimizer import create_optimizer, create_slots
+    from training.optimizer import create_optimizer, create_slots
 
     rows = 8 * strategy.num_replicas_in_sync
     small = dataclasses.replace(config, train_batch_size=rows)

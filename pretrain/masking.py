@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from pretrain import keyed_random
+from training import keyed_random
 
 # What a key word of its own is drawn for.
 _SPAN_LENGTH, _SPAN_ORDER, _LAST_SPAN, _TREATMENT, _REPLACEMENT = range(5)

@@ -15,8 +15,8 @@ import errno
 import json
 import os
 
+import files
 from cli import InputError
-from vocab import text
 
 FORMAT = 1
 INDEX_FILE = "index.json"
@@ -46,7 +46,7 @@ def write_shard(path: str, examples) -> int:
         with tf.io.TFRecordWriter(temporary) as writer:
             for record in serialize(examples):
                 writer.write(record)
-        size = text.size(temporary)
+        size = files.size(temporary)
         tf.io.gfile.rename(temporary, path, overwrite=True)
     except tf.errors.OpError as error:
         with contextlib.suppress(tf.errors.OpError):
@@ -120,7 +120,7 @@ def read_index(directory: str, fingerprint: str | None = None, max_seq_length: i
         greater length.
     """
     path = os.path.join(directory, INDEX_FILE)
-    if not text.exists(path):
+    if not files.exists(path):
         raise InputError(
             f"{path}: no such file; build the records with pretrain/build.py "
             "(the same command goes on with an interrupted build)"
@@ -151,9 +151,9 @@ def check_shard(directory: str, shard: dict) -> None:
       InputError: the file is missing or has another size.
     """
     path = os.path.join(directory, shard["file"])
-    if not text.exists(path):
+    if not files.exists(path):
         raise InputError(f"{path}: missing; run the pretrain/build.py command again, it rebuilds the missing")
-    size = text.size(path)
+    size = files.size(path)
     if size != shard["bytes"]:
         raise InputError(
             f"{path}: {size} bytes, the index says {shard['bytes']}: truncated or overwritten; "
@@ -204,7 +204,7 @@ def read_json(path: str) -> dict:
       InputError: not JSON, or not an object; names file and line.
     """
     try:
-        value = json.loads("\n".join(text.read_lines(path)))
+        value = json.loads("\n".join(files.read_lines(path)))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: not JSON ({error.msg}); delete the file and build again") from None
     if not isinstance(value, dict):
@@ -214,4 +214,4 @@ def read_json(path: str) -> dict:
 
 def write_json(path: str, value: dict) -> None:
     """Writes a JSON object atomically, indented for people."""
-    text.write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    files.write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

@@ -117,11 +117,11 @@ def _start(FLAGS):
 
 def _build(config, data, FLAGS):
     """Builds the vocabulary and the records that are missing."""
+    import files
     from pretrain import build
     from pretrain.examples import ExampleSettings
     from pretrain.start import vocabulary_of
     from vocab import run as vocabulary
-    from vocab import text
     from vocab.tokenizer import Tokenizer
     from vocab.train import VocabSettings
 
@@ -129,7 +129,7 @@ def _build(config, data, FLAGS):
     vocab = FLAGS.vocab or FLAGS.init_checkpoint and vocabulary_of(FLAGS.init_checkpoint) or os.path.join(data, "vocab")
     if not (FLAGS.vocab or FLAGS.init_checkpoint):
         settings = VocabSettings(vocab_size=config.vocab_size, do_lower_case=config.do_lower_case)
-        vocabulary.build(text.expand(corpus), settings, vocab)
+        vocabulary.build(files.expand(corpus), settings, vocab)
     config.check_vocabulary(Tokenizer.load(vocab))
     build.build(
         build.BuildSettings(

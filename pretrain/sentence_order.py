@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from pretrain import keyed_random
+from training import keyed_random
 
 _SWAP = 100  # the key word of this draw; masking uses small ones
 

@@ -11,10 +11,11 @@ import time
 import numpy as np
 
 from cli import InputError
-from pretrain import cleaning, examples, records, sentences
-from pretrain.cleaning import CleaningSettings
+from corpus import cleaning, sentences
+from corpus.cleaning import CleaningSettings
+from corpus.formats import FormatSettings
+from pretrain import examples, records
 from pretrain.examples import ExampleSettings
-from vocab.formats import FormatSettings
 from vocab.tokenizer import Tokenizer
 
 
@@ -27,7 +28,7 @@ class BuildSettings:
       vocab: a vocab.txt, or the directory that holds one.
       output_dir: local or gs://.
       format, cleaning, examples: see the classes.
-      sentence_splitter: a key of `pretrain.sentences.SPLITTERS`.
+      sentence_splitter: a key of `corpus.sentences.SPLITTERS`.
       seed: of the random choices in `pretrain.examples`.
       shard_mb: megabytes of text a shard; also what one worker holds at a time.
       num_workers: processes; 0 works in this process. It does not change the records.

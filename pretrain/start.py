@@ -6,12 +6,12 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from checkpoints import hugging_face, resize, tensorflow1
+from checkpoints.hugging_face import FAMILIES, Released
+from checkpoints.model_directory import first_line, latest_checkpoint, read_config, read_json, restore
 from cli import InputError
-from modeling import hugging_face, resize, tensorflow1
-from modeling.checkpoint import first_line, latest_checkpoint, read_config, read_json, restore
 from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
-from modeling.hugging_face import FAMILIES, Released
 from pretrain.config import PretrainConfig
 from pretrain.objectives import OBJECTIVES
 from vocab.tokenizer import Tokenizer

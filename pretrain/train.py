@@ -10,18 +10,18 @@ import tensorflow as tf
 import tf_keras
 
 import cli
+from checkpoints.model_directory import Checkpoints, read_config, write_config, write_json
 from cli import InputError
-from modeling.checkpoint import Checkpoints, read_config, write_config, write_json
+from files import check_output
 from modeling.noise import Noise
 from pretrain import batches, estimate
 from pretrain.config import PretrainConfig
-from pretrain.metrics import MetricsLog
 from pretrain.objectives import OBJECTIVES
-from pretrain.optimizer import clipped, create_optimizer, create_slots, learning_rate
 from pretrain.records import damage_named, read_index, read_json
 from pretrain.start import Continuation
 from tpu.strategy import compiles_whole_step
-from vocab.text import check_output
+from training.metrics import MetricsLog
+from training.optimizer import clipped, create_optimizer, create_slots, learning_rate
 from vocab.tokenizer import Tokenizer
 
 # Noise streams: what random bits are drawn for.
@@ -65,7 +65,7 @@ def train(
         config: resolved.
         data: directory with the records.
         tokenizer: what the records were made with.
-        model_dir: see `modeling.checkpoint`.
+        model_dir: see `checkpoints.model_directory`.
         strategy: where to train.
         start: weights to begin with, fitted to the config; None for random ones.
         allow_partial: `start` may lack tensors, and have unknown ones.

@@ -22,9 +22,10 @@ import numpy as np
 from absl import flags
 
 import cli
+import files
 from cli import InputError
-from vocab import formats, text
-from vocab.formats import RECOGNISED, FormatSettings
+from corpus import formats
+from corpus.formats import RECOGNISED, FormatSettings
 from vocab.tokenizer import VOCAB_FILE, Tokenizer
 from vocab.train import count_words
 from vocab.words import split_words
@@ -85,15 +86,15 @@ def main(_):
     if bool(FLAGS.words) == bool(FLAGS.corpus):
         raise InputError("give either --words FILE or --corpus 'GLOB'")
     tokenizer = Tokenizer.load(FLAGS.vocab)
-    if text.exists(os.path.join(FLAGS.output_dir, VOCAB_FILE)):
+    if files.exists(os.path.join(FLAGS.output_dir, VOCAB_FILE)):
         raise InputError(f"{FLAGS.output_dir}: holds a {VOCAB_FILE} already; choose another --output_dir")
-    text.check_output(FLAGS.output_dir)
+    files.check_output(FLAGS.output_dir)
     if FLAGS.words:
-        words = [line.strip() for line in text.read_lines(FLAGS.words) if line.strip()]
+        words = [line.strip() for line in files.read_lines(FLAGS.words) if line.strip()]
         if not words:
             raise InputError(f"{FLAGS.words}: no words in it")
     else:
-        words = words_of(text.expand(FLAGS.corpus), tokenizer, FLAGS.num_words, formats.settings_from_flags())
+        words = words_of(files.expand(FLAGS.corpus), tokenizer, FLAGS.num_words, formats.settings_from_flags())
     extended, added = extend(tokenizer, words)
     extended.save(FLAGS.output_dir)
     print(

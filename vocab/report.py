@@ -22,9 +22,10 @@ import numpy as np
 from absl import flags
 
 import cli
+import files
 from cli import InputError
-from vocab import formats, text
-from vocab.formats import RECOGNISED, FormatSettings
+from corpus import formats
+from corpus.formats import RECOGNISED, FormatSettings
 from vocab.tokenizer import Tokenizer
 from vocab.words import split_words
 
@@ -149,12 +150,12 @@ def main(_):
     if not args.vocab:
         raise InputError("no vocabulary given: name them with --vocab, once each")
     tokenizers = {name: Tokenizer.load(path) for name, path in zip(names_of(args.vocab), args.vocab, strict=True)}
-    lines = sample_lines(text.expand(args.corpus), args.lines, formats.settings_from_flags())
+    lines = sample_lines(files.expand(args.corpus), args.lines, formats.settings_from_flags())
     figures = {name: measure(tokenizer, lines) for name, tokenizer in tokenizers.items()}
     print(f"{len(lines):,} lines\n\n{format_table(figures)}")
     if args.output_dir:
         content = {"corpus": args.corpus, "lines": len(lines), "vocabularies": figures}
-        text.write_atomically(
+        files.write_atomically(
             os.path.join(args.output_dir, "report.json"), json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         )
         save_chart(figures, os.path.join(args.output_dir, "report.png"))

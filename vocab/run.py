@@ -27,9 +27,11 @@ import tokenizers
 from absl import flags
 
 import cli
+import files
 from cli import InputError
-from vocab import formats, report, segment, text
-from vocab.formats import RECOGNISED, FormatSettings
+from corpus import formats, segment
+from corpus.formats import RECOGNISED, FormatSettings
+from vocab import report
 from vocab.tokenizer import VOCAB_FILE, Tokenizer
 from vocab.train import VocabSettings, train
 
@@ -65,7 +67,7 @@ def build(
         done = _read_record(output_dir, record)
         if done:
             return done, False
-    text.check_output(output_dir)
+    files.check_output(output_dir)
     trained = train(paths, settings, num_workers, corpus_format)
     tokenizer = Tokenizer(trained.vocab, do_lower_case=settings.do_lower_case)
     record |= {
@@ -75,15 +77,15 @@ def build(
         "versions": {"tokenizers": tokenizers.__version__},
     }
     record_path = os.path.join(output_dir, RECORD_FILE)
-    text.remove(record_path)  # while the other files are replaced, the directory counts as empty
+    files.remove(record_path)  # while the other files are replaced, the directory counts as empty
     tokenizer.save(output_dir)
-    text.write_atomically(record_path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    files.write_atomically(record_path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     return record, True
 
 
 def _files(paths: Sequence[str]) -> list[list]:
     """Files by name and size: a corpus that was only moved is still the same."""
-    return sorted([os.path.basename(path), text.size(path)] for path in paths)
+    return sorted([os.path.basename(path), files.size(path)] for path in paths)
 
 
 def _read_record(directory: str, wanted: dict) -> dict | None:
@@ -94,12 +96,12 @@ def _read_record(directory: str, wanted: dict) -> dict | None:
     """
     path = os.path.join(directory, RECORD_FILE)
     advice = "choose another --output_dir, or give --overwrite"
-    if not text.exists(path):
-        if text.exists(os.path.join(directory, VOCAB_FILE)):
+    if not files.exists(path):
+        if files.exists(os.path.join(directory, VOCAB_FILE)):
             raise InputError(f"{directory} holds a {VOCAB_FILE} of unknown origin: {advice}")
         return None
     try:
-        found = json.loads("\n".join(text.read_lines(path)))
+        found = json.loads("\n".join(files.read_lines(path)))
         for key, value in wanted["settings"].items():
             if found["settings"].get(key) != value:
                 raise InputError(
@@ -117,7 +119,7 @@ def main(_):
     args = flags.FLAGS
     settings = VocabSettings(**{field.name: getattr(args, field.name) for field in dataclasses.fields(VocabSettings)})
     record, is_new = build(
-        text.expand(args.corpus),
+        files.expand(args.corpus),
         settings,
         args.output_dir,
         args.num_workers,

@@ -19,8 +19,9 @@ from itertools import chain
 
 import numpy as np
 
+import files
 from cli import InputError
-from vocab import text, tokenizer_config
+from vocab import tokenizer_config
 
 # The files that released models have, in the order that they are looked for.
 KOBERT_FILE = "tokenizer_78b3253a26.model"
@@ -106,14 +107,14 @@ class SentencePieceTokenizer:
         if name == KOBERT_FILE:
             kind = "KoBert"
             vocab_path = os.path.join(directory, "vocab.txt")
-            if not text.exists(vocab_path):
+            if not files.exists(vocab_path):
                 raise InputError(f"{vocab_path}: no such file; it has the ids of KoBERT's pieces")
-            vocab = [line.strip() for line in text.read_lines(vocab_path)]
+            vocab = [line.strip() for line in files.read_lines(vocab_path)]
             while vocab and not vocab[-1]:
                 vocab.pop()
         config = tokenizer_config.read_config(directory)
         flags = [tokenizer_config.read_flag(config, key, None, directory) for key in ("do_lower_case", "keep_accents")]
-        return cls(text.read_bytes(path), kind, *flags, vocab, tokenizer_config.given_tokens(directory), str(path))
+        return cls(files.read_bytes(path), kind, *flags, vocab, tokenizer_config.given_tokens(directory), str(path))
 
     @property
     def vocab_size(self) -> int:
@@ -191,9 +192,9 @@ class SentencePieceTokenizer:
         """Writes the model under its usual name, tokenizer_config.json and KoBERT's vocab.txt, each atomically."""
         usual = "spiece.model" if self.kind in _CLEANED else "tokenizer.model"
         name = {"XLMRoberta": FAIRSEQ_FILE, "KoBert": KOBERT_FILE}.get(self.kind, usual)
-        text.write_atomically(os.path.join(directory, name), self._model)
+        files.write_atomically(os.path.join(directory, name), self._model)
         if self._vocab_file:
-            text.write_atomically(os.path.join(directory, "vocab.txt"), "".join(piece + "\n" for piece in self.vocab))
+            files.write_atomically(os.path.join(directory, "vocab.txt"), "".join(piece + "\n" for piece in self.vocab))
         tokenizer_config.write_config(directory, self._special, **self._settings())
 
     def save_hugging_face(self, directory: str, max_seq_length: int) -> None:
@@ -241,7 +242,7 @@ class SentencePieceTokenizer:
             self._special,
             **{**self._settings(), "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": max_seq_length},
         )
-        text.write_atomically(os.path.join(directory, "tokenizer.json"), whole.to_str(pretty=True) + "\n")
+        files.write_atomically(os.path.join(directory, "tokenizer.json"), whole.to_str(pretty=True) + "\n")
 
     def _settings(self):
         settings = {"tokenizer_class": f"{self.kind}Tokenizer"} if self.kind else {}

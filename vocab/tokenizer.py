@@ -17,8 +17,9 @@ from itertools import chain
 
 import numpy as np
 
+import files
 from cli import InputError
-from vocab import text, tokenizer_config
+from vocab import tokenizer_config
 from vocab.sentence_piece import FAIRSEQ_FILE, KOBERT_FILE, MODEL_FILES, SentencePieceTokenizer
 from vocab.tokenizer_config import CONFIG_FILE
 from vocab.tokenizer_json import JSON_FILE, MERGES_FILE, JsonTokenizer
@@ -43,7 +44,7 @@ def load(path: str) -> "Tokenizer | SentencePieceTokenizer | JsonTokenizer":
       InputError: nothing of these, damaged, or of a sort that is not supported.
     """
     path = str(path)
-    if text.is_directory(path):
+    if files.is_directory(path):
         path = _vocabulary_in(path)
     name = os.path.basename(path)
     if name.endswith((".model", ".spiece")):
@@ -61,11 +62,11 @@ def _vocabulary_in(directory):
     there = [
         name
         for name in (*MODEL_FILES, VOCAB_FILE, JSON_FILE, BYTE_LEVEL_FILE)
-        if text.exists(os.path.join(directory, name))
+        if files.exists(os.path.join(directory, name))
     ]
     if JSON_FILE in there and tokenizer_config.tokenizer_class(directory) not in ("", "XLMRoberta"):
         there = [name for name in there if name != FAIRSEQ_FILE]  # other ids for the pieces, which the other file has
-    if BYTE_LEVEL_FILE in there and not text.exists(os.path.join(directory, MERGES_FILE)):
+    if BYTE_LEVEL_FILE in there and not files.exists(os.path.join(directory, MERGES_FILE)):
         there.remove(BYTE_LEVEL_FILE)
     if there:
         return os.path.join(directory, there[0])
@@ -287,14 +288,14 @@ class Tokenizer:
             pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
             special_tokens=[(cls, self.cls_id), (sep, self.sep_id)],
         )
-        text.write_atomically(os.path.join(directory, "tokenizer.json"), whole.to_str(pretty=True) + "\n")
+        files.write_atomically(os.path.join(directory, "tokenizer.json"), whole.to_str(pretty=True) + "\n")
 
     def save(self, directory: str) -> None:
         """Writes vocab.txt and tokenizer_config.json, each atomically.
 
         `transformers.BertTokenizerFast.from_pretrained(directory)` reads them.
         """
-        text.write_atomically(os.path.join(directory, VOCAB_FILE), "".join(piece + "\n" for piece in self.vocab))
+        files.write_atomically(os.path.join(directory, VOCAB_FILE), "".join(piece + "\n" for piece in self.vocab))
         tokenizer_config.write_config(directory, self._special, **self._settings())
 
     def _settings(self):
@@ -333,7 +334,7 @@ def _index(vocab: Sequence[str], source: str) -> dict[str, int]:
 def _load_vocab(path):
     """WordPiece from a vocab.txt and the tokenizer_config.json beside it."""
     directory = os.path.dirname(path)
-    vocab = list(text.read_lines(path))
+    vocab = list(files.read_lines(path))
     while vocab and not vocab[-1]:
         vocab.pop()
     if any(piece.startswith("▁") and len(piece) > 1 for piece in vocab) and not any(
@@ -353,7 +354,7 @@ def _load_vocab(path):
 def _read_settings(directory: str) -> tuple[bool, bool]:
     """(do_lower_case, strip_accents) of a tokenizer_config.json; both False where there is none."""
     path = os.path.join(directory, CONFIG_FILE)
-    if not text.exists(path):
+    if not files.exists(path):
         return False, False
     config = tokenizer_config.read_config(directory)
     if config.get("tokenize_chinese_chars", True) is not True:

@@ -4,8 +4,8 @@ import json
 import os
 from collections.abc import Container
 
+import files
 from cli import InputError
-from vocab import text
 
 # Each special token with the names it goes by; the first one found in a vocabulary is taken.
 SPECIAL_TOKENS = {
@@ -27,7 +27,7 @@ def read_object(path: str) -> dict:
       InputError: no such file, no JSON, or no object.
     """
     try:
-        content = json.loads("\n".join(text.read_lines(path)))
+        content = json.loads("\n".join(files.read_lines(path)))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: not JSON ({error.msg})") from None
     if not isinstance(content, dict):
@@ -38,7 +38,7 @@ def read_object(path: str) -> dict:
 def read_config(directory: str) -> dict:
     """tokenizer_config.json; {} where there is none."""
     path = os.path.join(directory, CONFIG_FILE)
-    return read_object(path) if text.exists(path) else {}
+    return read_object(path) if files.exists(path) else {}
 
 
 def read_flag(config: dict, key: str, default: bool | None, directory: str) -> bool | None:
@@ -59,7 +59,7 @@ def tokenizer_class(directory: str) -> str:
     name = str(read_config(directory).get("tokenizer_class") or "")
     name = name.removesuffix("Fast").removesuffix("Tokenizer")
     path = os.path.join(directory, "config.json")
-    if name in ("", "PreTrained", "TokenizersBackend") and text.exists(path):
+    if name in ("", "PreTrained", "TokenizersBackend") and files.exists(path):
         return _CLASS_OF_MODEL.get(str(read_object(path).get("model_type")), "")
     return "" if name in ("PreTrained", "TokenizersBackend") else name
 
@@ -67,7 +67,7 @@ def tokenizer_class(directory: str) -> str:
 def given_tokens(directory: str) -> dict[str, str]:
     """Role -> name of the special tokens that the files name, as strings or as `{"content": …}`."""
     path = os.path.join(directory, _TOKENS_FILE)
-    named = {**(read_object(path) if text.exists(path) else {}), **read_config(directory)}
+    named = {**(read_object(path) if files.exists(path) else {}), **read_config(directory)}
     found = {}
     for role in SPECIAL_TOKENS:
         token = named.get(f"{role}_token")
@@ -105,4 +105,6 @@ def find_tokens(vocab: Container[str], given: dict[str, str], source: str) -> di
 def write_config(directory: str, special: dict[str, str], **values) -> None:
     """Writes tokenizer_config.json atomically: `values`, then the special tokens."""
     config = {**values, **{f"{role}_token": name for role, name in special.items()}}
-    text.write_atomically(os.path.join(directory, CONFIG_FILE), json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    files.write_atomically(
+        os.path.join(directory, CONFIG_FILE), json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+    )

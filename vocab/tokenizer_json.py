@@ -13,8 +13,9 @@ from itertools import chain
 
 import numpy as np
 
+import files
 from cli import InputError
-from vocab import text, tokenizer_config
+from vocab import tokenizer_config
 
 JSON_FILE, VOCAB_FILE, MERGES_FILE = "tokenizer.json", "vocab.json", "merges.txt"
 _MODELS = ("BPE", "Unigram")
@@ -125,7 +126,7 @@ class JsonTokenizer:
 
     def save(self, directory: str) -> None:
         """Writes tokenizer.json and tokenizer_config.json, each atomically."""
-        text.write_atomically(
+        files.write_atomically(
             os.path.join(directory, JSON_FILE), json.dumps(self._content, ensure_ascii=False, indent=2) + "\n"
         )
         tokenizer_config.write_config(directory, self._special, tokenizer_class="PreTrainedTokenizerFast")
@@ -154,7 +155,7 @@ def _from_merges(directory):
     space = bool(tokenizer_config.read_flag(config, "add_prefix_space", False, directory))
     pairs = [
         tuple(line.split(" "))
-        for number, line in enumerate(text.read_lines(merges))
+        for number, line in enumerate(files.read_lines(merges))
         if line and not (number == 0 and line.startswith("#version"))
     ]
     try:

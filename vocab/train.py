@@ -22,9 +22,10 @@ import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
 import cli
+import files
 from cli import InputError
-from vocab import segment, text
-from vocab.formats import RECOGNISED, FormatSettings, read_corpus
+from corpus import segment
+from corpus.formats import RECOGNISED, FormatSettings, read_corpus
 from vocab.words import split_words
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # at the published ids 0 to 4
@@ -142,7 +143,7 @@ def count_words(
       The count of each word of at most MAX_CHARACTERS characters, the number of lines that are not empty, and how
       many occurrences were counted and forgotten.
     """
-    total = sum(text.size(path) for path in paths)
+    total = sum(files.size(path) for path in paths)
     words = Counter()
     lines = forgotten = 0
     with cli.progress(total, "counting words", "B") as bar:

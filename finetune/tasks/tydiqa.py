@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+import files
 from cli import InputError
 from finetune import rows
 from finetune.answer_scores import tydiqa
 from finetune.questions import Question, QuestionTask, problem
-from vocab import text
 
 
 def create(config) -> QuestionTask:
@@ -33,7 +33,7 @@ def create(config) -> QuestionTask:
 
 def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable, Question]]:
     """(function that gives its line, question) for each of a file, plain or .gz."""
-    for line, content in enumerate(text.read_lines(path), 1):
+    for line, content in enumerate(files.read_lines(path), 1):
         if not content.strip():
             continue
         try:

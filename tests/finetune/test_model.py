@@ -11,15 +11,15 @@ import tensorflow as tf
 import torch
 import transformers
 
+from checkpoints.model_directory import Checkpoints, write_config
 from cli import InputError
 from finetune.classification import Classification
 from finetune.model import Start, TaskModel
-from modeling.checkpoint import Checkpoints, write_config
 from modeling.config import EncoderConfig
 from pretrain.bert import Bert
 from pretrain.electra import Electra
 from pretrain.train import train
-from tests.modeling import hugging_face
+from tests.checkpoints import hugging_face
 
 KIND = Classification(("0", "1", "2"))
 SHAPE = EncoderConfig(

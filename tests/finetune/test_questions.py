@@ -22,8 +22,8 @@ from finetune.run import fingerprint
 from finetune.tasks import TASKS
 from finetune.tasks.korquad_v2 import clean
 from finetune.tasks.tydiqa import character_of_byte
-from pretrain.optimizer import create_optimizer, create_slots
-from tests.modeling import hugging_face
+from tests.checkpoints import hugging_face
+from training.optimizer import create_optimizer, create_slots
 from vocab.tokenizer import Tokenizer
 
 FILES = {

@@ -11,7 +11,7 @@ from finetune.model import TaskModel
 from finetune.regression import Regression
 from finetune.sentences import Example
 from finetune.tasks import TASKS
-from tests.modeling import hugging_face
+from tests.checkpoints import hugging_face
 
 KIND = Regression(0.0, 5.0)
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 import torch
 import transformers
 
+from checkpoints.hugging_face import Released
 from cli import InputError
 from finetune import run
 from finetune.config import FinetuneConfig
@@ -17,8 +18,7 @@ from finetune.model import Start
 from finetune.predict import Predictor
 from finetune.tasks import TASKS
 from finetune.windows import windows
-from modeling.hugging_face import Released
-from pretrain.export import export
+from serving.export import export
 from tests.vocab import released
 from tests.vocab.released import made_up, sentence
 from vocab.tokenizer import load

@@ -18,9 +18,9 @@ from finetune.model import TaskModel
 from finetune.sentences import SentenceTask
 from finetune.tasks import TASKS
 from modeling.noise import Noise
-from pretrain.optimizer import create_optimizer, create_slots
+from tests.checkpoints import hugging_face
 from tests.conftest import ROOT
-from tests.modeling import hugging_face
+from training.optimizer import create_optimizer, create_slots
 
 
 def nsmc(config, kind=SentenceTask, **keywords):

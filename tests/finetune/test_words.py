@@ -16,8 +16,8 @@ from finetune.features import Features
 from finetune.model import TaskModel
 from finetune.tasks import TASKS
 from finetune.words import Sentence
-from pretrain.optimizer import create_optimizer, create_slots
-from tests.modeling import hugging_face
+from tests.checkpoints import hugging_face
+from training.optimizer import create_optimizer, create_slots
 from vocab.tokenizer import Tokenizer
 
 TASK = TASKS["naver-ner"](FinetuneConfig(max_seq_length=32))

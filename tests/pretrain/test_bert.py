@@ -7,7 +7,7 @@ import tensorflow as tf
 from modeling.noise import Noise
 from pretrain import batches
 from pretrain.bert import Bert
-from tests.modeling import hugging_face
+from tests.checkpoints import hugging_face
 from tests.pretrain import reference
 
 

@@ -15,11 +15,11 @@ import pytest
 import tensorflow as tf
 
 from cli import InputError
+from corpus.cleaning import CleaningSettings
+from corpus.formats import FormatSettings
 from pretrain import build, records, shards
 from pretrain.build import BuildSettings
-from pretrain.cleaning import CleaningSettings
 from pretrain.examples import ExampleSettings
-from vocab.formats import FormatSettings
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DATA = os.environ.get("KOLM_DATA", "data")

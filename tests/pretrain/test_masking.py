@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pretrain import keyed_random, masking
+from pretrain import masking
+from training import keyed_random
 
 VOCAB_SIZE, MASK = 200, 4
 SPECIAL = (0, 2, 3, 4)
@@ -291,11 +292,11 @@ def test_fifteen_per_cent_of_real_text(real_data, tiny, length):
     """Real Korean words, in n-gram spans of whole words, into rows without padding."""
     import itertools
 
-    from vocab import text
+    import files
     from vocab.tokenizer import Tokenizer
 
     tokenizer = Tokenizer.load(real_data("vocab/koelectra.txt"))
-    lines = itertools.islice(text.read_lines(real_data("corpus/petitions.txt.gz")), 8000)
+    lines = itertools.islice(files.read_lines(real_data("corpus/petitions.txt.gz")), 8000)
     ids, _ = tokenizer.encode([line for line in lines if line])
     rows = ids[: len(ids) // (length - 2) * (length - 2)].reshape(-1, length - 2)
     rows = np.pad(

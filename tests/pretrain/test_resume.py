@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modeling.checkpoint import latest_checkpoint
-from pretrain import metrics, train
+from checkpoints.model_directory import latest_checkpoint
+from pretrain import train
 from tests.conftest import ROOT, TINY
+from training import metrics
 
 # With dropout, and a checkpoint every other moment, so that a kill often comes while one is written.
 SETTINGS = dict(

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from checkpoints.model_directory import latest_checkpoint, read_config
 from demo.documents import document
-from modeling.checkpoint import latest_checkpoint, read_config
-from pretrain import metrics
 from pretrain.config import PretrainConfig
 from pretrain.objectives import OBJECTIVES
 from pretrain.records import read_index
 from tests.conftest import ROOT, TINY
+from training import metrics
 from vocab.tokenizer import Tokenizer
 
 SMALL = [

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pretrain import keyed_random, sentence_order
+from pretrain import sentence_order
 from pretrain.sentence_order import IN_ORDER, NO_PAIR, SWAPPED, swap_segments, token_types
+from training import keyed_random
 
 SEQ_LEN = 16
 
@@ -94,12 +95,12 @@ def test_types_follow_the_swap():
 
 def test_real_segments_are_consecutive_text_of_one_document(real_data, tmp_path, tiny):
     """Records of real petitions, read back as batches: unswapped, each pair is found in one document."""
+    import files
     from pretrain import batches, build
     from pretrain.examples import ExampleSettings
-    from vocab import text
     from vocab.tokenizer import Tokenizer
 
-    lines = list(itertools.islice(text.read_lines(real_data("corpus/petitions.txt.gz")), 4000))
+    lines = list(itertools.islice(files.read_lines(real_data("corpus/petitions.txt.gz")), 4000))
     while lines[-1]:
         lines.pop()
     (tmp_path / "text.txt").write_text("\n".join(lines), encoding="utf-8")

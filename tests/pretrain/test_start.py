@@ -9,14 +9,14 @@ import tensorflow as tf
 import torch
 import transformers
 
+from checkpoints.model_directory import Checkpoints, latest_checkpoint, read_config, write_config
 from cli import InputError
-from modeling.checkpoint import Checkpoints, latest_checkpoint, read_config, write_config
 from pretrain.config import PretrainConfig
-from pretrain.export import export
 from pretrain.objectives import OBJECTIVES
 from pretrain.start import Continuation
 from pretrain.train import train
-from tests.modeling import hugging_face
+from serving.export import export
+from tests.checkpoints import hugging_face
 from tests.modeling.test_tensorflow1 import published, save
 from vocab.tokenizer import Tokenizer
 

@@ -14,16 +14,17 @@ import tensorflow as tf
 import tf_keras
 import torch
 
+from checkpoints.model_directory import latest_checkpoint, read_config
 from cli import InputError
-from modeling.checkpoint import latest_checkpoint, read_config
-from pretrain import batches, metrics, records, train
+from pretrain import batches, records, train
 from pretrain.config import PretrainConfig
 from pretrain.examples import Examples
 from pretrain.objectives import OBJECTIVES
-from pretrain.optimizer import create_optimizer, create_slots
+from tests.checkpoints import hugging_face
 from tests.conftest import ROOT
-from tests.modeling import hugging_face
 from tests.pretrain import reference
+from training import metrics
+from training.optimizer import create_optimizer, create_slots
 from vocab.tokenizer import Tokenizer
 
 NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)

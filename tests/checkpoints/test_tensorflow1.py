@@ -8,14 +8,14 @@ import tensorflow as tf
 import torch
 import transformers
 
+from checkpoints.hugging_face import encoder_tensors, load
+from checkpoints.tensorflow1 import find, open_checkpoint
 from cli import InputError
 from finetune.config import FinetuneConfig
 from finetune.model import Start
 from finetune.tasks import TASKS
 from modeling.encoder import Encoder
-from modeling.hugging_face import encoder_tensors, load
-from modeling.tensorflow1 import find, open_checkpoint
-from tests.modeling import hugging_face
+from tests.checkpoints import hugging_face
 
 LAYER = {
     "attention/self/query": "attention.self.query",

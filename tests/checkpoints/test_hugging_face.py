@@ -11,10 +11,7 @@ import tensorflow as tf
 import torch
 import transformers
 
-from cli import InputError
-from modeling.encoder import Encoder
-from modeling.heads import ClassificationHead, DiscriminatorHead, MaskedLMHead, TokenHead
-from modeling.hugging_face import (
+from checkpoints.hugging_face import (
     FAMILIES,
     Released,
     classification_tensors,
@@ -25,7 +22,10 @@ from modeling.hugging_face import (
     masked_lm_tensors,
     write,
 )
-from tests.modeling import hugging_face
+from cli import InputError
+from modeling.encoder import Encoder
+from modeling.heads import ClassificationHead, DiscriminatorHead, MaskedLMHead, TokenHead
+from tests.checkpoints import hugging_face
 
 SEQ_LEN = 12
 SHAPE = dict(

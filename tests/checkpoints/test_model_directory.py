@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from checkpoints import model_directory as checkpoint
+from checkpoints.model_directory import Checkpoints
 from cli import InputError
-from modeling import checkpoint
-from modeling.checkpoint import Checkpoints
 
 
 def one_line(caught):

@@ -9,11 +9,11 @@ import os
 
 import tensorflow as tf
 
+from checkpoints.model_directory import write_file
 from cli import InputError
 from finetune.classification import Classification
 from finetune.sentences import SentenceTask
-from modeling.checkpoint import write_file
-from modeling.packed import PackedEncoder
+from serving.packed import PackedEncoder
 from vocab.tokenizer import Tokenizer
 
 _FLOAT, _DYNAMIC = "model.tflite", "model-dynamic-range.tflite"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from cli import InputError
-from vocab.formats import Document
+from corpus.formats import Document
 
 # C0 and C1 controls, soft hyphen, zero-width and direction marks, byte-order mark, and U+FFFD: it
 # stands for what some earlier conversion lost. The zero-width joiner stays: emoji need it.

@@ -7,7 +7,7 @@ import os
 
 import tensorflow as tf
 
-from modeling.checkpoint import disk_full_named, write_file
+from checkpoints.model_directory import disk_full_named, write_file
 
 
 class MetricsLog:

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from finetune.serving.inputs import joined, lengths, pieces
+from serving.inputs import joined, lengths, pieces
 
 
 def signature(task, tokenizer, encoder, head):

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from checkpoints.hugging_face import FAMILIES, Released
 from cli import InputError
-from modeling.hugging_face import FAMILIES, Released
 
 _WORDS, _POSITIONS = "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"
 

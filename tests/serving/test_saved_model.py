@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from checkpoints.model_directory import Checkpoints, write_config, write_json
 from cli import InputError
 from finetune.config import FinetuneConfig
 from finetune.model import TaskModel
 from finetune.predict import Predictor
 from finetune.tasks import TASKS
-from modeling.checkpoint import Checkpoints, write_config, write_json
 from modeling.encoder import Encoder
-from modeling.packed import PackedEncoder
-from pretrain.export import export
 from pretrain.objectives import OBJECTIVES
-from tests.modeling import hugging_face
+from serving.export import export
+from serving.packed import PackedEncoder
+from tests.checkpoints import hugging_face
 from tests.pretrain.test_export import SEQ_LEN
 from vocab.tokenizer import Tokenizer
 

@@ -10,10 +10,10 @@ import re
 
 import tensorflow as tf
 
+from checkpoints.hugging_face import FAMILIES, Released
+from checkpoints.model_directory import first_line
 from cli import InputError
-from modeling.checkpoint import first_line
 from modeling.config import EncoderConfig
-from modeling.hugging_face import FAMILIES, Released
 
 # Neither slots of an optimizer nor counters are weights.
 _IGNORED = re.compile(r"(^|/)(adam_[mv]|Adam(_1)?|global_step|beta[12]_power|(lamb|lars)_\w+)$")

@@ -5,7 +5,7 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 from seqeval.metrics.sequence_labeling import end_of_chunk, start_of_chunk
 
-from finetune.serving.inputs import joined, pieces
+from serving.inputs import joined, pieces
 from vocab.wordpiece import characters
 
 # What str.split() separates words by.

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from cli import InputError
-from vocab.segment import morphemes
+from corpus.segment import morphemes
 
 WORDS = ["서울에서", "학교에서는", "재밌었어요ㅋㅋㅋ", "했다", "간다", "영화를", "가나다😀라마", "한국1위"]
 
@@ -31,7 +31,7 @@ def test_morphemes_put_together_are_the_word(name, package):
     ("name", "module", "package"), [("mecab", "mecab", "python-mecab-ko"), ("kiwi", "kiwipiepy", "kiwipiepy")]
 )
 def test_a_missing_segmenter_is_one_line(name, module, package, monkeypatch):
-    from vocab import segment
+    from corpus import segment
 
     segment._segmenter.cache_clear()
     monkeypatch.setitem(sys.modules, module, None)

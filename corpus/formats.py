@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
+import files
 from cli import InputError
-from vocab import text
 
 Document = list[str]
 AUTO = "auto"
@@ -83,11 +83,11 @@ def read_corpus(
         if formats_seen is not None:
             formats_seen[name] += 1
         show = position and (lambda done, before=before: position(before + done))
-        for document in FORMATS[name](enumerate(text.read_lines(path, show), 1), path, settings):
+        for document in FORMATS[name](enumerate(files.read_lines(path, show), 1), path, settings):
             lines = list(filter(None, map(str.strip, document)))
             if lines:
                 yield lines
-        before += text.size(path)
+        before += files.size(path)
 
 
 def recognise(path: str, settings: FormatSettings) -> str:
@@ -98,7 +98,7 @@ def recognise(path: str, settings: FormatSettings) -> str:
     Raises:
       InputError: it is a JSON list, which is none of them.
     """
-    sample = [line.strip() for line in itertools.islice(text.read_lines(path), _SAMPLE_LINES)]
+    sample = [line.strip() for line in itertools.islice(files.read_lines(path), _SAMPLE_LINES)]
     first = next((line for line in sample if line), "")
     head = "\n".join(sample[:50])
     if first.startswith("<doc "):

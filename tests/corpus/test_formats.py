@@ -7,8 +7,8 @@ import os
 import pytest
 
 from cli import InputError
-from vocab import formats
-from vocab.formats import FormatSettings
+from corpus import formats
+from corpus.formats import FormatSettings
 
 DATA = os.environ.get("KOLM_DATA", "data")
 

@@ -8,14 +8,14 @@ import tensorflow as tf
 import torch
 import transformers
 
+from checkpoints.model_directory import Checkpoints, write_config, write_json
 from cli import InputError
 from finetune.config import FinetuneConfig
 from finetune.model import Start, TaskModel, finetuned
 from finetune.tasks import TASKS
-from modeling.checkpoint import Checkpoints, write_config, write_json
-from pretrain.export import export
 from pretrain.objectives import OBJECTIVES
-from tests.modeling import hugging_face
+from serving.export import export
+from tests.checkpoints import hugging_face
 
 SEQ_LEN = 12
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pretrain.optimizer import clipped, create_optimizer, create_slots, learning_rate, learning_rate_schedule
+from training.optimizer import clipped, create_optimizer, create_slots, learning_rate, learning_rate_schedule
 
 # name -> (shape, whether it decays and LAMB adapts it)
 PARAMETERS = {

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli import InputError
-from pretrain import cleaning
-from pretrain.cleaning import CleaningSettings
+from corpus import cleaning
+from corpus.cleaning import CleaningSettings
 
 
 @pytest.mark.parametrize(

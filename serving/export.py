@@ -1,9 +1,9 @@
 """Writes a model for others to load: `transformers`, TensorFlow alone, or TFLite.
 
-    python pretrain/export.py --model_dir model1 --output_dir exported
-    python pretrain/export.py --model_dir nsmc-model1 --output_dir exported-nsmc
-    python pretrain/export.py --model_dir nsmc-model1 --output_dir served --format savedmodel
-    python pretrain/export.py --model_dir nsmc-model1 --output_dir phone --format tflite
+    python serving/export.py --model_dir model1 --output_dir exported
+    python serving/export.py --model_dir nsmc-model1 --output_dir exported-nsmc
+    python serving/export.py --model_dir nsmc-model1 --output_dir served --format savedmodel
+    python serving/export.py --model_dir nsmc-model1 --output_dir phone --format tflite
 
 --model_dir is what pretrain/run.py or finetune/run.py wrote. In Hugging Face's layout an ELECTRA becomes two
 directories, `discriminator` and `generator`, a BERT one with its heads, a fine-tuned model one with its head.
@@ -46,7 +46,7 @@ def export(model_dir: str, output_dir: str, format: str = "huggingface") -> list
     Raises:
         InputError: it is no model directory, or one that the format can't have; or output_dir is there already.
     """
-    from modeling.checkpoint import read_config
+    from checkpoints.model_directory import read_config
 
     values = read_config(model_dir)
     if os.path.exists(output_dir):
@@ -75,7 +75,7 @@ def _load_pretrained(model_dir, values):
 
 
 def _pretrained(model_dir, values, out):
-    from modeling import hugging_face
+    from checkpoints import hugging_face
 
     config, tokenizer, model = _load_pretrained(model_dir, values)
     special = {"pad_token_id": tokenizer.pad_id}
@@ -102,11 +102,11 @@ def _pretrained(model_dir, values, out):
 
 
 def _finetuned(model_dir, values, out):
+    from checkpoints import hugging_face
     from finetune.classification import Classification
     from finetune.model import finetuned
     from finetune.regression import Regression
     from finetune.tagging import Tagging
-    from modeling import hugging_face
 
     task, tokenizer, model, _ = finetuned(model_dir)
     family, kind, shape = values["family"], task.kind, model.encoder.config
@@ -141,7 +141,7 @@ def _finetuned(model_dir, values, out):
 
 
 def _pretrained_saved(model_dir, values, out):
-    from finetune.serving import saved_model
+    from serving import saved_model
 
     config, tokenizer, model = _load_pretrained(model_dir, values)
     encoder = model.discriminator if config.objective == "electra" else model.encoder
@@ -158,7 +158,7 @@ def _pretrained_saved(model_dir, values, out):
 
 def _finetuned_saved(model_dir, values, out):
     from finetune.model import finetuned
-    from finetune.serving import saved_model
+    from serving import saved_model
 
     task, tokenizer, model, config = finetuned(model_dir)
     signatures = saved_model.save(out, tokenizer, model.encoder, config.max_seq_length, task, model.head)
@@ -184,7 +184,7 @@ def _pretrained_lite(model_dir, values, out):
 
 def _finetuned_lite(model_dir, values, out):
     from finetune.model import finetuned
-    from finetune.serving import lite
+    from serving import lite
 
     task, tokenizer, model, _ = finetuned(model_dir)
     lines = lite.save(out, task, tokenizer, model.encoder, model.head)

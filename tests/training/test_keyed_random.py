@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pretrain import keyed_random
+from training import keyed_random
 
 WORDS = (0, 1, -1, 42, 2**31, 2**40, 2**63 - 1)
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from finetune.classification import Classification
-from finetune.serving.inputs import joined, pieces
+from serving.inputs import joined, pieces
 
 
 def signature(task, tokenizer, encoder, head):

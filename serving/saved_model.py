@@ -4,9 +4,9 @@ import tensorflow as tf
 
 from cli import InputError
 from finetune.questions import QuestionTask
-from finetune.serving import questions, sentences, words
 from finetune.words import WordTask
-from modeling.packed import PackedEncoder
+from serving import questions, sentences, words
+from serving.packed import PackedEncoder
 from vocab.sentence_piece import SentencePieceTokenizer
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from cli import InputError
-from pretrain import sentences
+from corpus import sentences
 
 TEXT = "영화가 정말 재미있었다. 그런데 결말은 아쉬웠다! 다시 볼까?"
 SPLIT = ["영화가 정말 재미있었다.", "그런데 결말은 아쉬웠다!", "다시 볼까?"]
