@@ -33,6 +33,7 @@ class Family:
         heads: how the names of all that is not the encoder begin.
         classifier: the two Dense layers that classify the first token.
         pooler_act: the activation between these; None for the model's own.
+        pooler_input_dropout: whether there is dropout before the first of them too.
         masked_lm: the Dense, the LayerNorm and the bias of the masked-LM head.
     """
 
@@ -43,6 +44,7 @@ class Family:
     heads: tuple[str, ...] = ()
     classifier: tuple[str, str] = ("classifier.dense", "classifier.out_proj")
     pooler_act: str | None = "tanh"
+    pooler_input_dropout: bool = False
     masked_lm: tuple[str, str, str] = (
         "cls.predictions.transform.dense",
         "cls.predictions.transform.LayerNorm",
@@ -80,13 +82,13 @@ _ALBERT = {
     "output_dense": "ffn_output",
     "output_norm": "full_layer_layer_norm",
 }
-_TASK_HEADS = ("classifier.", "qa_outputs.")
+TASK_HEADS = ("classifier.", "pre_classifier.", "qa_outputs.", "qa_classifier.")  # of fine-tuned models
 FAMILIES = {
     "bert": Family(
         "bert.",
         "encoder.layer.{}.",
         _BERT,
-        heads=("pooler.", "cls.", *_TASK_HEADS),
+        heads=("pooler.", "cls.", *TASK_HEADS),
         classifier=("pooler.dense", "classifier"),
     ),
     "electra": Family(
@@ -94,25 +96,32 @@ FAMILIES = {
         "encoder.layer.{}.",
         _BERT,
         "embeddings_project",
-        ("discriminator_predictions.", "generator_predictions.", "generator_lm_head.", *_TASK_HEADS),
+        ("discriminator_predictions.", "generator_predictions.", "generator_lm_head.", *TASK_HEADS),
         pooler_act="gelu",
+        pooler_input_dropout=True,
         masked_lm=("generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.bias"),
     ),
     "roberta": Family(
         "roberta.",
         "encoder.layer.{}.",
         _BERT,
-        heads=("pooler.", "lm_head.", *_TASK_HEADS),
+        heads=("pooler.", "lm_head.", *TASK_HEADS),
+        pooler_input_dropout=True,
         masked_lm=("lm_head.dense", "lm_head.layer_norm", "lm_head.bias"),
     ),
     "big_bird": Family(
-        "bert.", "encoder.layer.{}.", _BERT, heads=("pooler.", "cls.", "qa_classifier.", *_TASK_HEADS), pooler_act=None
+        "bert.",
+        "encoder.layer.{}.",
+        _BERT,
+        heads=("pooler.", "cls.", *TASK_HEADS),
+        pooler_act=None,
+        pooler_input_dropout=True,
     ),
     "distilbert": Family(
         "distilbert.",
         "transformer.layer.{}.",
         _DISTILBERT,
-        heads=("vocab_", "pre_classifier.", *_TASK_HEADS),
+        heads=("vocab_", *TASK_HEADS),
         classifier=("pre_classifier", "classifier"),
         pooler_act="relu",
         masked_lm=("vocab_transform", "vocab_layer_norm", "vocab_projector.bias"),
@@ -122,7 +131,7 @@ FAMILIES = {
         "encoder.albert_layer_groups.0.albert_layers.0.",
         _ALBERT,
         "encoder.embedding_hidden_mapping_in",
-        ("pooler.", "predictions.", "sop_classifier.", *_TASK_HEADS),
+        ("pooler.", "predictions.", "sop_classifier.", *TASK_HEADS),
         classifier=("pooler", "classifier"),
         masked_lm=("predictions.dense", "predictions.LayerNorm", "predictions.bias"),
     ),
@@ -235,7 +244,11 @@ class Released:
             )
         try:
             shape = _SHAPES.get(family, _shape)(values)
-            shape = dataclasses.replace(shape, pooler_act=FAMILIES[family].pooler_act or shape.hidden_act)
+            shape = dataclasses.replace(
+                shape,
+                pooler_act=FAMILIES[family].pooler_act or shape.hidden_act,
+                pooler_input_dropout=FAMILIES[family].pooler_input_dropout,
+            )
         except KeyError as error:
             raise InputError(f"{path}: no key {error}") from None
         except ValueError as error:

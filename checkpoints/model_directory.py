@@ -47,6 +47,28 @@ def read_config(directory: str) -> dict:
     return values
 
 
+def read_json(path: str, advice: str, keys: tuple[str, ...] = ()) -> dict:
+    """Reads what `write_json` wrote.
+
+    Args:
+        path: of the file.
+        advice: what to do where it is damaged.
+        keys: that it must have.
+
+    Raises:
+        InputError: it is cut short, no JSON object, or lacks a key.
+    """
+    try:
+        with tf.io.gfile.GFile(path) as file:
+            values = json.loads(file.read())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: damaged, not JSON ({first_line(error)}); {advice}") from None
+    missing = [key for key in keys if key not in values] if isinstance(values, dict) else ["an object"]
+    if missing:
+        raise InputError(f"{path}: damaged, without {missing[0]}; {advice}")
+    return values
+
+
 def write_json(path: str, values: dict) -> None:
     """Writes a JSON file atomically: a reader sees the old one or the new one."""
     write_file(path, json.dumps(values, ensure_ascii=False, indent=2) + "\n")
@@ -128,8 +150,12 @@ class Checkpoints:
             return self._manager.save(checkpoint_number=step)
 
 
-def restore(checkpoint: tf.train.Checkpoint, path: str):
-    """`checkpoint.read(path)` with damage and other shapes said in one line.
+def restore(
+    checkpoint: tf.train.Checkpoint,
+    path: str,
+    advice: str = "if it is damaged, delete it and the run continues from the checkpoint before it",
+):
+    """`checkpoint.read(path)` with damage and other shapes said in one line, and what to do about it.
 
     Raises:
         InputError: the file is missing, damaged, or holds other shapes.
@@ -137,10 +163,7 @@ def restore(checkpoint: tf.train.Checkpoint, path: str):
     try:
         return checkpoint.read(path).expect_partial()  # else TensorFlow lists what is left over, when it likes
     except (tf.errors.OpError, ValueError, IndexError) as error:
-        raise InputError(
-            f"{path}: cannot be read as this model ({first_line(error)}); if it is damaged, delete it and "
-            "the run continues from the checkpoint before it"
-        ) from None
+        raise InputError(f"{path}: cannot be read as this model ({first_line(error)}); {advice}") from None
 
 
 def first_line(error: Exception) -> str:

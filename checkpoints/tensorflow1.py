@@ -81,7 +81,8 @@ def open_checkpoint(prefix: str, generator: bool = False) -> Released:
         raise InputError(
             f"{prefix}: neither google-research/electra's names in it nor google-research/bert's (no {error})"
         ) from None
-    shape = EncoderConfig(**shape, pooler_act=FAMILIES[family].pooler_act)
+    head = FAMILIES[family]
+    shape = EncoderConfig(**shape, pooler_act=head.pooler_act, pooler_input_dropout=head.pooler_input_dropout)
     return Released(prefix, family, shape, {}, found)
 
 

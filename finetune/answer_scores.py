@@ -59,7 +59,8 @@ def tydiqa(
 ) -> dict[str, float]:
     """TyDi QA: SQuAD 2.0's way with questions, KorQuAD 2's with text, as KoBigBird does. See `squad_v2`.
 
-    Unlike KoBigBird's script, saying nothing where there is no answer counts as right in `f1` too.
+    Saying nothing where there is no answer counts as right in `f1` too, as it does in the `best_f1` that KoBigBird
+    reports, though not in what its script calls `f1`.
     """
     return _with_no_answer(predictions, truths, no_answer, threshold, _korean_html, list)
 

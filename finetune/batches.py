@@ -30,6 +30,12 @@ def evaluation_order(features: Features, size: int, by_length: bool) -> list[np.
     return [order[i : i + size] for i in range(0, len(order), size)]
 
 
+def starts_and_lengths(row_splits: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """int64 [n]: where the rows of these numbers begin among all tokens; int32 [n]: how many tokens each has."""
+    starts = tf.gather(row_splits, index)
+    return starts, tf.cast(tf.gather(row_splits, index + 1) - starts, tf.int32)
+
+
 def dataset(
     features: Features, order: list[np.ndarray], size: int, max_seq_length: int, by_length: bool, pad_id: int
 ) -> tf.data.Dataset:
@@ -40,7 +46,7 @@ def dataset(
     filler), row int32 [size], the features' targets, and their token targets [size, length].
     """
     ids = tf.constant(features.input_ids)
-    splits = tf.constant(features.row_splits, tf.int32)
+    splits = tf.constant(features.row_splits, tf.int64)  # a large task has more than 2**31 tokens
     segment_b = tf.constant(features.segment_b)
     targets = {name: tf.constant(value) for name, value in features.targets.items()}
     token_targets = {name: tf.constant(value) for name, value in features.token_targets.items()}
@@ -53,13 +59,13 @@ def dataset(
         index = index.to_tensor() if isinstance(index, tf.RaggedTensor) else index
         real = tf.sequence_mask(tf.shape(index)[0], size)
         index = tf.pad(index, [[0, size - tf.shape(index)[0]]])
-        starts = tf.gather(splits, index)
-        lengths = tf.where(real, tf.gather(splits, index + 1) - starts, 0)
+        starts, lengths = starts_and_lengths(splits, index)
+        lengths = tf.where(real, lengths, 0)
         longest = tf.reduce_max(lengths)
         padded = tf.gather(choices, tf.searchsorted(choices, longest[None])[0]) if by_length else max_seq_length
         column = tf.range(padded)[None, :]
         inside = column < lengths[:, None]
-        places = tf.where(inside, starts[:, None] + column, 0)
+        places = tf.where(inside, starts[:, None] + tf.cast(column, tf.int64), 0)
         input_ids = tf.where(inside, tf.gather(ids, places), pad_id)
         second = tf.gather(segment_b, index)[:, None]
         return {

@@ -36,8 +36,9 @@ class FinetuneConfig:
         trim_particles: `kiwi` or `mecab` take particles off answers that end inside a token; see `particles`.
         all_samples: korquad-v2: learn from all questions of a page, not the first alone.
         label, with_title: hate-speech: which label, and whether the article's title is read too.
+        with_snli: kornli: learn from SNLI's pairs besides MultiNLI's.
         max_bad_rows: more unusable rows than this in a file, and the run refuses to start.
-        num_warmup_steps, num_train_steps: follow from `warmup_proportion`, `num_train_epochs`, the data.
+        num_train_steps, num_warmup_steps: take the place of `num_train_epochs` and `warmup_proportion`.
         layerwise_lr_decay: factor on the learning rate from one layer to the layer below (1: none).
         hidden_dropout_prob, attention_probs_dropout_prob: while fine-tuning.
         model_size, initializer_range and the shape keys: of a model from random weights; not used with
@@ -71,6 +72,7 @@ class FinetuneConfig:
     all_samples: bool = False
     label: str = "hate"
     with_title: bool = True
+    with_snli: bool = False
     dev_share: float = 0.05
     train_share: float = 1.0
     max_bad_rows: int = 100
@@ -99,6 +101,7 @@ class FinetuneConfig:
             "train_batch_size",
             "eval_batch_size",
             "num_train_epochs",
+            "num_train_steps",
             "learning_rate",
             "doc_stride",
             "eval_doc_stride",
@@ -117,6 +120,8 @@ class FinetuneConfig:
         ):
             if not low <= getattr(config, name) < high:
                 raise InputError(f"{path}: {name} must be in [{low}, {high}), not {getattr(config, name)}")
+        if config.num_warmup_steps is not None and config.num_warmup_steps < 0:
+            raise InputError(f"{path}: num_warmup_steps must be 0 or more, not {config.num_warmup_steps}")
         for name in ("train_share", "layerwise_lr_decay"):
             if not 0 < getattr(config, name) <= 1:
                 raise InputError(f"{path}: {name} must be in (0, 1], not {getattr(config, name)}")

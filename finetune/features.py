@@ -17,6 +17,7 @@ class Features:
         targets: name -> array [n, …], what the loss reads.
         example: int32 [n], the number of the example that each input is from.
         token_targets: name -> array [total], targets of single tokens, as `input_ids` has them; -1 stands in padding.
+        cut: bool [n], whether each input lacks the end of its text; None where no text is ever cut.
     """
 
     input_ids: np.ndarray
@@ -25,6 +26,7 @@ class Features:
     targets: dict[str, np.ndarray]
     example: np.ndarray
     token_targets: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    cut: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.segment_b)
@@ -55,12 +57,13 @@ def sequences(
     lengths = np.diff(first_splits)
     if second is None:
         kept_first, kept_second = np.minimum(lengths, max_seq_length - 2), None
-        totals = kept_first + 2
+        totals, cut = kept_first + 2, kept_first < lengths
     else:
         second_ids, second_splits = tokenizer.encode(second)
         special = 2 + tokenizer.pair_separators
-        kept_first, kept_second = _cut_longer(lengths, np.diff(second_splits), max_seq_length - special)
-        totals = kept_first + kept_second + special
+        second_lengths = np.diff(second_splits)
+        kept_first, kept_second = _cut_longer(lengths, second_lengths, max_seq_length - special)
+        totals, cut = kept_first + kept_second + special, (kept_first < lengths) | (kept_second < second_lengths)
     row_splits = np.concatenate([[0], np.cumsum(totals)]).astype(np.int64)
     out = np.full(row_splits[-1], tokenizer.sep_id, np.int32)
     out[row_splits[:-1]] = tokenizer.cls_id
@@ -69,7 +72,7 @@ def sequences(
     if second is not None:
         segment_b = (kept_first + 1 + tokenizer.pair_separators).astype(np.int32)
         place(out, row_splits[:-1] + segment_b, second_ids, second_splits[:-1], kept_second)
-    return Features(out, row_splits, segment_b, targets, np.arange(len(totals), dtype=np.int32))
+    return Features(out, row_splits, segment_b, targets, np.arange(len(totals), dtype=np.int32), cut=cut)
 
 
 def _cut_longer(first, second, room):

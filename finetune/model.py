@@ -9,13 +9,13 @@ import tf_keras
 
 from checkpoints import hugging_face, resize
 from checkpoints.hugging_face import FAMILIES, Released
-from checkpoints.model_directory import first_line, read_config, restore
+from checkpoints.model_directory import read_config
 from cli import InputError
 from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
 from modeling.heads import ClassificationHead
 from modeling.noise import Noise
-from pretrain.start import best_seed, open_checkpoint, vocabulary_of
+from pretrain.start import best_seed, open_checkpoint, restore_best, vocabulary_of
 from vocab.tokenizer import Tokenizer
 from vocab.tokenizer import load as load_tokenizer
 
@@ -39,17 +39,20 @@ class TaskModel(tf_keras.Model):
         return self.head(self.encoder(batch["input_ids"], batch["token_type_ids"], batch["lengths"], noise), noise)
 
     def learning_rate_factors(self, decay: float) -> dict[str, float]:
-        """Variable name -> factor of layer-wise decay: 1 for the head, less for every layer below
-        (Clark et al. 2020, appendix B)."""
-        layers = self.encoder.config.num_hidden_layers
+        """Variable name -> factor of layer-wise decay: 1 for the head, less for every layer below.
+
+        As google-research/electra counts (model/optimization.py): of n layers the i-th from below, from 0, has
+        depth i + 1, the embeddings and their projection 0, the head n + 2. So the top layer has decay squared.
+        """
+        head = self.encoder.config.num_hidden_layers + 2
 
         def depth(name):
             if name.startswith("encoder/layer_"):
                 return int(name.removeprefix("encoder/layer_").split("/")[0]) + 1
-            return 0 if name.startswith("encoder/") else layers + 1
+            return 0 if name.startswith("encoder/") else head
 
         names = [variable.name.split(":")[0] for variable in self.trainable_variables]
-        return {name: decay ** (layers + 1 - depth(name)) for name in names}
+        return {name: decay ** (head - depth(name)) for name in names}
 
 
 def _trained_positions(released):
@@ -58,6 +61,21 @@ def _trained_positions(released):
     if "objective" not in values or values.get("init_checkpoint"):
         return most  # another's, or begun as another's
     return min(values["max_seq_length"], most)
+
+
+def _lost_head(path, released):
+    """A line where the checkpoint was fine-tuned: what it learned to say is not in the encoder."""
+    dense, _ = FAMILIES[released.family].classifier  # a classifier's first layer, which `Start.create` does load
+    heads = {name.rpartition(".")[0] for name in released.tensors if name.startswith(hugging_face.TASK_HEADS)}
+    names = sorted(heads - {dense})
+    if "task" in released.values:
+        names = [f"of {released.values['task']}"]
+    if not names:
+        return []
+    return [
+        f"warning: {path}: a fine-tuned model, whose output layer ({', '.join(names)}) is NOT loaded: what it was "
+        "fine-tuned to say is learned anew from this task's data"
+    ]
 
 
 def finetuned(directory: str):
@@ -89,13 +107,7 @@ def finetuned(directory: str):
     config = FinetuneConfig(**{key: value for key, value in values.items() if key in known})
     task = TASKS[values["task"]](config)
     model = TaskModel(EncoderConfig(**values["encoder"]), task.kind, config.precision, name="task_model")
-    path = os.path.join(directory, seed, "best", "weights")
-    if not os.path.exists(path + ".index"):
-        raise InputError(f"{path}.index: no such file; the seed has not finished its first epoch")
-    try:
-        restore(tf.train.Checkpoint(model=model), path).assert_existing_objects_matched()
-    except AssertionError as error:
-        raise InputError(f"{path}: of another model: {first_line(error)}") from None
+    restore_best(os.path.join(directory, seed), model=model)
     return task, load_tokenizer(directory), model, config
 
 
@@ -172,7 +184,7 @@ class Start:
         with tf.Graph().as_default():  # the variables' shapes, without memory for them
             tensors = hugging_face.encoder_tensors(Encoder(released.shape, name="encoder"), released.family)
             _, said = hugging_face.matched(tensors, released, allow_partial)
-        print("\n".join([said, *notes]), file=sys.stderr)
+        print("\n".join([said, *notes, *_lost_head(path, released)]), file=sys.stderr)
         shape = dataclasses.replace(
             released.shape,
             hidden_dropout_prob=config.hidden_dropout_prob,

@@ -94,6 +94,10 @@ class QuestionTask:
         cleaned, origin = self.clean(context)
         return Question(id, question, cleaned, origin=(origin, context))
 
+    def texts(self, example: Question) -> tuple[str, ...]:
+        """The context, which other questions may share, and the question."""
+        return example.context, example.question
+
     def splits(self, data_dir: str, max_bad_rows: int) -> dict[str, list[Question]]:
         """Reads the files.
 
@@ -229,6 +233,9 @@ class QuestionTask:
                 if question.id in seen:
                     bad.add(line(again=True), f"id {question.id!r} occurs twice")
                     continue
+                if not question.answers and not self.unanswerable:
+                    bad.add(line(), f"question {question.id!r} is_impossible, and {self.name} has answers to all")
+                    continue
                 seen.add(question.id)
                 questions.append(question)
             bad.check(max_bad_rows)
@@ -278,6 +285,9 @@ def problem(question: Question, learned: bool, impossible: bool) -> str | None:
             return f"an answer to {question.id!r} has no text or no place"
         if learned and (not text or begin < 0 or question.context[begin : begin + len(text)] != text):
             return f"the answer {text[:30]!r} to {question.id!r} does not stand at character {begin} of its context"
+    texts = (question.id, question.question, question.context, *(text for text, _ in question.answers))
+    if any(map(rows.has_lone_surrogate, texts)):
+        return f"question {question.id!r}, its context or its answer holds half of a character (a lone surrogate)"
     return None
 
 

@@ -97,7 +97,7 @@ def line_of(content: str, entry, again: bool = False) -> int:
 def read_table(
     path: str, columns: Sequence[str], bad: BadRows, delimiter: str = "\t", quoted: bool = False
 ) -> Iterator[tuple[int, dict]]:
-    """Rows of a file with a header.
+    """Rows of a file with a header, whose names may be in other capitals (`Label`).
 
     Args:
         path: of the file.
@@ -110,19 +110,24 @@ def read_table(
         (line number, {column: text}).
 
     Raises:
-        InputError: an empty file, or a header without one of the columns.
+        InputError: an empty file, or a header that has one of the columns not at all or twice.
     """
     lines = files.read_lines(path)
     rows = _quoted_rows(path, lines, delimiter) if quoted else enumerate((line.split(delimiter) for line in lines), 1)
     _, header = next(rows, (1, None))
     if header is None:
         raise InputError(f"{path}: empty file")
+    spelled = {column.lower(): column for column in columns if column not in header}
+    header = [spelled.get(name.lower(), name) for name in header]
     missing = [column for column in columns if column not in header]
     if missing:
         raise InputError(
             f"{path}:1: no column {missing[0]!r}; the header must have {', '.join(columns)}, "
             f"separated by {_NAMES.get(delimiter, delimiter)}, and has: {', '.join(header)[:100]}"
         )
+    twice = [column for column in columns if header.count(column) > 1]
+    if twice:
+        raise InputError(f"{path}:1: the column {twice[0]!r} stands in the header more than once")
     for line, row in rows:
         if len(row) == len(header):
             yield line, dict(zip(header, row, strict=True))
@@ -146,7 +151,7 @@ def parse_json(name: str, content: str, first_line: int = 1) -> tuple[object, st
     """The text of a JSON file, or of a part of it, named for the sake of errors: what is in it, and the text.
 
     Raises:
-        InputError: as `read_json`.
+        InputError: as `read_json`, and for what no data set has: lists in lists without end, endless numbers.
     """
     try:
         return json.loads(content), content
@@ -154,6 +159,19 @@ def parse_json(name: str, content: str, first_line: int = 1) -> tuple[object, st
         if not content.strip():
             raise InputError(f"{name}: empty file") from None
         raise InputError(f"{name}:{first_line - 1 + error.lineno}: not JSON ({error.msg})") from None
+    except RecursionError:
+        reason = "JSON nested deeper than can be read"
+    except ValueError:
+        reason = f"a number of more than {sys.get_int_max_str_digits():,} digits"
+    raise InputError(f"{name}:{first_line}: {reason}; this is no file of the data set, get it again")
+
+
+def has_lone_surrogate(text: str) -> bool:
+    """Whether half of a surrogate pair is in a text: JSON can say `\\ud800`, UTF-8 can't, and no tokenizer can."""
+    return not text.isascii() and _SURROGATE.search(text) is not None
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def objects(parent: dict, key: str, name: str) -> list[dict]:

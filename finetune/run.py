@@ -19,12 +19,15 @@ if __name__ == "__main__":
 
 import dataclasses
 import hashlib
+import itertools
 
 import numpy as np
 from absl import flags
 
 import cli
 from cli import InputError
+
+_MOST_SEEDS = 1000
 
 
 def _define_flags():
@@ -125,14 +128,20 @@ def split_note(task, data: dict[str, list], data_dir: str) -> str:
     Sizes are compared, and where these agree the files' SHA-256 with the published ones.
     """
     from finetune.download import CATALOGUE
+    from finetune.train import split_training
 
+    sizes = {split: f"{split} {len(examples):,}" for split, examples in data.items()}
+    if "dev" not in data:
+        learned, dev = split_training(task, data["train"], task.config)
+        if dev:
+            sizes["train"] += f" ({len(learned):,} to learn from, {len(dev):,} to choose by)"
     notes = [
-        f"{split} {len(data[split]):,}, published {size:,}"
+        f"{sizes[split]}, published {size:,}"
         for split, size in task.published.items()
         if split in data and len(data[split]) != size
     ]
     if not task.published:
-        notes.append(", ".join(f"{split} {len(examples):,}" for split, examples in data.items()))
+        notes.append(", ".join(sizes.values()))
     if not notes and task.name in CATALOGUE:
         for file in CATALOGUE[task.name].files:
             path = os.path.join(data_dir, file.name)
@@ -147,18 +156,22 @@ def parse_seeds(text: str) -> list[int]:
     """`1`, `1-5`, `1,3,7-9` to a list.
 
     Raises:
-        InputError: anything else.
+        InputError: anything else, a seed of more than 32 bits, or too many.
     """
-    seeds = []
+    ranges = []
     try:
         for part in text.split(","):
             first, dash, last = part.partition("-")
-            seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+            ranges.append(range(int(first), int(last if dash else first) + 1))
     except ValueError:
-        seeds = []
-    if not seeds:
-        raise InputError(f"--seeds {text}: write a number, 1-5, or 1,3,7")
-    return list(dict.fromkeys(seeds))
+        ranges = []
+    if not any(ranges):
+        raise InputError(f"--seeds {text[:40]}: write a number, 1-5, or 1,3,7")
+    if max(seeds.stop for seeds in ranges) > 2**32:
+        raise InputError(f"--seeds {text[:40]}: a seed must be less than 2**32 = {2**32:,}")
+    if sum(seeds.stop - seeds.start for seeds in ranges) > _MOST_SEEDS:
+        raise InputError(f"--seeds {text[:40]}: each seed is a training run; at most {_MOST_SEEDS:,} at once")
+    return list(dict.fromkeys(itertools.chain.from_iterable(ranges)))
 
 
 def fingerprint(data: dict[str, list]) -> str:

@@ -116,6 +116,10 @@ class SentenceTask:
         """New text, without a label."""
         return Example(id, first, second, None)
 
+    def texts(self, example: Example) -> tuple[str, ...]:
+        """The sentence; of a pair the first, which other pairs may share, and the second."""
+        return (example.first, example.second) if self.pair else (example.first,)
+
     def splits(self, data_dir: str, max_bad_rows: int) -> dict[str, list[Example]]:
         """Reads the files.
 
@@ -173,10 +177,8 @@ class SentenceTask:
         """Writes predictions.tsv: id, truth, prediction, probability or nothing, text."""
         table = [("id", self.kind.target_name, "prediction", *self.kind.columns, *self.inputs)]
         for example, values in zip(examples, decoded, strict=True):
-            texts = (example.first, example.second) if self.pair else (example.first,)
-            table.append(
-                (example.id, self.kind.shown(example.target), self.kind.said(values), *self.kind.cells(values), *texts)
-            )
+            cells = self.kind.shown(example.target), self.kind.said(values), *self.kind.cells(values)
+            table.append((example.id, *cells, *self.texts(example)))
         rows.write_table(directory, "predictions.tsv", table)
 
     def _read(self, data_dir, name, max_bad_rows):

@@ -1,9 +1,9 @@
 """The fine-tuning loop: one task, one seed."""
 
 import dataclasses
-import json
 import os
 import shutil
+import sys
 import time
 
 import numpy as np
@@ -11,12 +11,13 @@ import tensorflow as tf
 import tf_keras
 
 import cli
-from checkpoints.model_directory import Checkpoints, disk_full_named, write_json
+from checkpoints.model_directory import Checkpoints, disk_full_named, read_json, write_json
 from cli import InputError
-from finetune import batches
+from finetune import batches, coverage
 from finetune.features import Features
 from finetune.model import Start, TaskModel
 from modeling.noise import Noise
+from pretrain.start import restore_best
 from tpu.strategy import compiles_whole_step
 from training.keyed_random import numpy_fold
 from training.optimizer import clipped, create_optimizer, create_slots
@@ -25,12 +26,36 @@ _DROPOUT = 3  # the noise stream of fine-tuning's dropout
 _DEV_DRAW, _SHARE_DRAW = 2000, 2001  # key words
 
 
-def split_training(examples: list, config) -> tuple[list, list]:
-    """(training, dev): `dev_share` set apart, then `train_share` of the rest; the same whatever the seed."""
-    numbers = np.arange(len(examples))
-    by_draw = np.argsort(numpy_fold(_DEV_DRAW, numbers), kind="stable")
-    dev = np.sort(by_draw[: round(len(examples) * config.dev_share)])
-    rest = np.setdiff1d(numbers, dev)
+def split_training(task, examples: list, config) -> tuple[list, list]:
+    """(training, dev): `dev_share` set apart, then `train_share` of the rest; the same whatever the seed.
+
+    Examples of one text, as questions about a context, stay on one side: else a dev score would be of texts that
+    were trained on. So the share is met as closely as whole texts allow.
+
+    Raises:
+        InputError: nothing is left to learn from, or nothing is set apart although `dev_share` is not 0.
+    """
+    first_of: dict[str, int] = {}
+    group = np.array([first_of.setdefault(task.texts(example)[0], i) for i, example in enumerate(examples)], np.int64)
+    sizes = np.bincount(group, minlength=len(examples))
+    groups = np.flatnonzero(sizes)
+    groups = groups[np.argsort(numpy_fold(_DEV_DRAW, groups), kind="stable")]
+    set_apart, missing = [], round(len(examples) * config.dev_share)
+    for number in groups:
+        if sizes[number] <= missing:
+            set_apart.append(number)
+            missing -= sizes[number]
+    # One that is a little too large, where that comes closer to the share.
+    left = np.setdiff1d(groups, set_apart)
+    set_apart += [number for number in left[np.argsort(sizes[left], kind="stable")][:1] if sizes[number] < 2 * missing]
+    is_dev = np.isin(group, set_apart)
+    dev, rest = np.flatnonzero(is_dev), np.flatnonzero(~is_dev)
+    if not len(rest) or config.dev_share and not len(dev):
+        raise InputError(
+            f"{task.name}: dev_share {config.dev_share:g} of {len(examples):,} training examples, of "
+            f"{len(groups):,} different texts, leaves none to {'choose by' if len(rest) else 'learn from'}; set "
+            "another dev_share (0: the last epoch counts)"
+        )
     kept = np.argsort(numpy_fold(_SHARE_DRAW, rest), kind="stable")[: max(1, round(len(rest) * config.train_share))]
     return [examples[i] for i in rest[np.sort(kept)]], [examples[i] for i in dev]
 
@@ -51,24 +76,29 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
         what is written to `results.json`.
 
     Raises:
-        InputError: the loss is not a number.
+        InputError: the loss is not a number, or a file of an earlier call is damaged.
     """
-    results_path = os.path.join(output_dir, "results.json")
+    results_path, history_path = (os.path.join(output_dir, name) for name in ("results.json", "history.json"))
+    anew = f"delete {output_dir}, and the same command trains this seed anew"
     if os.path.exists(results_path):
-        with open(results_path, encoding="utf-8") as file:
-            return json.load(file)
+        return read_json(results_path, anew, ("metrics", "seed", "chosen", "seconds"))
     begin = time.time()
     train_examples, dev_examples = data["train"], data.get("dev")
     if dev_examples is None:
-        train_examples, dev_examples = split_training(train_examples, config)
+        train_examples, dev_examples = split_training(task, train_examples, config)
     size = config.train_batch_size
     training = task.features(train_examples, start.tokenizer, training=True)
     dev = task.features(dev_examples, start.tokenizer) if dev_examples else None
     test = task.features(data["test"], start.tokenizer)
+    print(*coverage.lines(task, train_examples, training, start.tokenizer), sep="\n", file=sys.stderr)
 
     steps_per_epoch = len(batches.training_order(training, size, config.batch_by_length, seed, 0))
-    steps = max(1, round(steps_per_epoch * config.num_train_epochs))
-    warmup = round(config.warmup_proportion * steps)
+    steps = config.num_train_steps or max(1, round(steps_per_epoch * config.num_train_epochs))
+    warmup = config.num_warmup_steps
+    if warmup is None:
+        warmup = round(config.warmup_proportion * steps)
+    elif warmup >= steps:
+        raise InputError(f"num_warmup_steps {warmup:,} must be less than the {steps:,} steps of this run")
     config = dataclasses.replace(config, num_train_steps=steps, num_warmup_steps=warmup)
 
     tf_keras.utils.set_random_seed(seed)
@@ -80,9 +110,9 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
     # Scores of finished epochs travel in the checkpoint's folder, so that a resumed run knows its best.
     checkpoints = Checkpoints(output_dir, 1, model=model, optimizer=optimizer)
     checkpoints.restore()
-    history_path = os.path.join(output_dir, "history.json")
     step = int(optimizer.iterations.numpy())
-    history = [entry for entry in _read_history(history_path) if entry["step"] <= step]
+    history = read_json(history_path, anew, ("epochs",))["epochs"] if os.path.exists(history_path) else []
+    history = [entry for entry in history if entry["step"] <= step]
 
     train_step = training_step(model, task.kind, optimizer, config, seed, strategy)
     predict = prediction(model, task.kind, config, strategy)
@@ -128,7 +158,7 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
 
     best = _best(history, task.main_metric)
     if best is not history[-1]:
-        tf.train.Checkpoint(model=model).read(best_weights).assert_existing_objects_matched()
+        restore_best(output_dir, model=model)
     decoded = task.decoded(predict(test, start.tokenizer.pad_id), data["test"], test)
     scores, extra = task.score(decoded, data["test"])
     task.save(decoded, data["test"], output_dir)
@@ -240,10 +270,3 @@ def _best(history, metric):
     """The epoch with the best dev score, the earliest of equals; the last one without dev scores."""
     key = f"dev_{metric}"
     return max(history, key=lambda entry: entry[key]) if key in history[-1] else history[-1]
-
-
-def _read_history(path):
-    if not os.path.exists(path):
-        return []
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)["epochs"]

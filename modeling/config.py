@@ -25,6 +25,7 @@ class EncoderConfig:
         hidden_act: inside the feed-forward block: `gelu`, `gelu_new` (its tanh approximation) or `relu`.
         shared_layers: all layers are one and the same (ALBERT).
         pooler_act: of the first token's state, before it is classified: `gelu` (ELECTRA), `tanh` (BERT), ….
+        pooler_input_dropout: whether that state has dropout before its dense layer too, and not after it alone.
         hidden_dropout_prob: dropout of embeddings and of each block's output.
         attention_probs_dropout_prob: dropout of the attention probabilities.
         layer_norm_eps: added to the variance, as in BERT.
@@ -43,6 +44,7 @@ class EncoderConfig:
     hidden_act: str = "gelu"
     shared_layers: bool = False
     pooler_act: str = "gelu"
+    pooler_input_dropout: bool = True
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
     layer_norm_eps: float = 1e-12

@@ -57,7 +57,10 @@ class DiscriminatorHead(Layer):
 
 
 class ClassificationHead(Layer):
-    """Dense, the config's `pooler_act`, dropout and Dense on the first token."""
+    """Dense, the config's `pooler_act`, dropout and Dense on the first token.
+
+    ELECTRA's, RoBERTa's and BigBird's have dropout before the first Dense too (`pooler_input_dropout`).
+    """
 
     def __init__(self, config: EncoderConfig, outputs: int, **kwargs):
         """
@@ -67,14 +70,19 @@ class ClassificationHead(Layer):
         """
         super().__init__(**kwargs)
         self.rate = config.hidden_dropout_prob
+        self.input_dropout = config.pooler_input_dropout
         self.activation = ACTIVATIONS[config.pooler_act]
         self.dense = Dense(config.hidden_size, config.hidden_size, config, name=f"{self.name}/dense")
         self.out_proj = Dense(config.hidden_size, outputs, config, name=f"{self.name}/out_proj")
 
     def call(self, hidden, noise=None):
         """`[batch, seq_len, hidden_size]` -> float32 `[batch, outputs]`."""
-        x = self.activation(self.dense(tf.cast(hidden[:, 0], tf.float32)))
-        if noise is not None and self.rate:
+        drops = noise is not None and self.rate
+        x = tf.cast(hidden[:, 0], tf.float32)
+        if drops and self.input_dropout:
+            x = dropped(x, noise.bytes(sizes(x)), self.rate)
+        x = self.activation(self.dense(x))
+        if drops:
             x = dropped(x, noise.bytes(sizes(x)), self.rate)
         return self.out_proj(x)
 

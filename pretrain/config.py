@@ -17,7 +17,6 @@ _CHOICES = {
     "optimizer": ("adamw", "lamb"),
     "schedule": ("linear", "polynomial"),
     "precision": ("float32", "bfloat16", "float16"),
-    "attention": ("full", "block_sparse"),
     "xla": ("auto", "on", "off"),
 }
 
@@ -46,6 +45,7 @@ class PretrainConfig:
         eval_steps, eval_examples: how often to evaluate, on how many held-out examples.
         log_steps: steps between two lines of metrics.
         precision: of activations and products; parameters are always float32.
+        attention: `full`: every token sees every other. Block-sparse attention is not available yet.
         xla: compile the whole step (`auto`: on GPU and TPU, where it is faster).
         init_checkpoint, init_generator: what the weights started from; the flags of these names set them.
         tpu_zone, gcp_project: of the TPU; the flags of these names take precedence.
@@ -166,6 +166,10 @@ class PretrainConfig:
             if not condition:
                 raise InputError(f"{origin}: {message}")
 
+        require(
+            self.attention == "full",
+            f'attention must be "full", not {self.attention!r}: block-sparse attention is not available yet',
+        )
         for name in (
             "vocab_size",
             "train_batch_size",
@@ -215,7 +219,6 @@ class PretrainConfig:
             not (self.sentence_order and self.objective == "electra"),
             'sentence_order goes with objective "bert": ELECTRA has no such head',
         )
-        require(self.attention == "full", 'attention "block_sparse" is not available yet; use "full"')
 
     def check_vocabulary(self, tokenizer) -> None:
         """Raises InputError where the tokenizer has another number of pieces, or another idea of capitals."""
@@ -242,6 +245,7 @@ class PretrainConfig:
             intermediate_size=self.intermediate_size,
             max_position_embeddings=self.max_position_embeddings,
             pooler_act="tanh" if self.objective == "bert" else "gelu",
+            pooler_input_dropout=self.objective != "bert",
             initializer_range=self.initializer_range,
             hidden_dropout_prob=self.hidden_dropout_prob,
             attention_probs_dropout_prob=self.attention_probs_dropout_prob,

@@ -1,7 +1,6 @@
 """Weights to start from: any checkpoint, recognised by looking, and fitted to the run."""
 
 import dataclasses
-import json
 import os
 
 import numpy as np
@@ -9,7 +8,7 @@ import tensorflow as tf
 
 from checkpoints import hugging_face, resize, tensorflow1
 from checkpoints.hugging_face import FAMILIES, Released
-from checkpoints.model_directory import first_line, latest_checkpoint, read_config, restore
+from checkpoints.model_directory import first_line, latest_checkpoint, read_config, read_json, restore
 from cli import InputError
 from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
@@ -74,10 +73,31 @@ def best_seed(directory: str) -> str:
             f"{path}: no such file; a fine-tuned --model_dir or --init_checkpoint is what "
             "finetune/run.py wrote to its --output_dir"
         )
-    with tf.io.gfile.GFile(path) as file:
-        results = json.loads(file.read())
+    advice = "the command of finetune/run.py that made it writes it again, without training finished seeds anew"
+    results = read_json(path, advice, ("seeds",))
     best = results["best_on_dev"]["seed"] if "best_on_dev" in results else next(iter(results["seeds"]))
     return f"seed-{best}"
+
+
+def restore_best(seed_directory: str, **objects) -> str:
+    """Restores the weights of a seed's best epoch; returns where they are.
+
+    Args:
+        seed_directory: the folder of a seed, of what finetune/run.py wrote.
+        objects: as `tf.train.Checkpoint`'s.
+
+    Raises:
+        InputError: they are not there, damaged, or of another model.
+    """
+    path = os.path.join(seed_directory, "best", "weights")
+    if not tf.io.gfile.exists(path + ".index"):
+        raise InputError(f"{path}.index: no such file; the seed has not finished its first epoch")
+    advice = f"if it is damaged, delete {seed_directory}, and the command of finetune/run.py trains this seed anew"
+    try:
+        restore(tf.train.Checkpoint(**objects), path, advice).assert_existing_objects_matched()
+    except AssertionError as error:
+        raise InputError(f"{path}: of another model: {first_line(error)}") from None
+    return path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -277,9 +297,10 @@ def _pretrained(path, values, generator):
 
 
 def _finetuned(path, values):
-    weights = os.path.join(path, best_seed(path), "best", "weights")
-    encoder = Encoder(EncoderConfig(**values["encoder"]), name="encoder")
-    _restored(weights, model=tf.train.Checkpoint(encoder=encoder))
+    # Those written before there was the key had another one's head.
+    head = {"pooler_input_dropout": FAMILIES[values["family"]].pooler_input_dropout}
+    encoder = Encoder(EncoderConfig(**{**head, **values["encoder"]}), name="encoder")
+    weights = restore_best(os.path.join(path, best_seed(path)), model=tf.train.Checkpoint(encoder=encoder))
     return _named(
         weights, values["family"], encoder.config, values, hugging_face.encoder_tensors(encoder, values["family"])
     )

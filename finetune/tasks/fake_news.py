@@ -1,6 +1,6 @@
 """Fake news: is an article's content foreign to its title? (2alive3s/Fake_news, mission 2)
 
-File `mission2_train.csv`: `seqid`, `title`, `content`, `label` (0, 1), CSV with quotes. As KoBigBird does,
+File `mission2_train.csv`: `seqid`, `title`, `content`, `label` or `Label` (0, 1), CSV with quotes. As KoBigBird does,
 title and content make one text, and a stratified fifth is tested on. Score: F1 of label 1.
 """
 

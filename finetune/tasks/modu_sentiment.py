@@ -48,6 +48,8 @@ def read(path: str, kind: Classification, bad: rows.BadRows) -> Iterator[Example
         else:
             if name in seen:
                 bad.add(rows.line_of(text, document, again=True), f"id {name!r} occurs twice")
+            elif rows.has_lone_surrogate(name + joined):
+                bad.add(rows.line_of(text, document), f"document {name!r} holds half of a character (a lone surrogate)")
             elif not joined.strip():
                 bad.add(rows.line_of(text, document), f"document {name!r} has no text")
             else:

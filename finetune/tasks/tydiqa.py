@@ -3,16 +3,17 @@
 Files `tydiqa-v1.0-train.jsonl.gz` and `tydiqa-v1.0-dev.jsonl.gz`: a record a line, places in bytes. As
 KoBigBird does, only Korean is kept, questions answered by yes or no are left out, and one without a minimal
 answer has no answer. The development file is tested on. Scores: exact match and F1, as KorQuAD 2's scorer
-defines them, with questions without an answer right where nothing is said. KoBigBird reports the scores of the
-threshold that is best for them, `best_exact` and `best_f1` here.
+defines them, with questions without an answer right where nothing is said. KoBigBird's figures compare with
+`exact_match` and `f1`: its evaluation looks for a best threshold without being given any odds of no answer, so that
+what it calls `best_exact` and `best_f1` are its scores at the threshold 0.
 """
 
-import json
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 import files
+from cli import InputError
 from finetune import rows
 from finetune.answer_scores import tydiqa
 from finetune.questions import Question, QuestionTask, problem
@@ -36,7 +37,7 @@ def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable
         if not content.strip():
             continue
         try:
-            record = json.loads(content)
+            record, _ = rows.parse_json(path, content, line)
             if record["language"].strip().lower() != "korean":
                 continue
             document, annotations = record["document_plaintext"], record["annotations"]
@@ -50,8 +51,8 @@ def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable
             characters = character_of_byte(document)
             given = [place for place in places if place[0] >= 0]
             outside = any(not 0 <= begin < end < len(characters) for begin, end in given)
-        except json.JSONDecodeError as error:
-            bad.add(line, f"not JSON ({error.msg})")
+        except InputError as error:
+            bad.add(line, str(error).removeprefix(f"{path}:{line}: "))
             continue
         except (KeyError, TypeError, AttributeError) as error:
             bad.add(line, f"a record without {error}")

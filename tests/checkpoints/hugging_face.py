@@ -19,6 +19,7 @@ def config(shape, kind):
         "position_offset",
         "shared_layers",
         "pooler_act",
+        "pooler_input_dropout",
         "hidden_dropout_prob",
         "attention_probs_dropout_prob",
     }

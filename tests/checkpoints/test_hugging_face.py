@@ -2,10 +2,12 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import safetensors.numpy
+import tensorflow as tf
 import torch
 import transformers
 
@@ -165,6 +167,49 @@ def test_logits_are_those_of_transformers_and_the_heads_go_out_again(name, kind,
         with torch.no_grad():
             back = again(**given)
         assert all(torch.equal(a, b) for a, b in zip(back.to_tuple(), model(**given).to_tuple(), strict=True))
+
+
+class Masks(torch.nn.Module):
+    """Dropout by given bytes, one after another."""
+
+    def __init__(self, drawn, threshold):
+        super().__init__()
+        self.drawn, self.threshold = iter(drawn), threshold
+
+    def forward(self, x):
+        return x * torch.tensor(next(self.drawn) >= self.threshold) * (256 / (256 - self.threshold))
+
+
+class Drawn:
+    """A `Noise` that gives these bytes."""
+
+    def __init__(self, drawn):
+        self.left = list(drawn)
+
+    def bytes(self, shape):
+        return tf.constant(self.left.pop(0))
+
+
+@pytest.mark.parametrize("name", sorted({name for name, head in WITH_HEADS if head == "ForSequenceClassification"}))
+def test_a_classifier_s_dropout_stands_where_transformers_has_it(name, tmp_path):
+    """ELECTRA, RoBERTa and BigBird have it before the dense layer too; a pooler that is BERT's has not."""
+    model = random_model(name, "ForSequenceClassification")
+    model.save_pretrained(str(tmp_path))
+    released = Released.open(str(tmp_path))
+    encoder, head = Encoder(released.shape), ClassificationHead(replace(released.shape, hidden_dropout_prob=0.25), 3)
+    load([*encoder_tensors(encoder, released.family), *classification_tensors(head, released.family)], released)
+    drawn = np.random.default_rng(1).integers(0, 256, [2, 3, 32]).astype(np.uint8)
+    owner = model.classifier if hasattr(model.classifier, "dropout") else model
+    owner.dropout = Masks(drawn, 64)
+    input_ids, _, lengths, mask = hugging_face.inputs(3, SEQ_LEN, 50)
+    with torch.no_grad():
+        expected = model(input_ids=torch.tensor(input_ids), attention_mask=torch.tensor(mask)).logits.numpy()
+    noise = Drawn(drawn)
+    hidden = encoder(input_ids.astype(np.int32), np.zeros([3, SEQ_LEN], np.int32), lengths.astype(np.int32))
+    logits = head(hidden, noise).numpy()
+    assert np.abs(logits - head(hidden).numpy()).max() > 0.01
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    assert len(noise.left) == len(list(owner.dropout.drawn))
 
 
 def test_a_model_with_a_head_is_the_same_encoder(saved, tmp_path):

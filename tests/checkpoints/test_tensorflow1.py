@@ -136,6 +136,7 @@ def test_bert_with_the_heads_of_its_config(tmp_path):
     (tmp_path / "bert_config.json").write_text(json.dumps({"num_attention_heads": 4}))
     released, _ = assert_same(save(published(model, "bert"), tmp_path), model)
     assert (released.family, released.shape.num_attention_heads, released.shape.pooler_act) == ("bert", 4, "tanh")
+    assert not released.shape.pooler_input_dropout
 
 
 def test_fine_tuning_starts_from_the_directory_with_its_vocabulary(electra, tokenizer, tmp_path):

@@ -4,6 +4,7 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from finetune import batches
 from finetune.features import Features
@@ -124,6 +125,13 @@ def test_evaluation_sees_every_row_once_the_shortest_first():
         assert (real == (batch["weights"] == 1)).all()
         restored[batch["index"][real]] = batch["label"][real]
     assert restored.tolist() == (7 * np.arange(45)).tolist()
+
+
+def test_rows_are_found_beyond_two_thousand_million_tokens():
+    splits = np.array([0, 5, 2**31 + 7, 2**31 + 10, 2**33], np.int64)
+    starts, lengths = batches.starts_and_lengths(tf.constant(splits), tf.constant([2, 0]))
+    assert starts.numpy().tolist() == [2**31 + 7, 0] and lengths.numpy().tolist() == [3, 5]
+    assert lengths.dtype == tf.int32  # as the model takes them
 
 
 def test_an_epoch_can_be_entered_in_the_middle():

@@ -81,6 +81,8 @@ def test_overrides_come_over_the_file_and_the_file_over_the_defaults(tmp_path):
         ("train_batch_size=-1", "train_batch_size must be greater than 0, not -1"),
         ("eval_batch_size=0", "eval_batch_size must be greater than 0, not 0"),
         ("num_train_epochs=0", "num_train_epochs must be greater than 0, not 0"),
+        ("num_train_steps=0", "num_train_steps must be greater than 0, not 0"),
+        ("num_warmup_steps=-1", "num_warmup_steps must be 0 or more, not -1"),
         ("learning_rate=0", "learning_rate must be greater than 0, not 0"),
         ("dev_share=1", r"dev_share must be in \[0, 1\), not 1.0"),
         ("dev_share=-0.1", "dev_share must be in"),

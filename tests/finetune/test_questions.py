@@ -130,6 +130,17 @@ def test_questions_that_cannot_be_answered(tmp_path):
     assert data["train"] == data["test"] == [Question("a", "?", "가나", (("가", 0),)), Question("b", "?", "가나")]
 
 
+@pytest.mark.parametrize("name, folder", [("korquad", "korquad"), ("squad-v2.0", "squad"), ("korquad-v2", None)])
+def test_questions_of_a_context_are_all_learned_from_or_all_in_dev(name, folder, real_data):
+    settings = task(name, all_samples=True)
+    questions = settings.splits(real_data(folder or "korquad-articles"), 0)["train"]
+    training, dev = train.split_training(settings, questions, FinetuneConfig(dev_share=0.05))
+    assert len(training) + len(dev) == len(questions)
+    assert not {question.context for question in training} & {question.context for question in dev}
+    assert len(dev) == pytest.approx(0.05 * len(questions), rel=0.1)
+    assert train.split_training(settings, questions, FinetuneConfig(dev_share=0.05)) == (training, dev)
+
+
 BAD = {
     "an answer elsewhere": (
         asked("bad", "?", ("부산", 15)),
@@ -139,6 +150,10 @@ BAD = {
     "an empty answer": (asked("bad", "?", ("", 3)), "the answer '' to 'bad' does not stand"),
     "no answer": (asked("bad", "?"), "question 'bad' has no answers"),
     "an empty question": (asked("bad", " \n", ("서울", 0)), "question 'bad' is empty"),
+    "an answer that is impossible": (
+        asked("bad", "?", is_impossible=True),
+        "question 'bad' is_impossible, and korquad has answers to all",
+    ),
     "no key answers": ({"id": "bad", "question": "?"}, "a question without 'answers'"),
     "no key question": ({"id": "bad", "answers": []}, "a question without 'question'"),
     "no id": ({"question": "where?", "answers": [{"text": "서울", "answer_start": 0}]}, "a question without 'id'"),

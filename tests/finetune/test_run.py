@@ -30,7 +30,16 @@ def with_set(*overrides):
 
 @pytest.mark.parametrize(
     "text, seeds",
-    [("1", [1]), ("1-5", [1, 2, 3, 4, 5]), ("1,3,7-9", [1, 3, 7, 8, 9]), ("4-4", [4]), (" 2 , 0", [2, 0])],
+    [
+        ("1", [1]),
+        ("1-5", [1, 2, 3, 4, 5]),
+        ("1,3,7-9", [1, 3, 7, 8, 9]),
+        ("4-4", [4]),
+        (" 2 , 0", [2, 0]),
+        ("2,1-3", [2, 1, 3]),
+        ("4294967295", [2**32 - 1]),
+        ("1-1000", list(range(1, 1001))),
+    ],
 )
 def test_seeds(text, seeds):
     assert run.parse_seeds(text) == seeds
@@ -109,7 +118,11 @@ def test_one_seed_has_no_deviation_and_no_dev_set_no_best(tmp_path):
 
 def test_files_of_the_published_size_are_told_from_the_published_ones(tmp_path):
     class Task:
-        name, published = "nsmc", {"train": 2, "test": 1}
+        name, published, config = "nsmc", {"train": 2, "test": 1}, FinetuneConfig(dev_share=0.0)
+
+        @staticmethod
+        def texts(example):
+            return (example,)
 
     assert run.split_note(Task, {"train": [1, 2], "test": [3]}, str(tmp_path)) == ""
     (tmp_path / "ratings_test.txt").write_text("id\tdocument\tlabel\n1\t다른 글\t0\n", encoding="utf-8")
@@ -119,6 +132,12 @@ def test_files_of_the_published_size_are_told_from_the_published_ones(tmp_path):
     assert run.split_note(Task, {"train": [1], "test": [3]}, str(tmp_path)) == "train 1, published 2"
     Task.name, Task.published = "fake-news", {}
     assert run.split_note(Task, {"train": [1] * 80, "test": [2] * 20}, str(tmp_path)) == "train 80, test 20"
+    # What is set apart to choose the epoch by is not learned from.
+    Task.name, Task.published, Task.config = "naver-ner", {"train": 81_000, "test": 9_000}, FinetuneConfig()
+    assert run.split_note(Task, {"train": list(range(7_000)), "test": [1] * 9_000}, str(tmp_path)) == (
+        "train 7,000 (6,650 to learn from, 350 to choose by), published 81,000"
+    )
+    assert run.split_note(Task, {"train": [1], "dev": [2], "test": []}, str(tmp_path)).startswith("train 1, published")
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +171,9 @@ def test_two_seeds_from_the_command_line(finished):
     assert summary["deviation"]["accuracy"] == pytest.approx(np.std(scores, ddof=1))
     assert runs[0]["history"] != runs[1]["history"]
     assert process.stdout.rstrip().splitlines()[-len(runs[0]["metrics"]) - 3] == "nsmc, 2 seeds, test"
-    assert process.stdout.rstrip().endswith("data: train 250, published 150,000; test 90, published 50,000")
+    assert process.stdout.rstrip().endswith(
+        "data: train 250 (200 to learn from, 50 to choose by), published 150,000; test 90, published 50,000"
+    )
     assert "nsmc: 250 train, 90 test; on 1 CPU" in process.stderr
     for seed in (1, 2):
         rows = (out / f"seed-{seed}" / "predictions.tsv").read_text(encoding="utf-8").splitlines()

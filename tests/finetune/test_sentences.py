@@ -13,6 +13,7 @@ from cli import InputError
 from finetune.config import FinetuneConfig
 from finetune.sentences import Example
 from finetune.tasks import TASKS
+from finetune.train import split_training
 
 PAWS = "id\tsentence1\tsentence2\tlabel\n"
 KORNLI = "sentence1\tsentence2\tgold_label\n"
@@ -118,15 +119,17 @@ def test_hate_speech_asks_for_the_label_and_the_text_that_are_wanted(values, tex
     assert wanted.kind.labels == (("none", "gender", "others") if bias else ("none", "offensive", "hate"))
 
 
-def test_kornli_trains_on_those_training_files_that_are_there(tmp_path):
-    kornli, multi = task("kornli"), READ["kornli"]["train"]
-    snli = [Example("2", "자", "차", 2)]
-    other = {"snli_1.0_train.ko.tsv": KORNLI + "자\t차\tcontradiction\n"}
-    first = {name: content for name, content in FILES["kornli"].items() if name != "multinli.train.ko.tsv"}
-    assert kornli.splits(write(tmp_path / "snli", {**first, **other}), 0) == {**READ["kornli"], "train": snli}
-    assert kornli.splits(write(tmp_path / "both", {**FILES["kornli"], **other}), 0)["train"] == multi + snli
-    with pytest.raises(InputError, match=r"multinli\.train\.ko\.tsv: no such file; .*download\.py kornli$"):
-        kornli.splits(write(tmp_path / "neither", first), 0)
+def test_kornli_trains_on_multinli_alone_unless_told(tmp_path):
+    kornli, both, snli = task("kornli"), task("kornli", with_snli=True), [Example("2", "자", "차", 2)]
+    directory = write(tmp_path, {**FILES["kornli"], "snli_1.0_train.ko.tsv": KORNLI + "자\t차\tcontradiction\n"})
+    assert kornli.splits(directory, 0) == READ["kornli"]
+    assert both.splits(directory, 0) == {**READ["kornli"], "train": READ["kornli"]["train"] + snli}
+    # Ham et al. 2020: 942,854 pairs in all.
+    assert (kornli.published["train"], both.published["train"]) == (392_702, 942_854)
+    for missing in ("snli_1.0_train.ko.tsv", "multinli.train.ko.tsv"):
+        (tmp_path / missing).unlink()
+        with pytest.raises(InputError, match=rf"{missing}: no such file; .*download\.py kornli$"):
+            both.splits(directory, 0)
 
 
 def csv_text(rows):
@@ -560,6 +563,25 @@ def test_the_real_scores_fill_the_scale(real_data):
         scores = np.array([example.target for example in examples])
         assert (scores.min(), scores.max()) == (0.0, 5.0) and 2.2 < scores.mean() < 2.9
         assert all(((scores >= low) & (scores <= low + 1)).mean() > 0.1 for low in range(5))
+
+
+def test_hypotheses_of_a_premise_are_all_learned_from_or_all_in_dev(real_data):
+    pairs = task("kornli").splits(real_data("kornli"), 0)["train"]
+    training, dev = split_training(task("kornli"), pairs, FinetuneConfig(dev_share=0.05))
+    assert abs(len(dev) - 0.05 * len(pairs)) <= 1 and len(training) + len(dev) == len(pairs)
+    assert not {pair.first for pair in training} & {pair.first for pair in dev}
+    # 3,833 of the 4,000 share their premise with another pair: drawn one by one nearly every one would be known.
+    assert len({pair.first for pair in dev}) < 0.6 * len(dev)
+
+
+def test_fake_news_label_may_begin_with_a_capital(tmp_path):
+    small, capital = articles([0, 1] * 10), articles([0, 1] * 10).replace("content,label", "content,Label")
+    assert "content,Label" in capital
+    read = [
+        task("fake-news").splits(write(tmp_path / name, {"mission2_train.csv": content}), 0)
+        for name, content in (("small", small), ("capital", capital))
+    ]
+    assert read[0] == read[1]
 
 
 def test_the_real_articles(real_data):

@@ -166,7 +166,11 @@ def test_a_wrong_type_or_choice_names_key_and_value(tmp_path, key, value, messag
         (dict(eval_examples=-5), "eval_examples must be 0 or more, not -5"),
         (dict(generator_hidden_size=1.5), "generator_hidden_size and generator_layers are fractions"),
         (dict(generator_layers=0.0), "generator_hidden_size and generator_layers are fractions"),
-        (dict(attention="block_sparse"), 'attention "block_sparse" is not available yet'),
+        (
+            dict(attention="block_sparse"),
+            "attention must be \"full\", not 'block_sparse': block-sparse attention is not",
+        ),
+        (dict(attention="flash"), 'attention must be "full"'),
     ],
     ids=str,
 )
