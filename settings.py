@@ -110,6 +110,24 @@ def checked(cls, values: dict, origin: str, choices: dict[str, tuple]) -> dict:
     return result
 
 
+def construct(cls, values, origin: str, choices: dict[str, tuple] | None = None):
+    """A data class from values that were read.
+
+    Raises:
+        InputError: an unknown or a missing key, a wrong type, or values that the class refuses (ValueError).
+    """
+    if not isinstance(values, dict):
+        raise InputError(f"{origin}: {cls.__name__} must be an object, not {_short(values)}")
+    values = checked(cls, values, origin, choices or {})
+    for field in dataclasses.fields(cls):
+        if field.name not in values and field.default is dataclasses.MISSING:
+            raise InputError(f"{origin}: no key {field.name!r}")
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise InputError(f"{origin}: {error}") from None
+
+
 def parse_overrides(cls, overrides: typing.Sequence[str], choices: dict) -> dict:
     """`["key=value", …]` to checked values. A value is read as JSON where it is JSON, else as text."""
     values = {}

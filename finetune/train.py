@@ -1,7 +1,6 @@
 """The fine-tuning loop: one task, one seed."""
 
 import dataclasses
-import json
 import os
 import shutil
 import time
@@ -11,7 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 import cli
-from checkpoints.model_directory import Checkpoints, disk_full_named, write_json
+from checkpoints.model_directory import Checkpoints, disk_errors_named, read_json, restore, write_json
 from cli import InputError
 from finetune import batches
 from finetune.features import Features
@@ -54,9 +53,9 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
         InputError: the loss is not a number.
     """
     results_path = os.path.join(output_dir, "results.json")
+    again = f"delete {output_dir}, and the same command trains this seed anew"
     if os.path.exists(results_path):
-        with open(results_path, encoding="utf-8") as file:
-            return json.load(file)
+        return read_json(results_path, again)
     begin = time.time()
     train_examples, dev_examples = data["train"], data.get("dev")
     if dev_examples is None:
@@ -81,29 +80,40 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
     checkpoints = Checkpoints(output_dir, 1, model=model, optimizer=optimizer)
     checkpoints.restore()
     history_path = os.path.join(output_dir, "history.json")
-    step = int(optimizer.iterations.numpy())
-    history = [entry for entry in _read_history(history_path) if entry["step"] <= step]
+    step = checkpoints.step  # the optimizer's count leaves out the steps that float16's loss scaling skips
+    known = read_json(history_path, again) if os.path.exists(history_path) else {}
+    history = [entry for entry in known.get("epochs", []) if entry["step"] <= step]
+    # The losses of the epoch that a run was stopped in, for the mean over it.
+    unfinished = known.get("unfinished", {})
 
     train_step = training_step(model, task.kind, optimizer, config, seed, strategy)
     predict = prediction(model, task.kind, config, strategy)
     best_weights = os.path.join(output_dir, "best", "weights")
 
-    with cli.progress(steps, f"{task.name} seed {seed}", "step", initial=step) as bar:
+    with (
+        cli.Interruption() as interruption,
+        cli.progress(steps, f"{task.name} seed {seed}", "step", initial=step) as bar,
+    ):
         while step < steps:
             epoch, done = divmod(step, steps_per_epoch)
             order = batches.training_order(training, size, config.batch_by_length, seed, epoch)[done:]
             dataset = batches.dataset(
                 training, order, size, config.max_seq_length, config.batch_by_length, start.tokenizer.pad_id
             )
-            losses = []
+            losses = list(unfinished["losses"]) if unfinished.get("step") == step else []
             for batch in strategy.experimental_distribute_dataset(dataset):
                 losses.append(train_step(batch))
                 step += 1
                 bar.update()
                 if step % 200 == 0:
                     bar.set_postfix_str(f"loss {float(losses[-1]):.4f}")
-                if step == steps:
+                if step == steps or interruption.requested:
                     break
+            if interruption.requested and step < steps and step % steps_per_epoch:
+                unfinished = {"step": step, "losses": [float(value) for value in losses]}
+                write_json(history_path, {"epochs": history, "unfinished": unfinished})
+                checkpoints.save(step)
+                break
             loss = float(np.mean([float(value) for value in losses]))
             if not np.isfinite(loss):
                 raise InputError(
@@ -121,14 +131,21 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
                 )
             history.append(entry)
             if entry is _best(history, task.main_metric):
-                with disk_full_named(output_dir):
+                with disk_errors_named(output_dir):
                     tf.train.Checkpoint(model=model).write(best_weights)
-            write_json(history_path, {"epochs": history})
+            # What is unfinished belongs to the checkpoint that is there until the next one is.
+            write_json(history_path, {"epochs": history, "unfinished": unfinished})
             checkpoints.save(step)
+            if interruption.requested:
+                break
+    if step < steps:
+        raise InputError(
+            f"{task.name}, seed {seed}: stopped at step {step} of {steps}, saved; the same command goes on from there"
+        )
 
     best = _best(history, task.main_metric)
     if best is not history[-1]:
-        tf.train.Checkpoint(model=model).read(best_weights).assert_existing_objects_matched()
+        restore(tf.train.Checkpoint(model=model), best_weights, again).assert_existing_objects_matched()
     decoded = task.decoded(predict(test, start.tokenizer.pad_id), data["test"], test)
     scores, extra = task.score(decoded, data["test"])
     task.save(decoded, data["test"], output_dir)
@@ -240,10 +257,3 @@ def _best(history, metric):
     """The epoch with the best dev score, the earliest of equals; the last one without dev scores."""
     key = f"dev_{metric}"
     return max(history, key=lambda entry: entry[key]) if key in history[-1] else history[-1]
-
-
-def _read_history(path):
-    if not os.path.exists(path):
-        return []
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)["epochs"]

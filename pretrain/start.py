@@ -1,7 +1,6 @@
 """Weights to start from: any checkpoint, recognised by looking, and fitted to the run."""
 
 import dataclasses
-import json
 import os
 
 import numpy as np
@@ -9,12 +8,13 @@ import tensorflow as tf
 
 from checkpoints import hugging_face, resize, tensorflow1
 from checkpoints.hugging_face import FAMILIES, Released
-from checkpoints.model_directory import first_line, latest_checkpoint, read_config, restore
+from checkpoints.model_directory import first_line, latest_checkpoint, read_config, read_json, restore
 from cli import InputError
 from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
 from pretrain.config import PretrainConfig
 from pretrain.objectives import OBJECTIVES
+from settings import construct
 from vocab.tokenizer import Tokenizer
 
 GROWTH = ("copy", "random")
@@ -74,9 +74,12 @@ def best_seed(directory: str) -> str:
             f"{path}: no such file; a fine-tuned --model_dir or --init_checkpoint is what "
             "finetune/run.py wrote to its --output_dir"
         )
-    with tf.io.gfile.GFile(path) as file:
-        results = json.loads(file.read())
-    best = results["best_on_dev"]["seed"] if "best_on_dev" in results else next(iter(results["seeds"]))
+    advice = "delete it and run the finetune/run.py command again, which writes it anew"
+    results = read_json(path, advice)
+    try:
+        best = results["best_on_dev"]["seed"] if "best_on_dev" in results else next(iter(results["seeds"]))
+    except (KeyError, TypeError, StopIteration):
+        raise InputError(f"{path}: names no seed; {advice}") from None
     return f"seed-{best}"
 
 
@@ -259,11 +262,10 @@ def pretrained(path: str, values: dict):
     Raises:
         InputError: there is no checkpoint yet, or it is damaged or of another shape.
     """
-    known = {field.name for field in dataclasses.fields(PretrainConfig)}
-    config = PretrainConfig(**{key: value for key, value in values.items() if key in known})
+    config = PretrainConfig.of_directory(values, f"{path}/config.json")
     checkpoint = latest_checkpoint(path)
     model = OBJECTIVES[config.objective](config)
-    _restored(checkpoint, model=model)
+    _restored(checkpoint, model)
     return checkpoint, model
 
 
@@ -277,17 +279,25 @@ def _pretrained(path, values, generator):
 
 
 def _finetuned(path, values):
-    weights = os.path.join(path, best_seed(path), "best", "weights")
-    encoder = Encoder(EncoderConfig(**values["encoder"]), name="encoder")
-    _restored(weights, model=tf.train.Checkpoint(encoder=encoder))
+    seed = os.path.join(path, best_seed(path))
+    weights = os.path.join(seed, "best", "weights")
+    if values.get("family") not in FAMILIES:
+        raise InputError(f"{path}/config.json: its family is {values.get('family')!r}, none of {', '.join(FAMILIES)}")
+    shape = construct(EncoderConfig, values["encoder"], f"{path}/config.json")
+    encoder = Encoder(shape, name="encoder")
+    _restored(
+        weights,
+        tf.train.Checkpoint(encoder=encoder),
+        f"delete {seed} and run the finetune/run.py command again, which trains that seed anew",
+    )
     return _named(
         weights, values["family"], encoder.config, values, hugging_face.encoder_tensors(encoder, values["family"])
     )
 
 
-def _restored(path, model):
+def _restored(path, model, advice="delete its files, and the one before it is taken"):
     try:
-        restore(tf.train.Checkpoint(model=model), path).assert_existing_objects_matched()
+        restore(tf.train.Checkpoint(model=model), path, advice).assert_existing_objects_matched()
     except AssertionError as error:
         raise InputError(f"{path}: the encoder's weights are not all in it: {first_line(error)}") from None
 
