@@ -1,8 +1,17 @@
-"""What every command shares: one-line errors, quiet logs, progress with the time left."""
+"""What every command shares: one-line errors, quiet logs, how it is told to stop, progress with the time left.
+
+However a command ends that was not as asked, the last thing on stderr is one line: what the user can mend ends with
+status 2, an interruption with 130, a mistake of ours with 1 and its traceback in a file that the line names.
+"""
 
 import errno
 import os
+import platform
+import signal
 import sys
+import tempfile
+import time
+import traceback
 
 # Read by TensorFlow when it is first imported. The Model Garden is Keras 2, hence the legacy switch.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -11,8 +20,10 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 from absl import app, flags, logging  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
+_ROOT = os.path.dirname(os.path.abspath(__file__))
 # Where something else stands in the place of a file, or it may not be touched.
 _PATH_ERRORS = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
+_INTERRUPTED = 128 + signal.SIGINT  # what shells call a process that ended so
 
 
 class InputError(Exception):
@@ -20,24 +31,47 @@ class InputError(Exception):
 
 
 def run(main, positional=False):
-    """Runs `main(argv)` as an absl app. Errors of the user's end in one line and status 2.
+    """Runs `main(argv)` as an absl app; see above for how it ends.
 
     Only with `positional` may there be arguments that aren't options; they are argv[1:].
     """
     logging.set_verbosity(logging.WARNING)
+    _show_all_flags()
     try:
         app.run(main if positional else lambda argv: main(_no_positional(argv)), flags_parser=_parse_flags)
-    except InputError as error:
-        _fail(error)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            _fail(
-                f"no space left on the disk while writing {error.filename or 'a file'}: "
-                "what was complete is kept; free space and run the same command again"
-            )
-        if error.filename and isinstance(error, _PATH_ERRORS):
-            _fail(f"{error.filename}: {error.strerror.lower()}; give another path, or change what stands there")
-        raise
+    except SystemExit as stop:
+        _flush(stop)
+    except BaseException as error:
+        sys.exit(_report(error))
+
+
+class Interruption:
+    """Within it the first SIGINT or SIGTERM is only noted, so that a loop can save and stop; a second stops at once.
+
+    with cli.Interruption() as interruption:
+        for batch in batches:
+            ...
+            if interruption.requested:
+                break
+    """
+
+    def __init__(self):
+        self.requested = False
+
+    def __enter__(self):
+        try:
+            self._before = {number: signal.signal(number, self._request) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not in the main thread
+            self._before = {}
+        return self
+
+    def _request(self, number, frame):
+        self.requested = True
+        signal.signal(number, self._before[number])
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
 
 def progress(total, desc, unit, initial=0):
@@ -56,11 +90,93 @@ def progress(total, desc, unit, initial=0):
     )
 
 
+class _Interrupted:
+    """Whether SIGINT came. A library that is interrupted while it is imported may raise anything."""
+
+    seen = False
+
+    @classmethod
+    def note(cls, number, frame):
+        cls.seen = True
+        signal.default_int_handler(number, frame)
+
+
+def _report(error: BaseException) -> int:
+    """Says in one line how a command ended; returns its status."""
+    if isinstance(error, InputError):
+        return _say(error)
+    if isinstance(error, BrokenPipeError):  # whoever read our output has had enough, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed to it
+        return 128 + signal.SIGPIPE
+    if isinstance(error, KeyboardInterrupt) or _Interrupted.seen:
+        return _say("interrupted; what was complete is kept", _INTERRUPTED)
+    if isinstance(error, OSError):
+        if error.errno == errno.ENOSPC:
+            return _say(
+                f"no space left on the disk while writing {error.filename or 'a file'}: "
+                "what was complete is kept; free space and run the same command again"
+            )
+        if error.filename and (isinstance(error, _PATH_ERRORS) or error.errno == errno.EROFS):
+            return _say(f"{error.filename}: {error.strerror.lower()}; give another path, or change what stands there")
+    # TensorFlow's, by name: it may not be imported.
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return _say(f"out of memory ({_first_line(error) or 'of the machine'}); smaller batches or a smaller model fit")
+    return _say(f"this is a bug of kolm: {_place(error)}; {_saved(error)}", 1)
+
+
+def _place(error):
+    """`KeyError: 'bug' at finetune/rows.py:136`: the innermost line of our own code."""
+    ours = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.startswith(_ROOT + os.sep) and "site-packages" not in frame.filename
+    ] or traceback.extract_tb(error.__traceback__)
+    where = f" at {os.path.relpath(ours[-1].filename, _ROOT)}:{ours[-1].lineno}" if ours else ""
+    text = _first_line(error)
+    return f"{type(error).__name__}{': ' if text else ''}{text}{where}"
+
+
+def _first_line(error):
+    return str(error).strip().split("\n")[0][:300]
+
+
+def _saved(error):
+    """Where the traceback is; on stderr itself where no file can be written."""
+    lines = "".join(traceback.format_exception(error))
+    about = f"{time.strftime('%Y-%m-%d %H:%M:%S')}, Python {platform.python_version()}, {platform.platform()}"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="backslashreplace", prefix="kolm-", suffix=".txt", delete=False
+        ) as file:
+            file.write(f"{about}\n{' '.join(sys.argv)}\n\n{lines}")
+    except OSError:
+        sys.stderr.write(lines)
+        return "its traceback is above"
+    return f"its traceback is in {file.name}"
+
+
+def _flush(stop):
+    """Ends as `stop` says, once all that was printed is out."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        sys.exit(_report(error))
+    raise stop
+
+
+def _show_all_flags():
+    """Lets --help list what was defined for the command in other modules too."""
+    for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        if not module.startswith("absl."):
+            for flag in defined:
+                flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+
+
 def _parse_flags(argv):
     try:
         return flags.FLAGS(argv)
     except flags.Error as error:
-        _fail(f"{error} (--help lists the options)")
+        sys.exit(_say(f"{str(error).replace('FATAL Flags parsing error:', '').strip()} (--help lists the options)"))
 
 
 def _no_positional(argv):
@@ -69,7 +185,17 @@ def _no_positional(argv):
     return argv
 
 
-def _fail(message):
-    text = str(message).replace("FATAL Flags parsing error:", "").strip()
-    print(f"error: {text}", file=sys.stderr)
-    sys.exit(2)
+def _say(message, status=2):
+    print(f"error: {str(message).strip()}", file=sys.stderr)
+    return status
+
+
+def _guard_imports():
+    """Errors before `run`, while a command's modules are imported, end as those within it."""
+    sys.excepthook = lambda kind, error, trace: sys.exit(_report(error))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _Interrupted.note)
+
+
+if os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0]))) == _ROOT:  # only in a command, not for a library
+    _guard_imports()

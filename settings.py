@@ -1,10 +1,17 @@
 """Settings as data: JSON files, `key=value` overrides, and errors that name the closest valid key."""
 
+import dataclasses
 import difflib
 import json
+import math
 import os
+import sys
+import textwrap
 import types
 import typing
+from collections.abc import Callable
+
+from absl import flags
 
 from cli import InputError
 
@@ -30,12 +37,65 @@ def read_config(path: str) -> dict:
     """
     with open(path, encoding="utf-8") as file:
         try:
-            values = json.load(file)
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            values = parse_json(file.read())
+        except ValueError as error:
             raise InputError(f"{path}: not JSON: {error}") from None
     if not isinstance(values, dict):
         raise InputError(f'{path}: a config is a JSON object, {{"key": value, …}}')
     return values
+
+
+def parse_json(text: str):
+    """The value of a JSON text, by the letter: no NaN, no key twice.
+
+    Raises:
+        ValueError: it is not JSON, or nothing that can be used as such; one line.
+    """
+
+    def refuse(name):
+        raise ValueError(f"{name} is no number in JSON")
+
+    def once(pairs):
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            keys = [key for key, _ in pairs]
+            raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+        return values
+
+    try:
+        return json.loads(text, parse_constant=refuse, object_pairs_hook=once)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def key(default, meaning: str):
+    """A field of a config: what it is by default, and what it means, for `--help_config`."""
+    return dataclasses.field(default=default, metadata={"meaning": meaning})
+
+
+def describe(cls, choices: dict[str, tuple]) -> str:
+    """Every key of a config with its type, its default and its meaning, for people."""
+    types_by_key, lines = typing.get_type_hints(cls), []
+    for field in dataclasses.fields(cls):
+        kind, _ = _required(types_by_key[field.name])
+        said = " | ".join(choices[field.name]) if field.name in choices else _KINDS[kind]
+        lines.append(f"{field.name}: {said}; default {json.dumps(field.default)}")
+        lines += textwrap.wrap(field.metadata["meaning"], 100, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join(lines)
+
+
+def define_help_config(description: Callable[[], str]) -> None:
+    """The flag --help_config: prints what `description` gives, and ends."""
+
+    class HelpConfig(flags.BooleanFlag):
+        def parse(self, argument):
+            if self._parse(argument):
+                print(description())
+                sys.exit(0)
+
+    flags.DEFINE_flag(
+        HelpConfig(name="help_config", default=False, help="Print every key of the config, with default and meaning.")
+    )
 
 
 def checked(cls, values: dict, origin: str, choices: dict[str, tuple]) -> dict:
@@ -50,6 +110,24 @@ def checked(cls, values: dict, origin: str, choices: dict[str, tuple]) -> dict:
     return result
 
 
+def construct(cls, values, origin: str, choices: dict[str, tuple] | None = None):
+    """A data class from values that were read.
+
+    Raises:
+        InputError: an unknown or a missing key, a wrong type, or values that the class refuses (ValueError).
+    """
+    if not isinstance(values, dict):
+        raise InputError(f"{origin}: {cls.__name__} must be an object, not {_short(values)}")
+    values = checked(cls, values, origin, choices or {})
+    for field in dataclasses.fields(cls):
+        if field.name not in values and field.default is dataclasses.MISSING:
+            raise InputError(f"{origin}: no key {field.name!r}")
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise InputError(f"{origin}: {error}") from None
+
+
 def parse_overrides(cls, overrides: typing.Sequence[str], choices: dict) -> dict:
     """`["key=value", …]` to checked values. A value is read as JSON where it is JSON, else as text."""
     values = {}
@@ -62,23 +140,54 @@ def parse_overrides(cls, overrides: typing.Sequence[str], choices: dict) -> dict
             values[key.strip()] = text
             continue
         try:
-            values[key.strip()] = json.loads(text)
-        except json.JSONDecodeError:
+            values[key.strip()] = parse_json(text)
+        except ValueError:
             values[key.strip()] = text
     return checked(cls, values, "--set", choices)
 
 
+# How the types of keys are called.
+_KINDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _required(kind):
+    """(the type, whether it may be None as well)."""
+    if isinstance(kind, types.UnionType):
+        return next(k for k in typing.get_args(kind) if k is not type(None)), True
+    return kind, False
+
+
 def _checked_value(key, value, kind, origin, choices):
-    optional = isinstance(kind, types.UnionType)
-    if optional:
-        kind = next(k for k in typing.get_args(kind) if k is not type(None))
-        if value is None:
-            return None
+    kind, optional = _required(kind)
+    if optional and value is None:
+        return None
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < 2**1023 else math.inf
     if type(value) is not kind:
-        name = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}[kind]
-        raise InputError(f"{origin}: {key} must be {name}, not {value!r}")
+        raise InputError(f"{origin}: {key} must be {_KINDS[kind]}, not {_short(value)}")
+    if kind is float and not math.isfinite(value):
+        raise InputError(f"{origin}: {key} must be a number that can be reckoned with, not {value!r}")
+    if kind is int and abs(value) >= 2**63:
+        raise InputError(f"{origin}: {key} must be a whole number of 64 bits, not {_short(value)}")
+    if kind is str and not _is_unicode(value):
+        raise InputError(f"{origin}: {key} holds half a character (a lone surrogate), which no file can: {value!r}")
     if key in choices and value not in choices[key]:
         raise InputError(f"{origin}: {key} must be one of {', '.join(choices[key])}, not {value!r}")
     return value
+
+
+def _short(value):
+    """As Python writes it; of what is long, the beginning."""
+    try:
+        text = repr(value)
+    except ValueError:  # a number of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 100 else text[:100] + "…"
+
+
+def _is_unicode(text):
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -7,14 +7,21 @@ checkpoints/     TensorFlow checkpoints, `step-N`
 metrics.jsonl, curves.png, tensorboard/
 """
 
+import contextlib
 import errno
 import importlib.metadata
 import json
 import os
+import re
 
 import tensorflow as tf
 
 from cli import InputError
+from settings import parse_json
+
+# Where a restore fails, TensorFlow lists every value that was not restored, when it likes. We say what failed.
+_UNRESTORED = ("Detecting that an object or model", "Value in checkpoint could not be found", "(root).")
+tf.get_logger().addFilter(lambda record: not record.getMessage().startswith(_UNRESTORED))
 
 _PACKAGES = ("tensorflow", "tf_keras", "tensorflow-text", "tf-models-official", "tokenizers", "numpy")
 
@@ -32,40 +39,38 @@ def read_config(directory: str) -> dict:
         InputError: there is none, or it is broken.
     """
     path = os.path.join(directory, "config.json")
-    try:
-        with tf.io.gfile.GFile(path) as file:
-            values = json.loads(file.read())
-    except tf.errors.NotFoundError:
+    if not tf.io.gfile.exists(path):
         raise InputError(
             f"{directory}: no config.json in it; a model directory is what pretrain/run.py wrote to its --model_dir"
-        ) from None
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: not a JSON object")
+        )
+    values = read_json(path, "put a copy of it back, or use another directory")
     values.pop("versions", None)
     return values
 
 
 def read_json(path: str, advice: str, keys: tuple[str, ...] = ()) -> dict:
-    """Reads what `write_json` wrote.
+    """Reads a JSON object.
 
     Args:
-        path: of the file.
-        advice: what to do where it is damaged.
+        path: local or gs://.
+        advice: what to do where it is broken.
         keys: that it must have.
 
     Raises:
-        InputError: it is cut short, no JSON object, or lacks a key.
+        InputError: it is not there, can't be read, is none, or lacks a key.
     """
     try:
-        with tf.io.gfile.GFile(path) as file:
-            values = json.loads(file.read())
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: damaged, not JSON ({first_line(error)}); {advice}") from None
-    missing = [key for key in keys if key not in values] if isinstance(values, dict) else ["an object"]
+        with tf.io.gfile.GFile(path, "rb") as file:
+            values = parse_json(file.read().decode("utf-8"))
+    except (tf.errors.NotFoundError, tf.errors.PermissionDeniedError, tf.errors.FailedPreconditionError) as error:
+        raise InputError(f"{path}: cannot be read ({first_line(error)}); {advice}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON: {first_line(error)}; {advice}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: not a JSON object; {advice}")
+    missing = [name for name in keys if name not in values]
     if missing:
-        raise InputError(f"{path}: damaged, without {missing[0]}; {advice}")
+        raise InputError(f"{path}: damaged, no key {missing[0]!r} in it; {advice}")
     return values
 
 
@@ -75,21 +80,26 @@ def write_json(path: str, values: dict) -> None:
 
 
 def write_file(path: str, content: str | bytes) -> None:
-    """Writes a file atomically.
+    """Writes a file atomically, or leaves what was there.
 
     Raises:
-        OSError: with ENOSPC when the disk is full.
+        OSError: with ENOSPC when the disk is full, EROFS when it is read-only, EACCES without the right to write.
     """
     temporary = path + ".partial"
-    with disk_full_named(path):
+    with disk_errors_named(path):
         tf.io.gfile.makedirs(os.path.dirname(path) or ".")
-        with tf.io.gfile.GFile(temporary, "wb") as file:
-            file.write(content)
-        tf.io.gfile.rename(temporary, path, overwrite=True)
+        try:
+            with tf.io.gfile.GFile(temporary, "wb") as file:
+                file.write(content)
+            tf.io.gfile.rename(temporary, path, overwrite=True)
+        except BaseException:
+            with contextlib.suppress(tf.errors.OpError):
+                tf.io.gfile.remove(temporary)
+            raise
 
 
-class disk_full_named:  # noqa: N801, a context manager reads as a phrase
-    """Turns TensorFlow's errors about a full disk into an OSError that names the file."""
+class disk_errors_named:  # noqa: N801, a context manager reads as a phrase
+    """Turns TensorFlow's errors about a full or read-only disk into an OSError that names the file."""
 
     def __init__(self, path: str):
         self.path = path
@@ -98,10 +108,17 @@ class disk_full_named:  # noqa: N801, a context manager reads as a phrase
         return self
 
     def __exit__(self, kind, error, traceback):
-        if isinstance(error, tf.errors.OpError) and (
-            isinstance(error, tf.errors.ResourceExhaustedError) or "No space left" in str(error)
-        ):
-            raise OSError(errno.ENOSPC, "No space left on device", self.path) from None
+        if not isinstance(error, tf.errors.OpError):
+            return
+        if isinstance(error, tf.errors.ResourceExhaustedError) or "No space left" in str(error):
+            number = errno.ENOSPC
+        elif "Read-only file system" in str(error):
+            number = errno.EROFS
+        elif isinstance(error, tf.errors.PermissionDeniedError):
+            number = errno.EACCES
+        else:
+            return
+        raise OSError(number, os.strerror(number), self.path) from None
 
 
 class Checkpoints:
@@ -115,6 +132,8 @@ class Checkpoints:
             objects: what to save: name -> trackable.
         """
         self.directory = os.path.join(directory, "checkpoints")
+        remove_leftovers(directory)
+        _mend_list(self.directory)
         self._checkpoint = tf.train.Checkpoint(**objects)
         self._manager = tf.train.CheckpointManager(
             self._checkpoint, self.directory, max_to_keep=keep, checkpoint_name="step"
@@ -123,7 +142,13 @@ class Checkpoints:
     @property
     def latest(self) -> str | None:
         """The newest checkpoint's path prefix."""
-        return _newest(self.directory)
+        paths = _complete(self.directory)
+        return paths[-1] if paths else None
+
+    @property
+    def step(self) -> int:
+        """The number under which the newest checkpoint was saved; 0 without one."""
+        return _step(self.latest) if self.latest else 0
 
     def restore(self) -> bool:
         """Loads the newest checkpoint, if there is one.
@@ -131,13 +156,17 @@ class Checkpoints:
         Raises:
             InputError: it is damaged or of another model.
         """
-        if not self.latest:
+        paths = _complete(self.directory)
+        if not paths:
             return False
-        path = self.latest
+        if len(paths) > 1:
+            advice = f"delete {paths[-1]}.*, and the run goes on from {os.path.basename(paths[-2])}"
+        else:
+            advice = f"there is no other: delete {self.directory}, and the run starts again"
         try:
-            restore(self._checkpoint, path).assert_existing_objects_matched()
+            restore(self._checkpoint, paths[-1], advice).assert_existing_objects_matched()
         except AssertionError as error:
-            raise InputError(f"{path}: of another model: {first_line(error)}") from None
+            raise InputError(f"{paths[-1]}: of another model: {first_line(error)}") from None
         return True
 
     def save(self, step: int) -> str:
@@ -146,24 +175,31 @@ class Checkpoints:
         Raises:
             OSError: with ENOSPC when the disk is full; earlier checkpoints are untouched.
         """
-        with disk_full_named(self.directory):
-            return self._manager.save(checkpoint_number=step)
+        try:
+            with disk_errors_named(self.directory):
+                return self._manager.save(checkpoint_number=step)
+        except OSError:
+            remove_leftovers(os.path.dirname(self.directory))
+            raise
 
 
-def restore(
-    checkpoint: tf.train.Checkpoint,
-    path: str,
-    advice: str = "if it is damaged, delete it and the run continues from the checkpoint before it",
-):
-    """`checkpoint.read(path)` with damage and other shapes said in one line, and what to do about it.
+def restore(checkpoint: tf.train.Checkpoint, path: str, advice: str = "put a copy of it back, or train again"):
+    """`checkpoint.read(path)` with damage and other shapes said in one line.
+
+    Args:
+        checkpoint: what is to be filled.
+        path: the prefix of its files.
+        advice: what to do where it is damaged.
 
     Raises:
         InputError: the file is missing, damaged, or holds other shapes.
     """
     try:
-        return checkpoint.read(path).expect_partial()  # else TensorFlow lists what is left over, when it likes
+        return checkpoint.read(path).expect_partial()
     except (tf.errors.OpError, ValueError, IndexError) as error:
-        raise InputError(f"{path}: cannot be read as this model ({first_line(error)}); {advice}") from None
+        raise InputError(
+            f"{path}: cannot be read as this model ({first_line(error)}); if it is damaged, {advice}"
+        ) from None
 
 
 def first_line(error: Exception) -> str:
@@ -177,14 +213,67 @@ def latest_checkpoint(directory: str) -> str:
     Raises:
         InputError: there is none.
     """
-    path = _newest(os.path.join(directory, "checkpoints"))
-    if path is None:
+    paths = _complete(os.path.join(directory, "checkpoints"))
+    if not paths:
         raise InputError(f"{directory}: no checkpoint in it yet")
-    return path
+    return paths[-1]
 
 
-def _newest(directory):
-    """The newest checkpoint of those in TensorFlow's list that are still there."""
-    state = tf.train.get_checkpoint_state(directory)
-    paths = list(state.all_model_checkpoint_paths) if state else []
-    return next((path for path in reversed(paths) if tf.io.gfile.exists(path + ".index")), None)
+def remove_leftovers(directory: str) -> None:
+    """Removes what writes that were cut off have left in a model directory; only for its owner."""
+    for pattern in ("*.partial", os.path.join("*", "*_temp*")):
+        for path in tf.io.gfile.glob(os.path.join(directory, pattern)):
+            with contextlib.suppress(tf.errors.OpError):
+                tf.io.gfile.rmtree(path) if tf.io.gfile.isdir(path) else tf.io.gfile.remove(path)
+
+
+def _complete(directory):
+    """The prefixes of the complete checkpoints, the newest last.
+
+    They are those of TensorFlow's list, which is written once a checkpoint is whole. Where it is lost or garbled,
+    or names none that is there, they are those whose files can be opened.
+
+    Raises:
+        InputError: there are checkpoints, and none can be opened.
+    """
+    there = [
+        path.removesuffix(".index")
+        for path in tf.io.gfile.glob(os.path.join(directory, "step-*.index"))
+        if re.fullmatch(r"step-\d+\.index", os.path.basename(path))
+    ]
+    listed = {os.path.basename(path) for path in _listed(directory)}
+    paths = [path for path in there if os.path.basename(path) in listed]
+    if there and not paths:
+        paths = [path for path in there if _opens(path)]
+        if not paths:
+            names = ", ".join(sorted(map(os.path.basename, there)))
+            raise InputError(f"{directory}: none of {names} can be opened; put copies back, or use another --model_dir")
+    return sorted(paths, key=_step)
+
+
+def _listed(directory):
+    try:
+        state = tf.train.get_checkpoint_state(directory)
+    except ValueError:  # not UTF-8
+        state = None
+    return [*state.all_model_checkpoint_paths, state.model_checkpoint_path] if state else []
+
+
+def _opens(path):
+    try:
+        tf.train.load_checkpoint(path)
+    except (tf.errors.OpError, ValueError):
+        return False
+    return True
+
+
+def _mend_list(directory):
+    """Writes TensorFlow's list anew where it does not name the newest checkpoint, so that old ones are deleted."""
+    names = [os.path.basename(path) for path in _complete(directory)]
+    if names and names[-1] not in map(os.path.basename, _listed(directory)):
+        lines = [f'model_checkpoint_path: "{names[-1]}"', *(f'all_model_checkpoint_paths: "{name}"' for name in names)]
+        write_file(os.path.join(directory, "checkpoint"), "\n".join(lines) + "\n")
+
+
+def _step(path):
+    return int(path.rpartition("-")[2])

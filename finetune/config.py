@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from cli import InputError
 from modeling.config import MODEL_SIZES, EncoderConfig
-from settings import checked, find_config, parse_overrides, read_config
+from settings import checked, find_config, key, parse_overrides, read_config
 
-_CHOICES = {
+CHOICES = {
     "model_size": tuple(MODEL_SIZES),
     "optimizer": ("adamw", "lamb"),
     "schedule": ("linear", "polynomial"),
@@ -20,71 +20,62 @@ _CHOICES = {
 
 @dataclasses.dataclass(frozen=True)
 class FinetuneConfig:
-    """Every key of a fine-tuning run.
+    """Every key of a fine-tuning run. `None` means: follows from the other keys."""
 
-    Attributes, in groups:
-        max_seq_length: tokens; longer text is cut.
-        batch_by_length: rows of similar length share a batch and are padded to their longest;
-            without it every row is padded to `max_seq_length`.
-        dev_share: share of the training rows set apart to choose the best epoch on, where the task
-            has no development file. 0: the last epoch counts.
-        train_share: share of the training rows that is used, for learning curves.
-        doc_stride, eval_doc_stride: tokens from one window of a context to the next, while training and after
-            (null: the same).
-        max_query_length, max_answer_length, n_best_size: of questions and answers, in tokens; candidates kept.
-        null_score_diff_threshold: no answer is said where it scores so much better than the best span.
-        trim_particles: `kiwi` or `mecab` take particles off answers that end inside a token; see `particles`.
-        all_samples: korquad-v2: learn from all questions of a page, not the first alone.
-        label, with_title: hate-speech: which label, and whether the article's title is read too.
-        with_snli: kornli: learn from SNLI's pairs besides MultiNLI's.
-        max_bad_rows: more unusable rows than this in a file, and the run refuses to start.
-        num_train_steps, num_warmup_steps: take the place of `num_train_epochs` and `warmup_proportion`.
-        layerwise_lr_decay: factor on the learning rate from one layer to the layer below (1: none).
-        hidden_dropout_prob, attention_probs_dropout_prob: while fine-tuning.
-        model_size, initializer_range and the shape keys: of a model from random weights; not used with
-            --init_checkpoint.
-    """
-
-    notes: str = ""
-    max_seq_length: int = 128
-    train_batch_size: int = 32
-    eval_batch_size: int = 128
-    batch_by_length: bool = True
-    num_train_epochs: float = 3.0
-    learning_rate: float = 5e-5
-    layerwise_lr_decay: float = 1.0
-    warmup_proportion: float = 0.1
-    weight_decay_rate: float = 0.01
-    adam_epsilon: float = 1e-6
-    optimizer: str = "adamw"
-    schedule: str = "linear"
-    precision: str = "float32"
-    xla: str = "auto"
-    hidden_dropout_prob: float = 0.1
-    attention_probs_dropout_prob: float = 0.1
-    doc_stride: int = 128
-    eval_doc_stride: int | None = None
-    max_query_length: int = 64
-    max_answer_length: int = 30
-    n_best_size: int = 20
-    null_score_diff_threshold: float = 0.0
-    trim_particles: str = "none"
-    all_samples: bool = False
-    label: str = "hate"
-    with_title: bool = True
-    with_snli: bool = False
-    dev_share: float = 0.05
-    train_share: float = 1.0
-    max_bad_rows: int = 100
-    num_train_steps: int | None = None
-    num_warmup_steps: int | None = None
-    model_size: str = "small"
-    embedding_size: int | None = None
-    hidden_size: int | None = None
-    num_hidden_layers: int | None = None
-    num_attention_heads: int | None = None
-    intermediate_size: int | None = None
-    initializer_range: float = 0.02
+    notes: str = key("", "Whatever there is to say of the run.")
+    max_seq_length: int = key(128, "Tokens; longer text is cut, or read in windows where the task is questions.")
+    train_batch_size: int = key(32, "Rows a step, over all replicas.")
+    eval_batch_size: int = key(128, "Rows of a batch that is predicted.")
+    batch_by_length: bool = key(
+        True,
+        "Rows of similar length share a batch and are padded to their longest; without it every row is padded to "
+        "max_seq_length.",
+    )
+    num_train_epochs: float = key(3.0, "Times that the rows are seen; may be a fraction.")
+    learning_rate: float = key(5e-5, "At the end of the warm-up, the highest.")
+    layerwise_lr_decay: float = key(1.0, "Factor on the learning rate from one layer to the layer below (1: none).")
+    warmup_proportion: float = key(0.1, "Share of the steps up to the full learning rate.")
+    weight_decay_rate: float = key(0.01, "Of all weights but biases and LayerNorms.")
+    adam_epsilon: float = key(1e-6, "Added to the root of the second moment.")
+    optimizer: str = key("adamw", "Adam with decoupled decay, or LAMB (You et al. 2020).")
+    schedule: str = key("linear", "Decay to 0 after the warm-up; polynomial has power 0.5.")
+    precision: str = key("float32", "Of activations and products; parameters are always float32.")
+    xla: str = key("auto", "Compile the whole step; auto: on GPU and TPU, where it is faster.")
+    hidden_dropout_prob: float = key(0.1, "Dropout of embeddings and of each block's output, while fine-tuning.")
+    attention_probs_dropout_prob: float = key(0.1, "Dropout of the attention probabilities, while fine-tuning.")
+    doc_stride: int = key(128, "Questions: tokens from one window of a context to the next, while training.")
+    eval_doc_stride: int | None = key(None, "The same, after training; doc_stride, if not given.")
+    max_query_length: int = key(64, "Questions: tokens of a question; longer ones are cut.")
+    max_answer_length: int = key(30, "Questions: tokens of an answer at most.")
+    n_best_size: int = key(20, "Questions: candidates for an answer that are kept.")
+    null_score_diff_threshold: float = key(
+        0.0, "Questions: no answer is said where it scores so much better than the best span."
+    )
+    trim_particles: str = key(
+        "none", "Questions: take particles off answers that end inside a token; see particles.py."
+    )
+    all_samples: bool = key(False, "korquad-v2: learn from all questions of a page, not the first alone.")
+    label: str = key("hate", "hate-speech: which label.")
+    with_title: bool = key(True, "hate-speech: whether the article's title is read too.")
+    with_snli: bool = key(False, "kornli: learn from SNLI's pairs besides MultiNLI's.")
+    dev_share: float = key(
+        0.05,
+        "Share of the training rows set apart to choose the best epoch on, where the task has no development file. "
+        "0: the last epoch counts.",
+    )
+    train_share: float = key(1.0, "Share of the training rows that is used, for learning curves.")
+    max_bad_rows: int = key(100, "More unusable rows than this in a file, and the run refuses to start.")
+    num_train_steps: int | None = key(None, "Takes the place of num_train_epochs.")
+    num_warmup_steps: int | None = key(None, "Takes the place of warmup_proportion.")
+    model_size: str = key(
+        "small", "Of a model from random weights, as the keys after it; not used with --init_checkpoint."
+    )
+    embedding_size: int | None = key(None, "Width of the embeddings.")
+    hidden_size: int | None = key(None, "Width of the layers, a multiple of num_attention_heads.")
+    num_hidden_layers: int | None = key(None, "Transformer layers.")
+    num_attention_heads: int | None = key(None, "Heads of each layer's self-attention.")
+    intermediate_size: int | None = key(None, "Width inside the feed-forward blocks.")
+    initializer_range: float = key(0.02, "Standard deviation of the first weights.")
 
     @classmethod
     def load(cls, source: str, overrides: Sequence[str] = ()) -> "FinetuneConfig":
@@ -94,8 +85,9 @@ class FinetuneConfig:
             InputError: no such file, broken JSON, an unknown key, a wrong type, a value that can't be.
         """
         path = find_config(source, "finetune")
-        config = dataclasses.replace(cls(), **checked(cls, read_config(path), path, _CHOICES))
-        config = dataclasses.replace(config, **parse_overrides(cls, overrides, _CHOICES))
+        config = dataclasses.replace(cls(), **checked(cls, read_config(path), path, CHOICES))
+        config = dataclasses.replace(config, **parse_overrides(cls, overrides, CHOICES))
+        path += " with --set" if overrides else ""
         for name in (
             "max_seq_length",
             "train_batch_size",

@@ -16,6 +16,7 @@ from modeling.encoder import Encoder
 from modeling.heads import ClassificationHead
 from modeling.noise import Noise
 from pretrain.start import best_seed, open_checkpoint, restore_best, vocabulary_of
+from settings import construct
 from vocab.tokenizer import Tokenizer
 from vocab.tokenizer import load as load_tokenizer
 
@@ -91,7 +92,7 @@ def finetuned(directory: str):
     Raises:
         InputError: it is not such a directory, or no seed in it is finished.
     """
-    from finetune.config import FinetuneConfig
+    from finetune.config import CHOICES, FinetuneConfig
     from finetune.tasks import TASKS
 
     directory = directory.rstrip("/")
@@ -103,10 +104,12 @@ def finetuned(directory: str):
     values = read_config(directory)
     if values.get("task") not in TASKS or "encoder" not in values:
         raise InputError(f"{directory}/config.json: not of a fine-tuned model (no task or no encoder in it)")
-    known = {field.name for field in dataclasses.fields(FinetuneConfig)}
-    config = FinetuneConfig(**{key: value for key, value in values.items() if key in known})
+    known, origin = {field.name for field in dataclasses.fields(FinetuneConfig)}, f"{directory}/config.json"
+    config = construct(FinetuneConfig, {key: value for key, value in values.items() if key in known}, origin, CHOICES)
     task = TASKS[values["task"]](config)
-    model = TaskModel(EncoderConfig(**values["encoder"]), task.kind, config.precision, name="task_model")
+    model = TaskModel(
+        construct(EncoderConfig, values["encoder"], origin), task.kind, config.precision, name="task_model"
+    )
     restore_best(os.path.join(directory, seed), model=model)
     return task, load_tokenizer(directory), model, config
 

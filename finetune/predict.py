@@ -38,6 +38,7 @@ from finetune import rows
 def main(_):
     FLAGS = flags.FLAGS
     import files
+    from tpu.strategy import create_strategy
 
     if FLAGS.input != "-" and not os.path.isfile(FLAGS.input):
         raise InputError(f"{FLAGS.input}: no such file; --input takes a file, or - for standard input")
@@ -45,7 +46,7 @@ def main(_):
         if os.path.isdir(FLAGS.output):
             raise InputError(f"{FLAGS.output}: a directory; --output takes a file, or - for standard output")
         files.check_output(os.path.dirname(os.path.abspath(FLAGS.output)))
-    predictor = Predictor.load(FLAGS.model_dir)
+    predictor = Predictor.load(FLAGS.model_dir, create_strategy())
     lines = _standard_input() if FLAGS.input == "-" else files.read_lines(FLAGS.input)
     examples = list(read(lines, predictor.task, FLAGS.input))
     if not examples:
@@ -83,8 +84,10 @@ class Predictor:
 
         from finetune.model import finetuned
 
-        task, tokenizer, model, config = finetuned(directory)
-        return cls(task, tokenizer, model, config, strategy or tf.distribute.get_strategy())
+        strategy = strategy or tf.distribute.get_strategy()
+        with strategy.scope():
+            task, tokenizer, model, config = finetuned(directory)
+        return cls(task, tokenizer, model, config, strategy)
 
     def __call__(self, examples: list) -> Iterator[dict]:
         features = self.task.features(examples, self.tokenizer)

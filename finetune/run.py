@@ -25,7 +25,9 @@ import numpy as np
 from absl import flags
 
 import cli
+import settings
 from cli import InputError
+from ownership import owned
 
 _MOST_SEEDS = 1000
 
@@ -55,7 +57,7 @@ def _define_flags():
     )
     flags.DEFINE_string("config", None, "Path or name of a config; by default the task's.")
     flags.DEFINE_multi_string(
-        "set", [], "key=value; overrides a key of the config (finetune/config.py says what each is). May be repeated."
+        "set", [], "key=value; overrides a key of the config (--help_config says what each is). May be repeated."
     )
     flags.DEFINE_integer(
         "max_bad_rows", None, "More unusable rows in a file, and the run does not start; by default 100.", lower_bound=0
@@ -64,6 +66,13 @@ def _define_flags():
     flags.DEFINE_string("tpu_name", "", 'A TPU\'s name, grpc://host:port, or "local" on a TPU VM.')
     flags.DEFINE_string("tpu_zone", "", "Google Cloud zone of the TPU.")
     flags.DEFINE_string("gcp_project", "", "Google Cloud project of the TPU.")
+    settings.define_help_config(_describe_config)
+
+
+def _describe_config():
+    from finetune import config
+
+    return settings.describe(config.FinetuneConfig, config.CHOICES)
 
 
 def main(_):
@@ -83,6 +92,7 @@ def main(_):
     overrides = FLAGS.set + ([f"max_bad_rows={FLAGS.max_bad_rows}"] if FLAGS.max_bad_rows is not None else [])
     config = FinetuneConfig.load(FLAGS.config or FLAGS.task, overrides)
     task = TASKS[FLAGS.task](config)
+    strategy = create_strategy(FLAGS.tpu_name, FLAGS.tpu_zone, FLAGS.gcp_project)  # before any tensor
     data_dir = FLAGS.data_dir or os.path.join("data", FLAGS.task)
     data = task.splits(data_dir, config.max_bad_rows)
     if FLAGS.init_checkpoint:
@@ -91,35 +101,32 @@ def main(_):
         )
     else:
         start = Start.random(FLAGS.vocab, config)
-    claim_directory(
-        FLAGS.output_dir,
-        {
-            "task": task.name,
-            "init_checkpoint": start.checkpoint,
-            "vocabulary": start.tokenizer.fingerprint,
-            "data": fingerprint(data),
-            "family": start.family,
-            "encoder": start.shape.to_dict(),
-            **dataclasses.asdict(config),
-        },
-    )
-    start.tokenizer.save(FLAGS.output_dir)
-    strategy = create_strategy(FLAGS.tpu_name, FLAGS.tpu_zone, FLAGS.gcp_project)
-    print(
-        f"{task.name}: "
-        + ", ".join(f"{len(rows):,} {split}" for split, rows in data.items())
-        + f"; on {describe(strategy)}",
-        file=sys.stderr,
-    )
-    runs = [
-        finetune(task, data, start, config, seed, os.path.join(FLAGS.output_dir, f"seed-{seed}"), strategy)
-        for seed in seeds
-    ]
-    print(
-        report(
-            task, runs, FLAGS.output_dir, split_note(task, data, data_dir), 0.0 if "dev" in data else config.dev_share
+    with owned(FLAGS.output_dir, "--output_dir"):
+        claim_directory(
+            FLAGS.output_dir,
+            {
+                "task": task.name,
+                "init_checkpoint": start.checkpoint,
+                "vocabulary": start.tokenizer.fingerprint,
+                "data": fingerprint(data),
+                "family": start.family,
+                "encoder": start.shape.to_dict(),
+                **dataclasses.asdict(config),
+            },
         )
-    )
+        start.tokenizer.save(FLAGS.output_dir)
+        print(
+            f"{task.name}: "
+            + ", ".join(f"{len(rows):,} {split}" for split, rows in data.items())
+            + f"; on {describe(strategy)}",
+            file=sys.stderr,
+        )
+        runs = [
+            finetune(task, data, start, config, seed, os.path.join(FLAGS.output_dir, f"seed-{seed}"), strategy)
+            for seed in seeds
+        ]
+        note = split_note(task, data, data_dir)
+        print(report(task, runs, FLAGS.output_dir, note, 0.0 if "dev" in data else config.dev_share))
 
 
 def split_note(task, data: dict[str, list], data_dir: str) -> str:

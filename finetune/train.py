@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 import cli
-from checkpoints.model_directory import Checkpoints, disk_full_named, read_json, write_json
+from checkpoints.model_directory import Checkpoints, disk_errors_named, read_json, write_json
 from cli import InputError
 from finetune import batches, coverage
 from finetune.features import Features
@@ -110,30 +110,40 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
     # Scores of finished epochs travel in the checkpoint's folder, so that a resumed run knows its best.
     checkpoints = Checkpoints(output_dir, 1, model=model, optimizer=optimizer)
     checkpoints.restore()
-    step = int(optimizer.iterations.numpy())
-    history = read_json(history_path, anew, ("epochs",))["epochs"] if os.path.exists(history_path) else []
-    history = [entry for entry in history if entry["step"] <= step]
+    step = checkpoints.step  # the optimizer's count leaves out the steps that float16's loss scaling skips
+    known = read_json(history_path, anew, ("epochs",)) if os.path.exists(history_path) else {"epochs": []}
+    history = [entry for entry in known["epochs"] if entry["step"] <= step]
+    # The losses of the epoch that a run was stopped in, for the mean over it.
+    unfinished = known.get("unfinished", {})
 
     train_step = training_step(model, task.kind, optimizer, config, seed, strategy)
     predict = prediction(model, task.kind, config, strategy)
     best_weights = os.path.join(output_dir, "best", "weights")
 
-    with cli.progress(steps, f"{task.name} seed {seed}", "step", initial=step) as bar:
+    with (
+        cli.Interruption() as interruption,
+        cli.progress(steps, f"{task.name} seed {seed}", "step", initial=step) as bar,
+    ):
         while step < steps:
             epoch, done = divmod(step, steps_per_epoch)
             order = batches.training_order(training, size, config.batch_by_length, seed, epoch)[done:]
             dataset = batches.dataset(
                 training, order, size, config.max_seq_length, config.batch_by_length, start.tokenizer.pad_id
             )
-            losses = []
+            losses = list(unfinished["losses"]) if unfinished.get("step") == step else []
             for batch in strategy.experimental_distribute_dataset(dataset):
                 losses.append(train_step(batch))
                 step += 1
                 bar.update()
                 if step % 200 == 0:
                     bar.set_postfix_str(f"loss {float(losses[-1]):.4f}")
-                if step == steps:
+                if step == steps or interruption.requested:
                     break
+            if interruption.requested and step < steps and step % steps_per_epoch:
+                unfinished = {"step": step, "losses": [float(value) for value in losses]}
+                write_json(history_path, {"epochs": history, "unfinished": unfinished})
+                checkpoints.save(step)
+                break
             loss = float(np.mean([float(value) for value in losses]))
             if not np.isfinite(loss):
                 raise InputError(
@@ -151,10 +161,17 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
                 )
             history.append(entry)
             if entry is _best(history, task.main_metric):
-                with disk_full_named(output_dir):
+                with disk_errors_named(output_dir):
                     tf.train.Checkpoint(model=model).write(best_weights)
-            write_json(history_path, {"epochs": history})
+            # What is unfinished belongs to the checkpoint that is there until the next one is.
+            write_json(history_path, {"epochs": history, "unfinished": unfinished})
             checkpoints.save(step)
+            if interruption.requested:
+                break
+    if step < steps:
+        raise InputError(
+            f"{task.name}, seed {seed}: stopped at step {step} of {steps}, saved; the same command goes on from there"
+        )
 
     best = _best(history, task.main_metric)
     if best is not history[-1]:

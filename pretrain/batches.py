@@ -177,7 +177,7 @@ def _examples(corpus, shard):
     """A shard's (record, id) pairs; an id is the example's number in the whole corpus."""
     path, start = tf.gather(np.array(corpus.paths), shard), tf.gather(corpus.first_id, shard)
     return (
-        tf.data.TFRecordDataset(path, buffer_size=1 << 20)
+        records.counted(tf.data.TFRecordDataset(path, buffer_size=1 << 20), tf.gather(corpus.examples, shard))
         .enumerate(start)
         .map(lambda example, record: (record, example))
     )

@@ -28,6 +28,7 @@ import cli
 import files
 from cli import InputError
 from corpus import cleaning, formats, sentences
+from ownership import owned
 from pretrain import examples, records
 from pretrain.shards import BuildSettings, Chunk, make_shards
 from vocab.tokenizer import Tokenizer
@@ -274,7 +275,8 @@ def _settings_from_flags():
 
 def main(_):
     settings = _settings_from_flags()
-    print(summary(build(settings)))
+    with owned(settings.output_dir, "--output_dir"):
+        print(summary(build(settings)))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from cli import InputError
 from modeling.config import MODEL_SIZES, EncoderConfig
-from settings import checked, find_config, parse_overrides, read_config
+from settings import checked, find_config, key, parse_overrides, read_config
 
 _OF_THE_VOCABULARY = ("vocab_size", "do_lower_case")
-_CHOICES = {
+CHOICES = {
     "objective": ("electra", "bert"),
     "model_size": tuple(MODEL_SIZES),
     "optimizer": ("adamw", "lamb"),
@@ -23,91 +23,79 @@ _CHOICES = {
 
 @dataclasses.dataclass(frozen=True)
 class PretrainConfig:
-    """Every key of a pretraining run. `None` means: follows from the other keys (see `resolved`).
+    """Every key of a pretraining run. `None` means: follows from the other keys (see `resolved`)."""
 
-    Attributes, in groups:
-        objective: `electra` (replaced-token detection) or `bert` (masked LM).
-        model_size: `small`, `base` or `large`; the shape keys after it override single numbers.
-        initializer_range: standard deviation of the first weights; BERT's 0.02 is right for 768 wide, and narrow
-            models learn sooner with about 1 / sqrt(hidden_size).
-        generator_hidden_size, generator_layers: fractions of the discriminator's width and depth.
-        untied_generator: false makes generator and discriminator one encoder with two heads (Clark et al. 2020,
-            3.2); both fractions must then be 1. Slower a step, but short runs learn: the masked-LM loss trains the
-            encoder long before there is much to tell replaced tokens by.
-        train_batch_size: examples a step, over all replicas.
-        num_train_steps, num_warmup_steps, warmup_proportion: steps; the proportion is of all steps.
-        schedule: decay to 0 after the warm-up; `polynomial` has power 0.5.
-        mask_prob, ngram_max, whole_word_masking, sentence_order: see `masking`, `sentence_order`.
-        disc_weight, gen_weight, temperature, disallow_correct: see `electra`.
-        output_bias_from_data: the output biases start at the tokens' log frequencies, not at 0. A short
-            run would else spend its first thousands of steps on them.
-        save_checkpoints_steps, keep_checkpoint_max: when to save, how many to keep.
-        eval_steps, eval_examples: how often to evaluate, on how many held-out examples.
-        log_steps: steps between two lines of metrics.
-        precision: of activations and products; parameters are always float32.
-        attention: `full`: every token sees every other. Block-sparse attention is not available yet.
-        xla: compile the whole step (`auto`: on GPU and TPU, where it is faster).
-        init_checkpoint, init_generator: what the weights started from; the flags of these names set them.
-        tpu_zone, gcp_project: of the TPU; the flags of these names take precedence.
-        use_tpu, num_tpu_cores, tpu_name: as published, and not used: --tpu_name says whether and which.
-    """
-
-    notes: str = ""
-    seed: int = 42
-    objective: str = "electra"
+    notes: str = key("", "Whatever there is to say of the run; goes with it and into the card of an export.")
+    seed: int = key(42, "Of the first weights, the order of the examples, masks and dropout.")
+    objective: str = key("electra", "electra: replaced-token detection; bert: masked language model.")
     # The model.
-    model_size: str = "small"
-    vocab_size: int = 32000
-    do_lower_case: bool = False
-    max_seq_length: int = 512
-    embedding_size: int | None = None
-    hidden_size: int | None = None
-    num_hidden_layers: int | None = None
-    num_attention_heads: int | None = None
-    intermediate_size: int | None = None
-    max_position_embeddings: int | None = None
-    initializer_range: float = 0.02
-    hidden_dropout_prob: float = 0.1
-    attention_probs_dropout_prob: float = 0.1
-    generator_hidden_size: float | None = None
-    generator_layers: float = 1.0
-    untied_generator: bool = True
-    attention: str = "full"
+    model_size: str = key("small", "The shape; the keys up to intermediate_size override single numbers of it.")
+    vocab_size: int = key(32000, "Pieces of the vocabulary, which must be that large.")
+    do_lower_case: bool = key(False, "Whether the vocabulary is of lower-cased text.")
+    max_seq_length: int = key(512, "Tokens of an example; records may be shorter, not longer.")
+    embedding_size: int | None = key(None, "Width of the embeddings; of a BERT that of its layers, if not given.")
+    hidden_size: int | None = key(None, "Width of the layers, a multiple of num_attention_heads.")
+    num_hidden_layers: int | None = key(None, "Transformer layers.")
+    num_attention_heads: int | None = key(None, "Heads of each layer's self-attention.")
+    intermediate_size: int | None = key(None, "Width inside the feed-forward blocks.")
+    max_position_embeddings: int | None = key(None, "Longest text of the model; 512 or max_seq_length, if not given.")
+    initializer_range: float = key(
+        0.02,
+        "Standard deviation of the first weights; BERT's 0.02 is right for 768 wide, and narrow models learn sooner "
+        "with about 1 / sqrt(hidden_size).",
+    )
+    hidden_dropout_prob: float = key(0.1, "Dropout of the embeddings and of each block's output.")
+    attention_probs_dropout_prob: float = key(0.1, "Dropout of the attention probabilities.")
+    generator_hidden_size: float | None = key(
+        None, "Width of the generator, a fraction of the discriminator's; a quarter, if not given."
+    )
+    generator_layers: float = key(1.0, "Layers of the generator, a fraction of the discriminator's.")
+    untied_generator: bool = key(
+        True,
+        "false makes generator and discriminator one encoder with two heads (Clark et al. 2020, 3.2); both fractions "
+        "must then be 1. Slower a step, but short runs learn: the masked-LM loss trains the encoder long before there "
+        "is much to tell replaced tokens by.",
+    )
+    attention: str = key("full", "Which tokens a token attends to.")
     # The objective.
-    mask_prob: float = 0.15
-    ngram_max: int = 1
-    whole_word_masking: bool = False
-    sentence_order: bool = False
-    gen_weight: float = 1.0
-    disc_weight: float = 50.0
-    temperature: float = 1.0
-    disallow_correct: bool = False
-    output_bias_from_data: bool = False
+    mask_prob: float = key(0.15, "Share of the tokens that is chosen to be predicted.")
+    ngram_max: int = key(1, "Words of the longest span that is masked as one (ALBERT).")
+    whole_word_masking: bool = key(False, "Words are masked whole or not at all.")
+    sentence_order: bool = key(False, "bert: also tell whether two segments are in order (ALBERT).")
+    gen_weight: float = key(1.0, "electra: weight of the generator's loss.")
+    disc_weight: float = key(50.0, "electra: weight of the discriminator's loss.")
+    temperature: float = key(1.0, "electra: of the generator's samples.")
+    disallow_correct: bool = key(False, "electra: the generator never samples the right token.")
+    output_bias_from_data: bool = key(
+        False,
+        "The output biases start at the tokens' log frequencies, not at 0. A short run would else spend its first "
+        "thousands of steps on them.",
+    )
     # The optimization.
-    train_batch_size: int = 128
-    num_train_steps: int = 1000000
-    learning_rate: float = 5e-4
-    optimizer: str = "adamw"
-    schedule: str = "linear"
-    num_warmup_steps: int | None = None
-    warmup_proportion: float | None = None
-    weight_decay_rate: float = 0.01
-    adam_epsilon: float = 1e-6
-    precision: str = "float32"
-    xla: str = "auto"
+    train_batch_size: int = key(128, "Examples a step, over all replicas.")
+    num_train_steps: int = key(1000000, "Steps in all.")
+    learning_rate: float = key(5e-4, "At the end of the warm-up, the highest.")
+    optimizer: str = key("adamw", "Adam with decoupled decay, or LAMB (You et al. 2020).")
+    schedule: str = key("linear", "Decay to 0 after the warm-up; polynomial has power 0.5.")
+    num_warmup_steps: int | None = key(None, "Steps to the full learning rate; 10,000 or a tenth, if not given.")
+    warmup_proportion: float | None = key(None, "The same as a share of all steps.")
+    weight_decay_rate: float = key(0.01, "Of all weights but biases and LayerNorms.")
+    adam_epsilon: float = key(1e-6, "Added to the root of the second moment.")
+    precision: str = key("float32", "Of activations and products; parameters are always float32.")
+    xla: str = key("auto", "Compile the whole step; auto: on GPU and TPU, where it is faster.")
     # The run.
-    save_checkpoints_steps: int = 10000
-    keep_checkpoint_max: int = 5
-    eval_steps: int | None = None
-    eval_examples: int = 2000
-    log_steps: int = 100
-    init_checkpoint: str = ""
-    init_generator: str = ""
-    use_tpu: bool = False
-    num_tpu_cores: int = 8
-    tpu_name: str = ""
-    tpu_zone: str = ""
-    gcp_project: str = ""
+    save_checkpoints_steps: int = key(10000, "Steps from one checkpoint to the next.")
+    keep_checkpoint_max: int = key(5, "Checkpoints that are kept, the newest.")
+    eval_steps: int | None = key(None, "Steps from one evaluation to the next; save_checkpoints_steps, if not given.")
+    eval_examples: int = key(2000, "Examples that are held out for it, at most a tenth of all.")
+    log_steps: int = key(100, "Steps from one line of metrics to the next.")
+    init_checkpoint: str = key("", "What the weights started from; the flag of this name sets it.")
+    init_generator: str = key("", "What the generator started from; the flag of this name sets it.")
+    use_tpu: bool = key(False, "As published, and not used: --tpu_name says whether.")
+    num_tpu_cores: int = key(8, "As published, and not used: all cores there are.")
+    tpu_name: str = key("", "As published, and not used: --tpu_name says which.")
+    tpu_zone: str = key("", "Google Cloud zone of the TPU; the flag of this name takes precedence.")
+    gcp_project: str = key("", "Google Cloud project of the TPU; the flag of this name takes precedence.")
 
     @classmethod
     def load(cls, source: str | None, overrides: Sequence[str] = (), start: dict | None = None) -> "PretrainConfig":
@@ -122,12 +110,7 @@ class PretrainConfig:
         Raises:
             InputError: no such file, broken JSON, an unknown key, a wrong type, a value that can't be.
         """
-        values, origin = {}, "--set"
-        if source is not None:
-            origin = find_config(source, "pretrain")
-            values = read_config(origin)
-        changes = parse_overrides(cls, overrides, _CHOICES)
-        given = {**checked(cls, values, origin, _CHOICES), **changes}
+        given, changes, origin = cls.given(source, overrides)
         start = start or {}
         vocabulary = {key: start[key] for key in _OF_THE_VOCABULARY if key in start and key not in changes}
         config = dataclasses.replace(cls(), **{**start, **given, **vocabulary})
@@ -135,6 +118,34 @@ class PretrainConfig:
             positions = max(config.max_position_embeddings, config.max_seq_length)
             config = dataclasses.replace(config, max_position_embeddings=positions)
         return config.resolved(origin)
+
+    @classmethod
+    def given(cls, source: str | None, overrides: Sequence[str] = ()) -> tuple[dict, dict, str]:
+        """(what the file and the overrides say, what the overrides say, where it is from), as `load` takes it.
+
+        Raises:
+            InputError: as `load`, but for values that contradict each other.
+        """
+        values, origin = {}, "--set"
+        if source is not None:
+            origin = find_config(source, "pretrain")
+            values = checked(cls, read_config(origin), origin, CHOICES)
+        changes = parse_overrides(cls, overrides, CHOICES)
+        if source is not None and changes:
+            origin += " with --set"
+        return {**values, **changes}, changes, origin
+
+    @classmethod
+    def of_directory(cls, values: dict, origin: str) -> "PretrainConfig":
+        """From the config.json of a model directory.
+
+        Raises:
+            InputError: it is of another version, or damaged; the message begins with `origin`.
+        """
+        try:
+            return dataclasses.replace(cls(), **checked(cls, values, origin, CHOICES)).resolved(origin)
+        except InputError as error:
+            raise InputError(f"{error}; it is not as this version of pretrain/run.py wrote it") from None
 
     def resolved(self, origin: str = "config") -> "PretrainConfig":
         """Fills every `None` from the other keys.
@@ -187,7 +198,11 @@ class PretrainConfig:
             "log_steps",
         ):
             require(getattr(self, name) > 0, f"{name} must be greater than 0, not {getattr(self, name)}")
-        for name in ("mask_prob", "hidden_dropout_prob", "attention_probs_dropout_prob"):
+            require(getattr(self, name) < 2**31, f"{name} must be less than 2**31, not {getattr(self, name)}")
+        require(
+            0 < self.mask_prob < 1, f"mask_prob must be in (0, 1), not {self.mask_prob}: nothing else is learnt from"
+        )
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             require(0 <= getattr(self, name) < 1, f"{name} must be in [0, 1), not {getattr(self, name)}")
         for name in ("gen_weight", "disc_weight", "weight_decay_rate", "eval_examples"):
             require(0 <= getattr(self, name) < float("inf"), f"{name} must be 0 or more, not {getattr(self, name)}")

@@ -1,18 +1,31 @@
 """What a run will cost, before it is started: parameters, operations, memory, records, time."""
 
+import contextlib
 import dataclasses
 import math
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
 import tensorflow as tf
 
+import cli
+from cli import InputError
 from modeling.config import EncoderConfig
 from pretrain.masking import max_predictions
 
 # KoELECTRA's README: on a TPU v3-8, Small (batch 512, 300 K steps) took about 3 days and Base (batch
 # 256, 700 K steps) about 7, both at length 512. As tokens a second, by hidden size.
 _PUBLISHED_TPU_V3_8 = {256: 512 * 512 * 300e3 / (3 * 86400), 768: 256 * 512 * 700e3 / (7 * 86400)}
+# What a CPU reaches of its matrix products in training steps: 40 % to 52 % were measured of small models.
+_CPU_MFU = 0.45
+_MEASURED_ROWS = 8  # a replica
+_MEASURING_SECONDS = 10  # a model whose few steps for a measurement take longer is estimated
+# So much of the memory that there is, by the estimate, will not fit for certain, and may not. On a CPU a run takes
+# 1.3 to 1.5 times the estimate (measured of small models), on a TPU as little as half.
+_REFUSED, _WARNED = {"CPU": 1.5, "GPU": 3.0}, {"CPU": 0.7, "GPU": 1.0}
 _TPU_V3_CORE_PEAK = 52.5e12  # operations a second in bfloat16 (Google Cloud's system architecture page: 420e12 a v3-8)
 
 
@@ -90,6 +103,68 @@ def memory(config, replicas: int = 1) -> dict[str, float]:
     return {"parameters, optimizer, gradients": count * 16.0, "activations": activations}
 
 
+def machine_memory() -> int:
+    """Bytes of main memory that this process may use: what there is, or what its control group allows."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    groups = ["", "memory"]  # where version 2 and version 1 are mounted, seen from within a container
+    with contextlib.suppress(OSError), open("/proc/self/cgroup", encoding="utf-8") as file:
+        for line in file:
+            _, kind, path = line.strip().split(":", 2)
+            groups += [kind + path] if kind in ("", "memory") else []
+    for group in groups:
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            with contextlib.suppress(OSError, ValueError):  # "max" is no limit
+                with open(os.path.join("/sys/fs/cgroup", group.strip("/"), name), encoding="utf-8") as file:
+                    there = min(there, int(file.read()))
+    return there
+
+
+def _device_memory() -> tuple[str, int | None]:
+    """The kind of device that trains, and the bytes that each replica of it has, where that is known."""
+    if tf.config.list_logical_devices("TPU"):
+        return "TPU", None
+    if not tf.config.list_logical_devices("GPU"):
+        return "CPU", machine_memory()
+    try:
+        said = subprocess.run(
+            ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        ).stdout
+        return "GPU", min(int(line) for line in said.split()) * 2**20
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return "GPU", None
+
+
+def check_memory(config, strategy) -> None:
+    """Compares what a run needs with the memory there is, before anything is made; warns on stderr where it is close.
+
+    Raises:
+        InputError: it can't fit.
+    """
+    kind, there = _device_memory()
+    if there is None:
+        return
+    replicas = strategy.num_replicas_in_sync
+    state, activations = memory(config, replicas).values()
+    together = replicas if kind == "CPU" else 1  # replicas on a CPU share its memory
+    needed = together * (state + activations)
+    if needed <= _WARNED[kind] * there:
+        return
+    rows = (_WARNED[kind] * there / together - state) / (activations * replicas / config.train_batch_size)
+    rows = 2 ** int(math.log2(rows)) * replicas if rows >= 1 else 0
+    message = f"a step needs about {needed / 2**30:,.1f} GiB, and this {kind} has {there / 2**30:,.1f}; " + (
+        f"--set train_batch_size={rows} fits"
+        if rows
+        else "not even one row fits: a smaller model (--set model_size=small), or --set max_seq_length=128"
+    )
+    if needed > _REFUSED[kind] * there:
+        raise InputError(message)
+    print(f"warning: {message}", file=sys.stderr)
+
+
 def tpu_v3_8_tokens_per_second(config) -> float:
     """Interpolated, by operations a second, between KoELECTRA's two published runs."""
     from pretrain.config import PretrainConfig
@@ -112,7 +187,7 @@ def peak_flops(precision: str = "float32") -> float:
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(x, x)))
     product()
     times = []
-    for _ in range(5):
+    while len(times) < 5 and sum(times) < 1:  # on a CPU, of halves they take long
         begin = time.perf_counter()
         product().numpy()
         times.append(time.perf_counter() - begin)
@@ -125,7 +200,7 @@ def measured_tokens_per_second(config, strategy) -> float:
     from pretrain.objectives import OBJECTIVES
     from training.optimizer import create_optimizer, create_slots
 
-    rows = 8 * strategy.num_replicas_in_sync
+    rows = _MEASURED_ROWS * strategy.num_replicas_in_sync
     small = dataclasses.replace(config, train_batch_size=rows)
     with strategy.scope():
         model = OBJECTIVES[config.objective](small)
@@ -135,10 +210,12 @@ def measured_tokens_per_second(config, strategy) -> float:
     batch = example_batch(small)
     (batch,) = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(batch))
     times = []
-    for _ in range(4):
-        begin = time.perf_counter()
-        float(step(batch, tf.zeros([], tf.int64))["tokens"][0])
-        times.append(time.perf_counter() - begin)
+    with cli.progress(4, "measuring", "step") as bar:
+        for _ in range(4):
+            begin = time.perf_counter()
+            float(step(batch, tf.zeros([], tf.int64))["tokens"][0])
+            times.append(time.perf_counter() - begin)
+            bar.update()
     return rows * config.max_seq_length / min(times[1:])
 
 
@@ -162,7 +239,7 @@ def example_batch(config) -> dict:
 
 
 def report(config, strategy) -> Iterator[str]:
-    """The lines of the `--dry_run` table; the last one is measured, which takes a while for a large model."""
+    """The lines of the `--dry_run` table; the last is measured on a few steps, where these are a matter of seconds."""
     parts = parameters(config)
     tokens = config.train_batch_size * config.max_seq_length
     flops = training_flops_per_token(config)
@@ -184,8 +261,11 @@ def report(config, strategy) -> Iterator[str]:
     ]
     for name, value in lines:
         yield f"{name:<20}  {value}"
-    here = measured_tokens_per_second(config, strategy)
-    yield f"{'time here':<20}  {duration(total / here)} at {here:,.0f} tokens/s, measured on small batches"
+    here = peak_flops(config.precision) * strategy.num_replicas_in_sync * _CPU_MFU / flops
+    how = f"estimated from this machine's matrix products ({_CPU_MFU:.0%} of them)"
+    if 4 * _MEASURED_ROWS * config.max_seq_length / here < _MEASURING_SECONDS:
+        here, how = measured_tokens_per_second(config, strategy), "measured on small batches"
+    yield f"{'time here':<20}  {duration(total / here)} at {here:,.0f} tokens/s, {how}"
 
 
 def duration(seconds: float) -> str:

@@ -17,6 +17,7 @@ import os
 
 import files
 from cli import InputError
+from settings import parse_json
 
 FORMAT = 1
 INDEX_FILE = "index.json"
@@ -128,6 +129,7 @@ def read_index(directory: str, fingerprint: str | None = None, max_seq_length: i
     index = read_json(path)
     if index.get("format") != FORMAT:
         raise InputError(f"{path}: format {index.get('format')!r}, expected {FORMAT}; build the records again")
+    _check_index(path, index)
     if fingerprint is not None and fingerprint != index["tokenizer_fingerprint"]:
         raise InputError(
             f"{path}: the records were made with another vocabulary ({index['vocab_size']} pieces; "
@@ -142,6 +144,31 @@ def read_index(directory: str, fingerprint: str | None = None, max_seq_length: i
     for shard in index["shards"]:
         check_shard(directory, shard)
     return index
+
+
+def _check_index(path, index):
+    """Raises InputError where a part of it is missing, of another type, or contradicts another."""
+
+    def require(there, name, kind):
+        if type(there.get(name)) is not kind or kind is int and there[name] < 0:
+            raise InputError(f"{path}: {name!r} is missing or not as it was written; delete it and build again")
+
+    for name, kind in (
+        ("max_seq_length", int),
+        ("vocab_size", int),
+        ("tokenizer_fingerprint", str),
+        ("examples", int),
+        ("shards", list),
+    ):
+        require(index, name, kind)
+    for shard in index["shards"]:
+        for name, kind in (("file", str), ("examples", int), ("bytes", int)):
+            require(shard if isinstance(shard, dict) else {}, name, kind)
+    total = sum(shard["examples"] for shard in index["shards"])
+    if total != index["examples"]:
+        raise InputError(
+            f"{path}: {index['examples']:,} examples, but {total:,} in its shards; delete it and build again"
+        )
 
 
 def check_shard(directory: str, shard: dict) -> None:
@@ -173,28 +200,55 @@ def damage_named(directory: str, index: dict):
         with records.damage_named(directory, index):
             batch = next(batches)
 
+    Only errors that come from records make it read them all, to find the place.
+
     Raises:
-      InputError: a shard is missing, truncated or corrupt. Any other error goes on as it was.
+      InputError: a shard is missing, truncated or corrupt, or holds another number of records than the index says.
+        Any other error goes on as it was.
     """
     import tensorflow as tf
 
     try:
         yield
-    except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError):
+    except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
         for shard in index["shards"]:
             check_shard(directory, shard)
-            path = os.path.join(directory, shard["file"])
-            number = 0
-            try:
-                for record in tf.data.TFRecordDataset(path):
-                    parse(record[tf.newaxis], index["max_seq_length"])
-                    number += 1
-            except (tf.errors.DataLossError, tf.errors.InvalidArgumentError):
-                raise InputError(
-                    f"{path}: corrupt after record {number}; delete the file and run the "
-                    "pretrain/build.py command again, it rebuilds what is not there"
-                ) from None
+        if isinstance(error, tf.errors.DataLossError) or any(sign in error.message for sign in _OF_RECORDS):
+            _find_damage(directory, index)
         raise
+
+
+# What TensorFlow says of a record that is no tf.train.Example, and of a shard with too many or too few (`counted`).
+_OF_RECORDS = ("ParseExample", "parse example", "AssertCardinality", "expected to contain")
+
+
+def counted(dataset, examples):
+    """A shard's records as a dataset that fails where they are not as many as the index says."""
+    import tensorflow as tf
+
+    return dataset.apply(tf.data.experimental.assert_cardinality(examples))
+
+
+def _find_damage(directory, index):
+    import tensorflow as tf
+
+    for shard in index["shards"]:
+        path = os.path.join(directory, shard["file"])
+        number = 0
+        try:
+            for record in tf.data.TFRecordDataset(path):
+                parse(record[tf.newaxis], index["max_seq_length"])
+                number += 1
+        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError):
+            raise InputError(
+                f"{path}: corrupt after record {number}; delete the file and run the "
+                "pretrain/build.py command again, it rebuilds what is not there"
+            ) from None
+        if number != shard["examples"]:
+            raise InputError(
+                f"{path}: {number} records, {os.path.join(directory, INDEX_FILE)} says {shard['examples']}; "
+                "delete both and run the pretrain/build.py command again, it rebuilds what is not there"
+            )
 
 
 def read_json(path: str) -> dict:
@@ -204,9 +258,11 @@ def read_json(path: str) -> dict:
       InputError: not JSON, or not an object; names file and line.
     """
     try:
-        value = json.loads("\n".join(files.read_lines(path)))
+        value = parse_json("\n".join(files.read_lines(path)))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: not JSON ({error.msg}); delete the file and build again") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error}); delete the file and build again") from None
     if not isinstance(value, dict):
         raise InputError(f"{path}: not a JSON object; delete the file and build again")
     return value

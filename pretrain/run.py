@@ -5,8 +5,8 @@
     python pretrain/run.py --config koelectra-small --init_checkpoint MODEL --corpus 'my/*.txt' --model_dir DIR
     python pretrain/run.py --config koelectra-small --dry_run
 
---config is a path or the name of a file under configs/pretrain; --set key=value overrides any key (pretrain/config.py
-says what each is). --data is what pretrain/build.py wrote. With --corpus, the vocabulary and the records that are
+--config is a path or the name of a file under configs/pretrain; --set key=value overrides any key (--help_config says
+what each is). --data is what pretrain/build.py wrote. With --corpus, the vocabulary and the records that are
 missing are built first. Killed or interrupted, the same command goes on from the last checkpoint.
 
 --init_checkpoint goes on from a model that there is, in text of your own: a model directory, a model in
@@ -26,6 +26,8 @@ import dataclasses
 from absl import flags
 
 import cli
+import settings
+from ownership import owned
 
 
 def _define_flags():
@@ -50,12 +52,17 @@ def _define_flags():
         ["copy", "random"],
         "How to go on with longer texts than the model's: repeat its positions, or draw new ones.",
     )
-    flags.DEFINE_bool(
-        "dry_run", False, "Print parameters, memory and the time that the run will take, from a few steps, and stop."
-    )
+    flags.DEFINE_bool("dry_run", False, "Print parameters, memory and the time that the run will take, and stop.")
     flags.DEFINE_string("tpu_name", None, 'A TPU\'s name, grpc://host:port, or "local" on a TPU VM.')
     flags.DEFINE_string("tpu_zone", None, "Google Cloud zone of the TPU.")
     flags.DEFINE_string("gcp_project", None, "Google Cloud project of the TPU.")
+    settings.define_help_config(_describe_config)
+
+
+def _describe_config():
+    from pretrain import config
+
+    return settings.describe(config.PretrainConfig, config.CHOICES)
 
 
 def main(_):
@@ -63,24 +70,34 @@ def main(_):
     from pretrain.config import PretrainConfig
     from tpu.strategy import create_strategy, describe
 
-    start = _start(FLAGS) if FLAGS.init_checkpoint else None
-    config = PretrainConfig.load(FLAGS.config, FLAGS.set, start and start.settings)
     if not FLAGS.dry_run and not FLAGS.model_dir:
         raise cli.InputError("--model_dir is missing: a folder for checkpoints and metrics")
     if not (FLAGS.dry_run or FLAGS.data or FLAGS.corpus):
         raise cli.InputError("give --data DIR (what pretrain/build.py wrote) or --corpus 'GLOB' (built first)")
-    # A name in a published config is a placeholder; only the flag asks for a TPU.
+    given, _, _ = PretrainConfig.given(FLAGS.config, FLAGS.set)
+    # Before any tensor, which would start the devices. A name in a published config is a placeholder; only the flag
+    # asks for a TPU.
     strategy = create_strategy(
-        FLAGS.tpu_name or "", FLAGS.tpu_zone or config.tpu_zone, FLAGS.gcp_project or config.gcp_project
+        FLAGS.tpu_name or "",
+        FLAGS.tpu_zone or given.get("tpu_zone", ""),
+        FLAGS.gcp_project or given.get("gcp_project", ""),
     )
+    start = _start(FLAGS) if FLAGS.init_checkpoint else None
+    config = PretrainConfig.load(FLAGS.config, FLAGS.set, start and start.settings)
     print(f"{config.objective} {config.model_size} on {describe(strategy)}", file=sys.stderr)
-    if FLAGS.dry_run:
-        from pretrain import estimate
+    from pretrain import estimate
 
+    if FLAGS.dry_run:
         for line in estimate.report(config, strategy):
             print(line, flush=True)
         return
+    estimate.check_memory(config, strategy)
+    with owned(FLAGS.model_dir, "--model_dir"):
+        _run(config, strategy, start, FLAGS)
 
+
+def _run(config, strategy, start, FLAGS):
+    """Builds what is missing, and trains."""
     from pretrain import records
     from pretrain.train import train
     from vocab.tokenizer import Tokenizer
@@ -128,14 +145,13 @@ def _build(config, data, FLAGS):
     corpus = tuple(FLAGS.corpus)
     vocab = FLAGS.vocab or FLAGS.init_checkpoint and vocabulary_of(FLAGS.init_checkpoint) or os.path.join(data, "vocab")
     if not (FLAGS.vocab or FLAGS.init_checkpoint):
-        settings = VocabSettings(vocab_size=config.vocab_size, do_lower_case=config.do_lower_case)
-        vocabulary.build(files.expand(corpus), settings, vocab)
+        wanted = VocabSettings(vocab_size=config.vocab_size, do_lower_case=config.do_lower_case)
+        with owned(vocab, "--data"):
+            vocabulary.build(files.expand(corpus), wanted, vocab)
     config.check_vocabulary(Tokenizer.load(vocab))
-    build.build(
-        build.BuildSettings(
-            corpus=corpus, vocab=vocab, output_dir=data, examples=ExampleSettings(max_seq_length=config.max_seq_length)
-        )
-    )
+    examples = ExampleSettings(max_seq_length=config.max_seq_length)
+    with owned(data, "--data"):
+        build.build(build.BuildSettings(corpus=corpus, vocab=vocab, output_dir=data, examples=examples))
 
 
 if __name__ == "__main__":

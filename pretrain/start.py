@@ -14,6 +14,7 @@ from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
 from pretrain.config import PretrainConfig
 from pretrain.objectives import OBJECTIVES
+from settings import construct
 from vocab.tokenizer import Tokenizer
 
 GROWTH = ("copy", "random")
@@ -73,9 +74,12 @@ def best_seed(directory: str) -> str:
             f"{path}: no such file; a fine-tuned --model_dir or --init_checkpoint is what "
             "finetune/run.py wrote to its --output_dir"
         )
-    advice = "the command of finetune/run.py that made it writes it again, without training finished seeds anew"
+    advice = "delete it and run the finetune/run.py command again, which writes it anew"
     results = read_json(path, advice, ("seeds",))
-    best = results["best_on_dev"]["seed"] if "best_on_dev" in results else next(iter(results["seeds"]))
+    try:
+        best = results["best_on_dev"]["seed"] if "best_on_dev" in results else next(iter(results["seeds"]))
+    except (KeyError, TypeError, StopIteration):
+        raise InputError(f"{path}: names no seed; {advice}") from None
     return f"seed-{best}"
 
 
@@ -92,7 +96,7 @@ def restore_best(seed_directory: str, **objects) -> str:
     path = os.path.join(seed_directory, "best", "weights")
     if not tf.io.gfile.exists(path + ".index"):
         raise InputError(f"{path}.index: no such file; the seed has not finished its first epoch")
-    advice = f"if it is damaged, delete {seed_directory}, and the command of finetune/run.py trains this seed anew"
+    advice = f"delete {seed_directory}, and the command of finetune/run.py trains this seed anew"
     try:
         restore(tf.train.Checkpoint(**objects), path, advice).assert_existing_objects_matched()
     except AssertionError as error:
@@ -279,11 +283,10 @@ def pretrained(path: str, values: dict):
     Raises:
         InputError: there is no checkpoint yet, or it is damaged or of another shape.
     """
-    known = {field.name for field in dataclasses.fields(PretrainConfig)}
-    config = PretrainConfig(**{key: value for key, value in values.items() if key in known})
+    config = PretrainConfig.of_directory(values, f"{path}/config.json")
     checkpoint = latest_checkpoint(path)
     model = OBJECTIVES[config.objective](config)
-    _restored(checkpoint, model=model)
+    _restored(checkpoint, model)
     return checkpoint, model
 
 
@@ -297,18 +300,21 @@ def _pretrained(path, values, generator):
 
 
 def _finetuned(path, values):
+    if values.get("family") not in FAMILIES:
+        raise InputError(f"{path}/config.json: its family is {values.get('family')!r}, none of {', '.join(FAMILIES)}")
     # Those written before there was the key had another one's head.
     head = {"pooler_input_dropout": FAMILIES[values["family"]].pooler_input_dropout}
-    encoder = Encoder(EncoderConfig(**{**head, **values["encoder"]}), name="encoder")
+    shape = construct(EncoderConfig, {**head, **values["encoder"]}, f"{path}/config.json")
+    encoder = Encoder(shape, name="encoder")
     weights = restore_best(os.path.join(path, best_seed(path)), model=tf.train.Checkpoint(encoder=encoder))
     return _named(
         weights, values["family"], encoder.config, values, hugging_face.encoder_tensors(encoder, values["family"])
     )
 
 
-def _restored(path, model):
+def _restored(path, model, advice="delete its files, and the one before it is taken"):
     try:
-        restore(tf.train.Checkpoint(model=model), path).assert_existing_objects_matched()
+        restore(tf.train.Checkpoint(model=model), path, advice).assert_existing_objects_matched()
     except AssertionError as error:
         raise InputError(f"{path}: the encoder's weights are not all in it: {first_line(error)}") from None
 

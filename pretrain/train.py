@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import signal
 import sys
 import time
 
@@ -10,14 +9,14 @@ import tensorflow as tf
 import tf_keras
 
 import cli
-from checkpoints.model_directory import Checkpoints, read_config, write_config, write_json
+from checkpoints.model_directory import Checkpoints, read_config, read_json, write_config, write_json
 from cli import InputError
 from files import check_output
 from modeling.noise import Noise
 from pretrain import batches, estimate
 from pretrain.config import PretrainConfig
 from pretrain.objectives import OBJECTIVES
-from pretrain.records import damage_named, read_index, read_json
+from pretrain.records import damage_named, read_index
 from pretrain.start import Continuation
 from tpu.strategy import compiles_whole_step
 from training.metrics import MetricsLog
@@ -97,7 +96,8 @@ def train(
     checkpoints = Checkpoints(model_dir, config.keep_checkpoint_max, model=model, optimizer=optimizer, step=steps_done)
     if not checkpoints.restore():
         if config.output_bias_from_data:
-            model.start_from(corpus.token_frequencies(config.vocab_size, tokenizer.special_ids))
+            with damage_named(data, index):
+                model.start_from(corpus.token_frequencies(config.vocab_size, tokenizer.special_ids))
         if start:
             print(start.load(model, allow_partial), file=sys.stderr)
     step = int(steps_done.numpy())
@@ -113,6 +113,7 @@ def train(
 
     def evaluated():
         values = evaluate()
+        watch.check_held_out(values, step)
         log.write(step, "eval", values)
         log.draw()
         bar.write(f"step {step}: held-out " + ", ".join(f"{k} {v:.4f}" for k, v in values.items()))
@@ -120,7 +121,7 @@ def train(
 
     with (
         damage_named(data, index),
-        _Interruption() as interruption,
+        cli.Interruption() as interruption,
         cli.progress(config.num_train_steps, "pretraining", "step", initial=step) as bar,
     ):
         if step == 0 and corpus.held_out.any():
@@ -140,14 +141,16 @@ def train(
                 log.write(step, "train", values)
                 bar.set_postfix_str(f"loss {values['loss']:.3f}, {values['tokens_per_second']:.0f} tokens/s")
                 window = _Window()
-            if saving:
-                steps_done.assign(step)
-                checkpoints.save(step)
-                log.draw()
-                window = _Window()  # the time it took is none of the steps'
+            # Before it is saved: what is saved is good.
             if corpus.held_out.any() and (step % config.eval_steps == 0 or step == config.num_train_steps):
                 held_out = evaluated()
                 window = _Window()
+            if saving:
+                steps_done.assign(step)
+                watch.check_weights(model.variables, step)
+                checkpoints.save(step)
+                log.draw()
+                window = _Window()  # the time it took is none of the steps'
             if last:
                 break
     if interruption.requested:
@@ -255,7 +258,9 @@ def claim_directory(model_dir: str, config: PretrainConfig, tokenizer, counts: d
                 f"{model_dir}/vocab.txt is another vocabulary than the records'; a run continues with the "
                 "one it began with: use another --model_dir"
             )
-        before = read_json(f"{model_dir}/data.json")
+        before = {}
+        if tf.io.gfile.exists(f"{model_dir}/data.json"):
+            before = read_json(f"{model_dir}/data.json", "delete it, and the same command writes it anew")
         for key, count in counts.items():
             if before.get(key, count) != count:
                 raise InputError(
@@ -301,28 +306,6 @@ class _Window:
         return values
 
 
-class _Interruption:
-    """Catches the first SIGINT or SIGTERM, so that the run can save and stop; a second one stops at once."""
-
-    def __init__(self):
-        self.requested = False
-
-    def __enter__(self):
-        try:
-            self._before = {number: signal.signal(number, self._request) for number in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:  # not in the main thread
-            self._before = {}
-        return self
-
-    def _request(self, number, frame):
-        self.requested = True
-        signal.signal(number, self._before[number])
-
-    def __exit__(self, *_):
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-
 def _check_batch(config, strategy):
     if config.train_batch_size % strategy.num_replicas_in_sync:
         raise InputError(
@@ -350,10 +333,9 @@ class _Watch:
         """
         loss = values["loss"]
         if not (math.isfinite(loss) and math.isfinite(values["gradient_norm"])) or loss >= 3 * self._chance:
-            raise InputError(
+            raise self._gone_wrong(
                 f"the loss is {loss:.4g} within the {self._config.log_steps} steps before step {step} "
-                f"(chance is {self._chance:.1f}); last good checkpoint: "
-                f"{self._checkpoints.latest or 'none yet'}. {_REMEDY}"
+                f"(chance is {self._chance:.1f})"
             )
         if loss < self._best:
             self._best, self._best_step = loss, step
@@ -365,3 +347,25 @@ class _Watch:
                 f"{self._best_step}: it has collapsed; newest checkpoint: "
                 f"{self._checkpoints.latest or 'none yet'}. {_REMEDY}"
             )
+
+    def check_held_out(self, values: dict, step: int) -> None:
+        """
+        Raises:
+            InputError: a held-out value is not a number, or the loss is three times that of a model that knows nothing.
+        """
+        if not all(map(math.isfinite, values.values())) or values["loss"] >= 3 * self._chance:
+            raise self._gone_wrong(
+                f"the held-out loss is {values['loss']:.4g} at step {step} (chance is {self._chance:.1f})"
+            )
+
+    def check_weights(self, variables, step: int) -> None:
+        """
+        Raises:
+            InputError: not all of them are numbers, though the losses up to here were.
+        """
+        for variable in variables:
+            if variable.dtype.is_floating and not bool(tf.reduce_all(tf.math.is_finite(variable))):
+                raise self._gone_wrong(f"after step {step}, {variable.name} holds values that are not numbers")
+
+    def _gone_wrong(self, what):
+        return InputError(f"{what}; last good checkpoint: {self._checkpoints.latest or 'none yet'}. {_REMEDY}")

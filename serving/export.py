@@ -30,7 +30,10 @@ from cli import InputError
 
 
 def main(_):
+    from tpu.strategy import create_strategy
+
     FLAGS = flags.FLAGS
+    create_strategy()  # before any tensor
     for path in export(FLAGS.model_dir, FLAGS.output_dir, FLAGS.format):
         print(path)
 

@@ -175,8 +175,8 @@ def test_of_two_overrides_of_a_key_the_last_counts():
         optional={
             "notes": st.text(),
             "optimizer": st.sampled_from(CHOICES["optimizer"]),
-            "steps": st.integers(),
-            "warmup": st.none() | st.integers(),
+            "steps": st.integers(-(2**63) + 1, 2**63 - 1),
+            "warmup": st.none() | st.integers(-(2**63) + 1, 2**63 - 1),
             "rate": st.floats(allow_nan=False, allow_infinity=False),
             "share": st.none() | st.floats(allow_nan=False, allow_infinity=False),
             "by_length": st.booleans(),

@@ -23,6 +23,7 @@ def create_strategy(tpu_name: str = "", tpu_zone: str = "", gcp_project: str = "
     Raises:
         InputError: there is no such TPU; says so within seconds.
     """
+    silence_start_up()
     if tpu_name:
         return _tpu_strategy(tpu_name, tpu_zone, gcp_project)
     gpus = tf.config.list_physical_devices("GPU")
@@ -46,6 +47,21 @@ def describe(strategy: tf.distribute.Strategy) -> str:
 def compiles_whole_step(strategy: tf.distribute.Strategy) -> bool:
     """Whether XLA should compile the step as a whole: on GPU and TPU; a CPU runs fused kernels faster."""
     return bool(tf.config.list_logical_devices("TPU") or tf.config.list_logical_devices("GPU"))
+
+
+def silence_start_up() -> None:
+    """Tells TensorFlow's newer messages too what TF_CPP_MIN_LOG_LEVEL tells the older ones: XLA's, "I0000 …".
+
+    They go through Abseil, which asks no environment. Its setter has no name in Python; in a TensorFlow that has
+    it under another one (the version of Abseil is part of it) the messages stay.
+    """
+    library = os.path.join(os.path.dirname(tf.__file__), "libtensorflow_framework.so.2")
+    level = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0")
+    try:
+        set_least = ctypes.CDLL(library)._ZN4absl12lts_2025012714SetMinLogLevelENS0_18LogSeverityAtLeastE
+        set_least(min(int(level), 3))  # absl::LogSeverityAtLeast: 0 all, 1 warnings, 2 errors, 3 fatal alone
+    except (AttributeError, OSError, ValueError):
+        pass
 
 
 def keep_freed_memory() -> None:

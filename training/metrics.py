@@ -7,7 +7,7 @@ import os
 
 import tensorflow as tf
 
-from checkpoints.model_directory import disk_full_named, write_file
+from checkpoints.model_directory import disk_errors_named, write_file
 
 
 class MetricsLog:
@@ -31,7 +31,7 @@ class MetricsLog:
     def write(self, step: int, split: str, values: dict) -> None:
         """Appends a report. `split` is `train` or `eval`."""
         self._lines.append({"step": step, "split": split, **values})
-        with disk_full_named(self.path):
+        with disk_errors_named(self.path):
             with tf.io.gfile.GFile(self.path, "a") as file:
                 file.write(json.dumps(self._lines[-1]) + "\n")
             with self._writers[split].as_default():
@@ -62,6 +62,23 @@ def read(directory: str) -> list[dict]:
     return lines
 
 
+def without_short_reports(lines: list[dict]) -> list[dict]:
+    """Reports, but for those of training over less than half as many steps as is usual in them.
+
+    Where a run was stopped, a report may be of a single step: beside means of a hundred its noise is no event.
+    """
+    steps = [0] + [line["step"] for line in lines if line["split"] == "train"]
+    widths = sorted(after - before for before, after in zip(steps, steps[1:], strict=False))
+    least = widths[len(widths) // 2] / 2 if widths else 0
+    kept, before = [], 0
+    for line in lines:
+        if line["split"] != "train" or line["step"] - before >= least:
+            kept.append(line)
+        if line["split"] == "train":
+            before = line["step"]
+    return kept
+
+
 def draw_curves(lines: list[dict], path: str) -> None:
     """A PNG with one panel a quantity, training and held-out."""
     import matplotlib
@@ -89,12 +106,13 @@ def draw_curves(lines: list[dict], path: str) -> None:
     ]
     if not shown:
         return
+    shown_lines = without_short_reports(lines)
     columns = min(4, len(shown))
     rows = math.ceil(len(shown) / columns)
     figure, axes = pyplot.subplots(rows, columns, figsize=(4 * columns, 2.8 * rows), squeeze=False)
     for axis, name in zip(axes.flat, shown, strict=False):
         for split, style in (("train", "-"), ("eval", "o-")):
-            points = [(line["step"], line[name]) for line in lines if line["split"] == split and name in line]
+            points = [(line["step"], line[name]) for line in shown_lines if line["split"] == split and name in line]
             if points:
                 axis.plot(*zip(*points, strict=True), style, label=split, markersize=3, linewidth=1)
         axis.set_title(name.replace("_", " "), fontsize=10)

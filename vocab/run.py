@@ -31,6 +31,7 @@ import files
 from cli import InputError
 from corpus import formats, segment
 from corpus.formats import RECOGNISED, FormatSettings
+from ownership import owned
 from vocab import report
 from vocab.tokenizer import VOCAB_FILE, Tokenizer
 from vocab.train import VocabSettings, train
@@ -118,14 +119,11 @@ def _read_record(directory: str, wanted: dict) -> dict | None:
 def main(_):
     args = flags.FLAGS
     settings = VocabSettings(**{field.name: getattr(args, field.name) for field in dataclasses.fields(VocabSettings)})
-    record, is_new = build(
-        files.expand(args.corpus),
-        settings,
-        args.output_dir,
-        args.num_workers,
-        args.overwrite,
-        formats.settings_from_flags(),
-    )
+    paths = files.expand(args.corpus)
+    with owned(args.output_dir, "--output_dir"):
+        record, is_new = build(
+            paths, settings, args.output_dir, args.num_workers, args.overwrite, formats.settings_from_flags()
+        )
     counts = record["counts"]
     if not is_new:
         print(f"{args.output_dir} already holds this vocabulary (--overwrite trains it again)\n")

@@ -126,7 +126,7 @@ def test_a_full_disk_while_saving_keeps_the_earlier_checkpoints(error, saved, mo
 
 def test_other_errors_stay_what_they_are():
     for error in (ValueError("no"), tf.errors.NotFoundError(None, None, "gone"), OSError(errno.EACCES, "denied")):
-        with pytest.raises(type(error)) as caught, checkpoint.disk_full_named("file"):
+        with pytest.raises(type(error)) as caught, checkpoint.disk_errors_named("file"):
             raise error
         assert caught.value is error
 
