@@ -1,42 +1,17 @@
 """Reading task files: rows that can't be used are counted and named, and too many stop the run."""
 
-import csv
-import dataclasses
 import glob
 import json
 import os
 import re
-import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 
 import files
 from checkpoints.model_directory import write_file
 from cli import InputError
-
-
-@dataclasses.dataclass
-class BadRows:
-    """The unusable rows of one file."""
-
-    path: str
-    found: list[str] = dataclasses.field(default_factory=list)
-
-    def add(self, line: int, reason: str) -> None:
-        self.found.append(f"{self.path}:{line}: {reason}")
-
-    def check(self, limit: int) -> None:
-        """Names the rows that are left out.
-
-        Raises:
-            InputError: there are more than `limit`; names the first.
-        """
-        if len(self.found) > limit:
-            raise InputError(
-                f"{self.found[0]} ({len(self.found)} unusable rows in this file, more than --max_bad_rows {limit})"
-            )
-        if self.found:
-            print(f"{self.path}: {len(self.found)} rows left out:", *self.found, sep="\n  ", file=sys.stderr)
+from vocab import tables
+from vocab.bad_rows import BadRows
 
 
 def data_file(data_dir: str, name: str, download: str) -> str:
@@ -110,10 +85,10 @@ def read_table(
         (line number, {column: text}).
 
     Raises:
-        InputError: an empty file, or a header without one of the columns.
+        InputError: an empty file, or a header without one of the columns, or with it twice.
     """
     lines = files.read_lines(path)
-    rows = _quoted_rows(path, lines, delimiter) if quoted else enumerate((line.split(delimiter) for line in lines), 1)
+    rows = tables.quoted_rows(path, lines, delimiter) if quoted else tables.plain_rows(lines, delimiter)
     _, header = next(rows, (1, None))
     if header is None:
         raise InputError(f"{path}: empty file")
@@ -121,16 +96,14 @@ def read_table(
     if missing:
         raise InputError(
             f"{path}:1: no column {missing[0]!r}; the header must have {', '.join(columns)}, "
-            f"separated by {_NAMES.get(delimiter, delimiter)}, and has: {', '.join(header)[:100]}"
+            f"separated by {tables.NAMES.get(delimiter, delimiter)}, and has: {', '.join(header)[:100]}"
         )
+    tables.check_once(header, columns, path)
     for line, row in rows:
         if len(row) == len(header):
             yield line, dict(zip(header, row, strict=True))
         elif row and row != [""]:
             bad.add(line, f"{len(row)} columns where the header has {len(header)}")
-
-
-_NAMES = {"\t": "tabs", ",": "commas"}
 
 
 def read_json(path: str) -> tuple[object, str]:
@@ -150,10 +123,11 @@ def parse_json(name: str, content: str, first_line: int = 1) -> tuple[object, st
     """
     try:
         return json.loads(content), content
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         if not content.strip():
             raise InputError(f"{name}: empty file") from None
-        raise InputError(f"{name}:{first_line - 1 + error.lineno}: not JSON ({error.msg})") from None
+        line = first_line - 1 + getattr(error, "lineno", 1)
+        raise InputError(f"{name}:{line}: not JSON ({text.json_error(error)})") from None
 
 
 def objects(parent: dict, key: str, name: str) -> list[dict]:
@@ -177,17 +151,3 @@ def write_table(directory: str, name: str, table: Iterable[Sequence[str]]) -> No
 
 
 _BREAKS = re.compile(r"[\t\r\n]")
-
-
-def _quoted_rows(path, lines, delimiter):
-    """(line number, fields) of lines where quotes have CSV's meaning; a field may go over several lines."""
-    csv.field_size_limit(2**31 - 1)  # whole documents
-    # Strict: a quote that never closes would else take in the rest of the file without a word.
-    reader = csv.reader((line.replace("\r", " ") + "\n" for line in lines), delimiter=delimiter, strict=True)
-    line = 1
-    try:
-        for row in reader:
-            yield line, row
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(f"{path}:{line}: quotes that do not close, or text after a closing one ({error})") from None

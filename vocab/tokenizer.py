@@ -41,18 +41,24 @@ def load(path: str) -> "Tokenizer | SentencePieceTokenizer | JsonTokenizer":
       path: a directory, or a vocab.txt, a SentencePiece model, a tokenizer.json, or a vocab.json with merges.txt.
 
     Raises:
-      InputError: nothing of these, damaged, or of a sort that is not supported.
+      InputError: nothing of these, damaged, of a sort that is not supported, or changed since it was saved here.
     """
     path = str(path)
     if files.is_directory(path):
         path = _vocabulary_in(path)
+    found = _read(path)
+    tokenizer_config.check_fingerprint(os.path.dirname(path), found)
+    return found
+
+
+def _read(path):
     name = os.path.basename(path)
     if name.endswith((".model", ".spiece")):
         return SentencePieceTokenizer.load(path)
     if name == BYTE_LEVEL_FILE:
         return JsonTokenizer.load(path)
     if name.endswith(".json"):
-        content = tokenizer_config.read_object(path)
+        content = text.read_json(path)
         return Tokenizer.from_json(path) if _is_wordpiece(content) else JsonTokenizer.load(path)
     return _load_vocab(path)
 
@@ -154,7 +160,7 @@ class Tokenizer:
         Raises:
           InputError: it normalizes or splits text otherwise than BERT, or its ids leave one out.
         """
-        content = tokenizer_config.read_object(path)
+        content = text.read_json(path)
         model = content["model"]
         pieces = {
             **(model.get("vocab") or {}),
@@ -296,7 +302,7 @@ class Tokenizer:
         `transformers.BertTokenizerFast.from_pretrained(directory)` reads them.
         """
         files.write_atomically(os.path.join(directory, VOCAB_FILE), "".join(piece + "\n" for piece in self.vocab))
-        tokenizer_config.write_config(directory, self._special, **self._settings())
+        tokenizer_config.write_config(directory, self._special, self.fingerprint, **self._settings())
 
     def _settings(self):
         return {
