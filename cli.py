@@ -58,9 +58,17 @@ def progress(total, desc, unit, initial=0):
 
 def _parse_flags(argv):
     try:
-        return flags.FLAGS(argv)
+        return _no_empty_directory(flags.FLAGS(argv))
     except flags.Error as error:
         _fail(f"{error} (--help lists the options)")
+
+
+def _no_empty_directory(argv):
+    """An unset shell variable would else write into the current folder."""
+    for name in flags.FLAGS:
+        if name.endswith("_dir") and flags.FLAGS[name].value == "" and flags.FLAGS[name].present:
+            raise flags.Error(f"--{name} is empty; name a folder, or . for this one")
+    return argv
 
 
 def _no_positional(argv):

@@ -96,7 +96,7 @@ def finetuned(directory: str):
         restore(tf.train.Checkpoint(model=model), path).assert_existing_objects_matched()
     except AssertionError as error:
         raise InputError(f"{path}: of another model: {first_line(error)}") from None
-    return task, load_tokenizer(directory), model, config
+    return task, load_tokenizer(directory, values.get("vocabulary")), model, config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Start:
             InputError: it is no checkpoint, is damaged, or is too short for `max_seq_length`.
         """
         released = open_checkpoint(path, generator)
-        tokenizer = load_tokenizer(vocabulary_of(path))
+        tokenizer = load_tokenizer(vocabulary_of(path), released.values.get("vocabulary"))
         most, trained, notes = released.shape.max_position_embeddings, _trained_positions(released), []
         if config.max_seq_length > most and grow is None:
             raise InputError(

@@ -38,6 +38,7 @@ from finetune import rows
 def main(_):
     FLAGS = flags.FLAGS
     import files
+    from vocab import jamo
 
     if FLAGS.input != "-" and not os.path.isfile(FLAGS.input):
         raise InputError(f"{FLAGS.input}: no such file; --input takes a file, or - for standard input")
@@ -50,6 +51,9 @@ def main(_):
     examples = list(read(lines, predictor.task, FLAGS.input))
     if not examples:
         raise InputError(f"{FLAGS.input}: no text in it")
+    jamo.warn(
+        (part for example in examples for part in predictor.task.texts(example)), predictor.tokenizer, FLAGS.input
+    )
     written = (json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor(examples))
     if FLAGS.output == "-":
         sys.stdout.writelines(written)

@@ -94,6 +94,10 @@ class QuestionTask:
         cleaned, origin = self.clean(context)
         return Question(id, question, cleaned, origin=(origin, context))
 
+    def texts(self, example: Question) -> tuple[str, ...]:
+        """The context, which other questions may share, and the question."""
+        return example.context, example.question
+
     def splits(self, data_dir: str, max_bad_rows: int) -> dict[str, list[Question]]:
         """Reads the files.
 

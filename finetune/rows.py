@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import files
 from checkpoints.model_directory import write_file
 from cli import InputError
-from vocab import tables
 from vocab.bad_rows import BadRows
+from vocab.tables import quoted_rows as _quoted_rows
 
 
 def data_file(data_dir: str, name: str, download: str) -> str:
@@ -85,10 +85,10 @@ def read_table(
         (line number, {column: text}).
 
     Raises:
-        InputError: an empty file, or a header without one of the columns, or with it twice.
+        InputError: an empty file, or a header without one of the columns.
     """
     lines = files.read_lines(path)
-    rows = tables.quoted_rows(path, lines, delimiter) if quoted else tables.plain_rows(lines, delimiter)
+    rows = _quoted_rows(path, lines, delimiter) if quoted else enumerate((line.split(delimiter) for line in lines), 1)
     _, header = next(rows, (1, None))
     if header is None:
         raise InputError(f"{path}: empty file")
@@ -96,14 +96,16 @@ def read_table(
     if missing:
         raise InputError(
             f"{path}:1: no column {missing[0]!r}; the header must have {', '.join(columns)}, "
-            f"separated by {tables.NAMES.get(delimiter, delimiter)}, and has: {', '.join(header)[:100]}"
+            f"separated by {_NAMES.get(delimiter, delimiter)}, and has: {', '.join(header)[:100]}"
         )
-    tables.check_once(header, columns, path)
     for line, row in rows:
         if len(row) == len(header):
             yield line, dict(zip(header, row, strict=True))
         elif row and row != [""]:
             bad.add(line, f"{len(row)} columns where the header has {len(header)}")
+
+
+_NAMES = {"\t": "tabs", ",": "commas"}
 
 
 def read_json(path: str) -> tuple[object, str]:
@@ -123,11 +125,10 @@ def parse_json(name: str, content: str, first_line: int = 1) -> tuple[object, st
     """
     try:
         return json.loads(content), content
-    except (ValueError, RecursionError) as error:
+    except json.JSONDecodeError as error:
         if not content.strip():
             raise InputError(f"{name}: empty file") from None
-        line = first_line - 1 + getattr(error, "lineno", 1)
-        raise InputError(f"{name}:{line}: not JSON ({text.json_error(error)})") from None
+        raise InputError(f"{name}:{first_line - 1 + error.lineno}: not JSON ({error.msg})") from None
 
 
 def objects(parent: dict, key: str, name: str) -> list[dict]:

@@ -116,6 +116,10 @@ class SentenceTask:
         """New text, without a label."""
         return Example(id, first, second, None)
 
+    def texts(self, example: Example) -> tuple[str, ...]:
+        """The sentence; of a pair the first, which other pairs may share, and the second."""
+        return (example.first, example.second) if self.pair else (example.first,)
+
     def splits(self, data_dir: str, max_bad_rows: int) -> dict[str, list[Example]]:
         """Reads the files.
 

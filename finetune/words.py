@@ -49,6 +49,10 @@ class WordTask:
         """New text; its words are what white space separates."""
         return Sentence(id, tuple(text.split()), None, text)
 
+    def texts(self, example: Sentence) -> tuple[str, ...]:
+        """The sentence."""
+        return (" ".join(example.words),)
+
     def splits(self, data_dir: str, max_bad_rows: int) -> dict[str, list[Sentence]]:
         """Reads the files.
 

@@ -7,7 +7,9 @@ counted here, said in numbers, and composed where one asks for it (`--nfc`).
 
 import itertools
 import re
+import sys
 import unicodedata
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -42,11 +44,23 @@ def unknown(text: str, tokenizer) -> tuple[int, int]:
     return apart, total
 
 
-def warning(apart: int, total: int, consequence: str) -> str | None:
+def warn(texts: Iterable[str], tokenizer, whose: str) -> None:
+    """Says on stderr what a model will not see of some texts, if there is anything to say.
+
+    Args:
+      tokenizer: of the model.
+      whose: whose texts they are, such as a file's name.
+    """
+    consequence = "the model reads it as [UNK]; compose the text (NFC), for example with uconv -x any-nfc"
+    if line := warning(*unknown("\n".join(texts), tokenizer), consequence, whose):
+        print(line, file=sys.stderr)
+
+
+def warning(apart: int, total: int, consequence: str, whose: str = "the text") -> str | None:
     """The line to say where enough syllables are decomposed: the share, what follows from it and what to do."""
     if apart <= _SHARE * total:
         return None
     return (
-        f"warning: {apart / total:.1%} of the Hangul ({apart:,} of {total:,} syllables) is decomposed (NFD, as macOS "
-        f"writes it): {consequence}"
+        f"warning: {whose}: {apart / total:.1%} of the Hangul ({apart:,} of {total:,} syllables) is decomposed (NFD, "
+        f"as macOS writes it): {consequence}"
     )

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from cli import InputError
 
-NAMES = {"\t": "tabs", ",": "commas"}
-
 
 def delimiter_of(path: str) -> str | None:
     """What stands between the columns, by the file's name: .csv, .tsv, perhaps with .gz; None for other names."""

@@ -30,7 +30,7 @@ VOCAB_FILE = "vocab.txt"
 _FOREIGN = ("HanBert", "BertJapanese")
 
 
-def load(path: str) -> "Tokenizer | SentencePieceTokenizer | JsonTokenizer":
+def load(path: str, fingerprint: str | None = None) -> "Tokenizer | SentencePieceTokenizer | JsonTokenizer":
     """The tokenizer of a vocabulary, or of a directory that holds one; recognises which.
 
     All have `vocab_size`, the ids of the special tokens, `pair_separators` (between two texts), `fingerprint`,
@@ -39,6 +39,8 @@ def load(path: str) -> "Tokenizer | SentencePieceTokenizer | JsonTokenizer":
 
     Args:
       path: a directory, or a vocab.txt, a SentencePiece model, a tokenizer.json, or a vocab.json with merges.txt.
+      fingerprint: of the tokenizer that a model or records were made with, where it is known. Without it the one
+        counts that was noted in tokenizer_config.json when the tokenizer was saved here; others note none.
 
     Raises:
       InputError: nothing of these, damaged, of a sort that is not supported, or changed since it was saved here.
@@ -47,7 +49,7 @@ def load(path: str) -> "Tokenizer | SentencePieceTokenizer | JsonTokenizer":
     if files.is_directory(path):
         path = _vocabulary_in(path)
     found = _read(path)
-    tokenizer_config.check_fingerprint(os.path.dirname(path), found)
+    tokenizer_config.check_fingerprint(os.path.dirname(path), found, fingerprint)
     return found
 
 

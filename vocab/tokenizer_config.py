@@ -95,20 +95,23 @@ def find_tokens(vocab: Container[str], given: dict[str, str], source: str) -> di
     return found
 
 
-def check_fingerprint(directory: str, tokenizer) -> None:
-    """Compares a tokenizer with what was noted when it was saved there: ids are worthless to a model of other pieces.
+def check_fingerprint(directory: str, tokenizer, expected: str | None = None) -> None:
+    """Compares a tokenizer with the one that was saved: other pieces, and a model's or records' ids mean nothing.
 
-    Directories that others wrote note nothing, and pass.
+    Args:
+      directory: where it is from.
+      tokenizer: what was read there.
+      expected: its fingerprint; None for the one in tokenizer_config.json. What others wrote has none, and passes.
 
     Raises:
       InputError: it was changed since.
     """
-    noted = read_config(directory).get(_FINGERPRINT)
-    if noted is not None and noted != tokenizer.fingerprint:
+    expected = expected or read_config(directory).get(_FINGERPRINT)
+    if expected is not None and expected != tokenizer.fingerprint:
         raise InputError(
             f"{directory or '.'}: the vocabulary or its settings were changed since they were saved (fingerprint "
-            f"{tokenizer.fingerprint[:12]}, {str(noted)[:12]} is noted in {CONFIG_FILE}); restore them, or, where "
-            f"nothing was trained with them yet, delete {_FINGERPRINT!r} there"
+            f"{tokenizer.fingerprint[:12]}, not {str(expected)[:12]}); restore them. Where nothing was "
+            f"trained with them yet, delete {_FINGERPRINT!r} from {CONFIG_FILE}"
         )
 
 

@@ -7,6 +7,7 @@
     kind                        its head, loss and predictions: Classification, Regression, Tagging or Span
     published                   split -> how many examples the published files have
     splits(data_dir, max_bad_rows) -> {"train": [example], "test": [example], perhaps "dev"}
+    texts(example)                          -> its texts; first the one that other examples may share
     features(examples, tokenizer, training) -> finetune.features.Features
     decoded(outputs, examples, features)    -> what is said, from the kind's predictions
     score(decoded, examples)                -> (scores, extra results)
