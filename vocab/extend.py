@@ -26,7 +26,7 @@ import files
 from cli import InputError
 from corpus import formats
 from corpus.formats import RECOGNISED, FormatSettings
-from vocab.tokenizer import VOCAB_FILE, Tokenizer
+from vocab.tokenizer import MAX_PIECE_BYTES, VOCAB_FILE, Tokenizer
 from vocab.train import MAX_CHARACTERS, count_words
 from vocab.words import split_words
 
@@ -42,7 +42,7 @@ def extend(tokenizer: Tokenizer, words: Sequence[str]) -> tuple[Tokenizer, list[
 
     Raises:
         InputError: more words than unused places, or a word that WordPiece would never make one piece: the tokenizer
-            splits it before, or it is longer than 100 characters.
+            splits it before, or it is too long.
     """
     added = [word for word in dict.fromkeys(words) if word not in tokenizer.vocab]
     for word in added:
@@ -51,10 +51,10 @@ def extend(tokenizer: Tokenizer, words: Sequence[str]) -> tuple[Tokenizer, list[
                 f"{word!r} is not one word to the tokenizer, which splits at spaces and punctuation"
                 + (" and lower-cases" if tokenizer.do_lower_case else "")
             )
-        if len(word) > MAX_CHARACTERS:
+        if len(word) > MAX_CHARACTERS or len(word.encode()) > MAX_PIECE_BYTES:
             raise InputError(
-                f"{word[:20]}…: {len(word)} characters; a word of more than {MAX_CHARACTERS} is [UNK] to WordPiece, "
-                "whatever the vocabulary"
+                f"{word[:20]}…: {len(word)} characters; WordPiece knows words of at most {MAX_CHARACTERS}, and of "
+                f"{MAX_PIECE_BYTES} bytes in UTF-8"
             )
     places = [number for number, piece in enumerate(tokenizer.vocab) if _UNUSED.fullmatch(piece)]
     if len(added) > len(places):

@@ -31,7 +31,7 @@ import files
 from cli import InputError
 from corpus import formats, segment
 from corpus.formats import RECOGNISED, FormatSettings
-from vocab import report
+from vocab import jamo, report
 from vocab.tokenizer import VOCAB_FILE, Tokenizer
 from vocab.train import VocabSettings, train
 
@@ -71,9 +71,12 @@ def build(
     text.remove_leftovers(output_dir)
     trained = train(paths, settings, num_workers, corpus_format)
     tokenizer = Tokenizer(trained.vocab, do_lower_case=settings.do_lower_case)
+    lines = report.sample_lines(paths, 20000, corpus_format)
+    if settings.nfc:
+        lines = list(map(jamo.compose, lines))
     record |= {
         "counts": trained.counts,
-        "figures": report.measure(tokenizer, report.sample_lines(paths, 20000, corpus_format)),
+        "figures": report.measure(tokenizer, lines),
         "fingerprint": tokenizer.fingerprint,
         "versions": {"tokenizers": tokenizers.__version__},
     }

@@ -26,6 +26,7 @@ from vocab.tokenizer_json import JSON_FILE, MERGES_FILE, JsonTokenizer
 from vocab.tokenizer_json import VOCAB_FILE as BYTE_LEVEL_FILE
 
 VOCAB_FILE = "vocab.txt"
+MAX_PIECE_BYTES = 256  # in UTF-8, without the ##: TF-Text's limit
 # Tokenizers that come with a vocab.txt but cut the text up with a program of their own.
 _FOREIGN = ("HanBert", "BertJapanese")
 
@@ -109,7 +110,8 @@ class Tokenizer:
       source: where the vocabulary is from, for error messages.
 
     Raises:
-      InputError: a special token is missing, or a piece is empty or occurs twice; names `source`.
+      InputError: a special token is missing, there is nothing else, or a piece is empty, too long or occurs twice;
+        names `source`.
     """
 
     pair_separators = 1
@@ -131,6 +133,8 @@ class Tokenizer:
             self._index[name] for name in self._special.values()
         )
         self.special_ids = (self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id)
+        if len(self.vocab) == len(self.special_ids):
+            raise InputError(f"{source}: nothing but special tokens; a vocabulary has pieces of text")
 
     @classmethod
     def load(cls, path: str) -> "Tokenizer":
@@ -334,6 +338,11 @@ def _index(vocab: Sequence[str], source: str) -> dict[str, int]:
             raise InputError(
                 f"{source}:{number + 1}: {piece!r} is already on line "
                 f"{index[piece] + 1}; a vocabulary has every piece once"
+            )
+        if len(piece) > MAX_PIECE_BYTES // 4 and len(piece.removeprefix("##").encode()) > MAX_PIECE_BYTES:
+            raise InputError(
+                f"{source}:{number + 1}: a piece of {len(piece)} characters ({piece[:20]}…); at most {MAX_PIECE_BYTES} "
+                "bytes of UTF-8 can be found in text"
             )
         index[piece] = number
     return index

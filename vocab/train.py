@@ -27,6 +27,7 @@ from cli import InputError
 from corpus import segment
 from corpus.formats import RECOGNISED, CorpusCounts, FormatSettings, read_corpus
 from vocab import jamo
+from vocab.tokenizer import MAX_PIECE_BYTES
 from vocab.words import split_words
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # at the published ids 0 to 4
@@ -243,6 +244,7 @@ def merge(units: Counter, alphabet: Iterable[str], inner: Iterable[str], room: i
     trainer = trainers.BpeTrainer(
         vocab_size=room,
         min_frequency=min_frequency,
+        max_token_length=MAX_PIECE_BYTES // 4,  # characters, each of four bytes at most
         show_progress=sys.stderr.isatty(),
         initial_alphabet=chars + [chr(code_of[ord(char)]) for char in sorted(inner)],
     )
