@@ -174,9 +174,17 @@ def _show_all_flags():
 
 def _parse_flags(argv):
     try:
-        return flags.FLAGS(argv)
+        return _no_empty_directory(flags.FLAGS(argv))
     except flags.Error as error:
         sys.exit(_say(f"{str(error).replace('FATAL Flags parsing error:', '').strip()} (--help lists the options)"))
+
+
+def _no_empty_directory(argv):
+    """An unset shell variable would else write into the current folder."""
+    for name in flags.FLAGS:
+        if name.endswith("_dir") and flags.FLAGS[name].value == "" and flags.FLAGS[name].present:
+            raise flags.Error(f"--{name} is empty; name a folder, or . for this one")
+    return argv
 
 
 def _no_positional(argv):

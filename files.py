@@ -4,15 +4,37 @@ import errno
 import glob
 import gzip
 import io
+import json
 import os
 import zlib
 from collections.abc import Iterator, Sequence
 
 from cli import InputError
 
+_WEB = ("http://", "https://", "ftp://")
+# How files begin that are no text in UTF-8, what they are, and what to do with them.
+_MAGIC = (
+    (b"\xff\xfe\x00\x00", "UTF-32", "convert it with iconv -f utf-32 -t utf-8"),
+    (b"\xff\xfe", "UTF-16", "convert it with iconv -f utf-16 -t utf-8"),
+    (b"\xfe\xff", "UTF-16", "convert it with iconv -f utf-16 -t utf-8"),
+    (b"\x1f\x8b", "compressed with gzip", "give it a name that ends in .gz"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it, or compress it with gzip"),
+    (b"\xfd7zXZ", "compressed with xz", "unpack it, or compress it with gzip"),
+    (b"BZh", "compressed with bzip2", "unpack it, or compress it with gzip"),
+    (b"PK\x03\x04", "a zip archive (as .xlsx, .docx and .hwpx are)", "unpack it, or save it as text"),
+    (b"\xd0\xcf\x11\xe0", "a document of an office program (such as .hwp or .doc)", "save it as text"),
+    (b"%PDF", "a PDF", "save it as text"),
+)
+
 
 def is_remote(path: str) -> bool:
-    """True for gs:// and other URLs, which TensorFlow's file system reads."""
+    """True for gs:// and other URLs, which TensorFlow's file system reads.
+
+    Raises:
+      InputError: an address on the web, which it does not.
+    """
+    if path.startswith(_WEB):
+        raise InputError(f"{path}: an address on the web; download the file first: paths are local, or gs://")
     return "://" in path
 
 
@@ -60,21 +82,20 @@ def read_lines(path: str, position=None) -> Iterator[str]:
     Raises:
       InputError: the file cannot be read, is not UTF-8 or is a broken .gz; names file and line.
     """
-    number = 0
+    number, head = 0, b""
     try:
         with open_binary(path) as raw:
             lines = gzip.GzipFile(fileobj=raw, mode="rb") if path.endswith(".gz") else raw
             for number, line in enumerate(lines, 1):
-                if number == 1 and line.startswith(b"\xef\xbb\xbf"):
-                    line = line[3:]
+                if number == 1:
+                    head, line = line[:8], line.removeprefix(b"\xef\xbb\xbf")
                 try:
                     text = line.decode("utf-8")
                 except UnicodeDecodeError as error:
-                    raise InputError(
-                        f"{path}:{number}: not UTF-8 (byte {error.start + 1} of the line is "
-                        f"0x{line[error.start]:02x}); convert the file, for example with "
-                        "iconv -f cp949 -t utf-8"
-                    ) from None
+                    if lines is not raw:  # damaged bytes come out before the checksum at the end tells
+                        while lines.read(1 << 20):
+                            pass
+                    raise _not_utf8(path, number, line, error.start, head) from None
                 yield text.rstrip("\n").removesuffix("\r")
                 if position is not None and number % 1000 == 0:
                     position(raw.tell())
@@ -84,6 +105,48 @@ def read_lines(path: str, position=None) -> Iterator[str]:
         raise InputError(f"{path}: broken .gz file after line {number} ({error}); fetch or compress it again") from None
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise InputError(f"{path}: {error.strerror.lower()}") from None
+
+
+def _not_utf8(path, number, line, place, head):
+    """The error for a line that can't be decoded, by what the file begins with."""
+    for magic, what, advice in _MAGIC:
+        if head.startswith(magic):
+            return InputError(f"{path}: {what}, not UTF-8; {advice}")
+    return InputError(
+        f"{path}:{number}: not UTF-8 (byte {place + 1} of the line is 0x{line[place]:02x}); convert the file, "
+        "for example with iconv -f cp949 -t utf-8"
+    )
+
+
+def json_error(error: ValueError | RecursionError) -> str:
+    """What `json.loads` could not read, in a few words: besides broken JSON, what is too deep or too long for it."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return error.msg if isinstance(error, json.JSONDecodeError) else "a number of too many digits"
+
+
+def read_json(path: str) -> dict:
+    """The JSON object in a file.
+
+    Raises:
+      InputError: no such file, no JSON, or no object; names file and line.
+    """
+    try:
+        content = json.loads("\n".join(read_lines(path)))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}:{getattr(error, 'lineno', 1)}: not JSON ({json_error(error)})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: not a JSON object")
+    return content
+
+
+def is_text(content: str) -> bool:
+    """False for half of a surrogate pair, which JSON can spell (`\\ud800`) and no file can hold."""
+    try:
+        content.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def size(path: str) -> int:
@@ -176,6 +239,21 @@ def remove(path: str) -> None:
             tf.io.gfile.remove(path)
     elif os.path.exists(path):
         os.remove(path)
+
+
+def remove_leftovers(directory: str) -> None:
+    """Removes what `write_atomically` and the writers of shards began there and were killed in, local or gs://."""
+    for name in list_files(directory, "*.tmp"):
+        remove(name)
+
+
+def list_files(directory: str, pattern: str) -> list[str]:
+    """The paths of a directory's files whose names match a glob, sorted, local or gs://."""
+    if is_remote(directory):
+        import tensorflow as tf
+
+        return sorted(tf.io.gfile.glob(os.path.join(directory, pattern)))
+    return sorted(glob.glob(os.path.join(glob.escape(directory), pattern)))
 
 
 def read_bytes(path: str) -> bytes:

@@ -79,20 +79,23 @@ def clean(lines: str, settings: CleaningSettings) -> str:
 
 
 def filters(settings: CleaningSettings) -> bool:
-    """Whether any document could be dropped by `keeps`."""
+    """Whether any document could be dropped by `failed_filter`."""
     return bool(settings.min_characters or settings.max_characters or settings.min_hangul_share)
 
 
-def keeps(document: Document, settings: CleaningSettings) -> bool:
-    """Whether a document passes the length and Hangul-share filters."""
+def failed_filter(document: Document, settings: CleaningSettings) -> str | None:
+    """The length or Hangul-share filter, by its setting's name, that drops a document; None if it passes."""
     if settings.min_characters or settings.max_characters:
         length = sum(map(len, document))
-        if length < settings.min_characters or length > settings.max_characters > 0:
-            return False
+        if length < settings.min_characters:
+            return "min_characters"
+        if length > settings.max_characters > 0:
+            return "max_characters"
     if settings.min_hangul_share:
         content = "".join("".join(document).split())
-        return len(_NOT_HANGUL.sub("", content)) >= settings.min_hangul_share * max(1, len(content))
-    return True
+        if len(_NOT_HANGUL.sub("", content)) < settings.min_hangul_share * max(1, len(content)):
+            return "min_hangul_share"
+    return None
 
 
 class Distinct:

@@ -4,6 +4,8 @@ A document is a list of its sentences or lines. `FORMATS` says which formats the
 write a function from the numbered lines of a file to documents and name it there.
 """
 
+import contextlib
+import csv
 import dataclasses
 import itertools
 import json
@@ -15,6 +17,8 @@ from absl import flags
 
 import files
 from cli import InputError
+from vocab import bad_rows, tables
+from vocab.bad_rows import BadRows
 
 Document = list[str]
 AUTO = "auto"
@@ -23,6 +27,8 @@ MAX_DOCUMENT = 1_000_000
 _SAMPLE_LINES = 1000
 _MODU_DOCUMENTS = re.compile(r'"document"\s*:\s*\[')
 _SPACE = re.compile(r"[\s,]*")
+_OBJECTS, _TABLES = ("jsonl", "wikiextractor"), ("tsv", "csv")
+_HALF_PAIR = "half of a surrogate pair, which is no text"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,29 +37,91 @@ class FormatSettings:
 
     Attributes:
       corpus_format: a key of FORMATS, or "auto" to recognise each file's own.
-      text_field: jsonl, as WikiExtractor's --json too: the field that holds the text.
-      text_column: tsv: the column, by its name in the header, that holds the text.
+      text_field: jsonl, as WikiExtractor's --json too: the field that holds the text; None for "text".
+      text_column: tsv and csv: the column, by its name in the header, that holds the text; None for "document".
+      max_bad_rows: unusable rows of a file that are left out and named; more of them are an error, and so is a
+        file of nothing else.
     """
 
     corpus_format: str = AUTO
-    text_field: str = "text"
-    text_column: str = "document"
+    text_field: str | None = None
+    text_column: str | None = None
+    max_bad_rows: int = bad_rows.LIMIT
 
     def __post_init__(self):
         if self.corpus_format != AUTO and self.corpus_format not in FORMATS:
             raise InputError(
                 f"corpus_format {self.corpus_format!r} is unknown; there are {AUTO}, " + ", ".join(FORMATS)
             )
+        for flag, value, names in self._named():
+            if value is not None and self.corpus_format not in (AUTO, *names):
+                raise InputError(
+                    f"--{flag} {value}: says nothing about --corpus_format {self.corpus_format}; it goes with "
+                    f"{' and '.join(names)}"
+                )
+
+    @property
+    def field(self) -> str:
+        """The field of JSON objects that holds the text."""
+        return "text" if self.text_field is None else self.text_field
+
+    @property
+    def column(self) -> str:
+        """The column of tables that holds the text."""
+        return "document" if self.text_column is None else self.text_column
+
+    def recipe(self) -> dict:
+        """What decides which text is read, as records and vocabularies note it."""
+        return {"corpus_format": self.corpus_format, "text_field": self.field, "text_column": self.column}
+
+    def check(self, paths: Sequence[str]) -> None:
+        """Looks for a file that each field or column named is for; names that nothing has are mistakes.
+
+        Raises:
+          InputError: there is none.
+        """
+        for flag, value, names in self._named():
+            if self.corpus_format == AUTO and value is not None and paths:
+                kinds = (recognise(path, self) for path in paths)
+                if not any(kind in names for kind in kinds):
+                    raise InputError(
+                        f"--{flag} {value}: no file has it; {paths[0]} is read as {recognise(paths[0], self)}, "
+                        f"and the flag is for {' and '.join(names)}"
+                    )
+
+    def _named(self):
+        return ("text_field", self.text_field, _OBJECTS), ("text_column", self.text_column, _TABLES)
 
 
 RECOGNISED = FormatSettings()  # each file as what it looks like
 
 
+@dataclasses.dataclass
+class CorpusCounts:
+    """What reading has met so far.
+
+    Attributes:
+      formats: files of each format.
+      bad_rows: unusable rows that were left out.
+    """
+
+    formats: Counter = dataclasses.field(default_factory=Counter)
+    bad_rows: int = 0
+
+
 def define_flags() -> None:
     """The settings as flags of a command."""
     flags.DEFINE_enum("corpus_format", AUTO, [AUTO, *FORMATS], "How the files hold documents.")
-    flags.DEFINE_string("text_field", "text", "jsonl, as WikiExtractor's --json too: the field that holds the text.")
-    flags.DEFINE_string("text_column", "document", "tsv: the column that holds the text.")
+    flags.DEFINE_string(
+        "text_field", None, 'jsonl, as WikiExtractor\'s --json too: the field that holds the text; by default "text".'
+    )
+    flags.DEFINE_string("text_column", None, 'tsv and csv: the column that holds the text; by default "document".')
+    flags.DEFINE_integer(
+        "max_bad_rows",
+        bad_rows.LIMIT,
+        "Unusable rows of a file that are left out and named; more of them are an error.",
+        lower_bound=0,
+    )
 
 
 def settings_from_flags() -> FormatSettings:
@@ -65,29 +133,47 @@ def read_corpus(
     paths: Sequence[str],
     settings: FormatSettings,
     position: Callable[[int], object] | None = None,
-    formats_seen: Counter | None = None,
+    counts: CorpusCounts | None = None,
 ) -> Iterator[Document]:
     """Streams the documents of some files, without empty lines and empty documents.
 
     Args:
       paths: plain or .gz, local or gs://.
       position: called now and then with the number of bytes read so far, of all files.
-      formats_seen: counts the files of each format.
+      counts: gets what is met.
 
     Raises:
-      InputError: a file is not what the format says; names file and line.
+      InputError: a file is not what the format says, or has too many unusable rows; names file and line. No file
+        has the field or column that the settings name.
     """
+    settings.check(paths)
     before = 0
     for path in paths:
-        name = recognise(path, settings) if settings.corpus_format == AUTO else settings.corpus_format
-        if formats_seen is not None:
-            formats_seen[name] += 1
         show = position and (lambda done, before=before: position(before + done))
-        for document in FORMATS[name](enumerate(files.read_lines(path, show), 1), path, settings):
-            lines = list(filter(None, map(str.strip, document)))
-            if lines:
-                yield lines
+        yield from read_file(path, settings, show, counts)
         before += files.size(path)
+
+
+def read_file(
+    path: str,
+    settings: FormatSettings,
+    position: Callable[[int], object] | None = None,
+    counts: CorpusCounts | None = None,
+) -> Iterator[Document]:
+    """The documents of one file, as `read_corpus`. With `counts`, the rows that are left out are named."""
+    name = recognise(path, settings) if settings.corpus_format == AUTO else settings.corpus_format
+    bad, usable = BadRows(path, settings.max_bad_rows), False
+    for document in FORMATS[name](enumerate(files.read_lines(path, position), 1), path, settings, bad):
+        usable = True
+        lines = list(filter(None, map(str.strip, document)))
+        if lines:
+            yield lines
+    if bad.found and not usable:
+        raise InputError(f"{bad.found[0]} (and no row of the file can be used)")
+    if counts is not None:
+        counts.formats[name] += 1
+        counts.bad_rows += len(bad.found)
+        bad.check(settings.max_bad_rows)
 
 
 def recognise(path: str, settings: FormatSettings) -> str:
@@ -96,7 +182,7 @@ def recognise(path: str, settings: FormatSettings) -> str:
     Plain text is "sentences" when a blank line stands between two lines, else "documents".
 
     Raises:
-      InputError: it is a JSON list, which is none of them.
+      InputError: it is a JSON list, which is none of them, or a table without the column that the settings name.
     """
     sample = [line.strip() for line in itertools.islice(files.read_lines(path), _SAMPLE_LINES)]
     first = next((line for line in sample if line), "")
@@ -105,6 +191,8 @@ def recognise(path: str, settings: FormatSettings) -> str:
         return "wikiextractor"
     if path.removesuffix(".gz").endswith(".jsonl"):
         return "jsonl"
+    if delimiter := tables.delimiter_of(path):
+        return "csv" if delimiter == "," else "tsv"
     if first.startswith("{"):
         return "modu" if _MODU_DOCUMENTS.search(head) or not first.endswith("}") else "jsonl"
     if first == "[" or first.startswith(("[{", '["')):
@@ -112,13 +200,31 @@ def recognise(path: str, settings: FormatSettings) -> str:
             f"{path}: a JSON list, which can't be read as a stream; write one object a line (.jsonl), "
             "or give --corpus_format if it is text"
         )
-    if "\t" in first and settings.text_column in first.split("\t"):
+    if "\t" in first and settings.column in first.split("\t"):
         return "tsv"
+    if settings.text_column is not None:  # only then: text may hold commas and tabs
+        if settings.column in _csv_header(first):
+            return "csv"
+        if "\t" in first:
+            raise _no_column(path, first.split("\t"), settings)
     blank = "\n".join(sample).strip()
     return "sentences" if "\n\n" in blank else "documents"
 
 
-def _sentences(lines, path, settings):
+def _csv_header(line):
+    with contextlib.suppress(csv.Error):
+        return next(csv.reader([line]), [])
+    return []
+
+
+def _no_column(path, header, settings):
+    return InputError(
+        f"{path}:1: no column {settings.column!r}; the header has: {', '.join(header)[:200]}; "
+        "name the column with --text_column"
+    )
+
+
+def _sentences(lines, path, settings, bad):
     """One sentence a line, a blank line between documents."""
     document, size = [], 0
     for _, line in lines:
@@ -133,32 +239,36 @@ def _sentences(lines, path, settings):
     yield document
 
 
-def _documents(lines, path, settings):
+def _documents(lines, path, settings, bad):
     """One document a line."""
     for _, line in lines:
         yield [line]
 
 
-def _jsonl(lines, path, settings):
+def _jsonl(lines, path, settings, bad):
     """One JSON object a line; the lines of its text field are the document."""
     for number, line in lines:
         if not line.strip():
             continue
         try:
             value = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}:{number}: not a JSON object on one line ({error.msg})") from None
-        content = value.get(settings.text_field) if isinstance(value, dict) else None
+        except (ValueError, RecursionError) as error:
+            bad.add(number, f"not a JSON object on one line ({files.json_error(error)})")
+            continue
+        content = value.get(settings.field) if isinstance(value, dict) else None
         if not isinstance(content, str):
-            there = ", ".join(map(str, value)) if isinstance(value, dict) else type(value).__name__
-            raise InputError(
-                f"{path}:{number}: no text in field {settings.text_field!r}; the line has: "
-                f"{there}; name the field with --text_field"
+            there = ", ".join(map(str, value))[:200] if isinstance(value, dict) else type(value).__name__
+            bad.add(
+                number,
+                f"no text in field {settings.field!r}; the line has: {there}; name the field with --text_field",
             )
-        yield content.split("\n")
+        elif not files.is_text(content):
+            bad.add(number, _HALF_PAIR)
+        else:
+            yield content.split("\n")
 
 
-def _modu(lines, path, settings):
+def _modu(lines, path, settings, bad):
     """The Modu corpora (National Institute of Korean Language), one JSON object a file.
 
     Written, news and web: document[].paragraph[].form; spoken and messenger:
@@ -169,19 +279,16 @@ def _modu(lines, path, settings):
         if isinstance(value, dict):
             parts = next((value[key] for key in ("paragraph", "utterance", "sentence") if key in value), None)
         if not isinstance(parts, list):
-            raise InputError(
-                f"{path}:{number}: a document without a paragraph, utterance or sentence list; is this a Modu corpus?"
-            )
-        document = []
-        for part in parts:
-            form = part.get("form") if isinstance(part, dict) else None
-            if not isinstance(form, str):
-                raise InputError(
-                    f"{path}:{number}: document {value.get('id', '?')}: a part without a text in "
-                    "'form'; is this a Modu corpus?"
-                )
-            document.extend(form.split("\n"))
-        yield document
+            bad.add(number, "a document without a paragraph, utterance or sentence list; is this a Modu corpus?")
+            continue
+        forms = [part.get("form") if isinstance(part, dict) else None for part in parts]
+        if not all(isinstance(form, str) for form in forms):
+            name = value.get("id", "?")
+            bad.add(number, f"document {name}: a part without a text in 'form'; is this a Modu corpus?")
+        elif not files.is_text(document := "\n".join(forms)):
+            bad.add(number, f"document {value.get('id', '?')}: {_HALF_PAIR}")
+        else:
+            yield document.split("\n") if forms else []
 
 
 def _modu_documents(lines, path):
@@ -210,6 +317,8 @@ def _modu_documents(lines, path):
                     where = line_number + buffer.count("\n", position, error.pos)
                     raise InputError(f"{path}:{where}: not JSON, or the file is cut off ({error.msg})") from None
                 break  # the rest of this document is still to be read
+            except (ValueError, RecursionError) as error:
+                raise InputError(f"{path}:{line_number}: not to be read as JSON ({files.json_error(error)})") from None
             line_number += buffer.count("\n", position, start)
             yield line_number, value
             line_number += buffer.count("\n", start, end)
@@ -220,7 +329,7 @@ def _modu_documents(lines, path):
     raise InputError(f'{path}: no list "document"; is this a Modu corpus?')
 
 
-def _wikiextractor(lines, path, settings):
+def _wikiextractor(lines, path, settings, bad):
     """WikiExtractor's output: <doc …> lines </doc>; its --json lines are jsonl."""
     document, size, opened = [], 0, 0
     for number, line in lines:
@@ -241,30 +350,35 @@ def _wikiextractor(lines, path, settings):
                 yield document
                 document, size = [], 0
         elif line.startswith("{"):
-            yield from _jsonl([(number, line)], path, settings)
+            yield from _jsonl([(number, line)], path, settings, bad)
         elif line:
             raise InputError(f"{path}:{number}: text outside <doc> … </doc>; is this WikiExtractor's output?")
     if opened:
         raise InputError(f"{path}:{opened}: <doc> without </doc>: the file is cut off")
 
 
-def _tsv(lines, path, settings):
+def _tsv(lines, path, settings, bad):
     """A header and tab-separated columns without quoting, as NSMC."""
-    _, header = next(lines, (1, ""))
-    columns = header.split("\t")
-    if settings.text_column not in columns:
-        raise InputError(
-            f"{path}:1: no column {settings.text_column!r}; the header has: {', '.join(columns)}; "
-            "name the column with --text_column"
-        )
-    column = columns.index(settings.text_column)
-    for number, line in lines:
-        if not line.strip():
-            continue
-        cells = line.split("\t")
-        if len(cells) != len(columns):
-            raise InputError(f"{path}:{number}: {len(cells)} columns, the header has {len(columns)}")
-        yield [cells[column]]
+    yield from _table(((number, line.split("\t")) for number, line in lines), path, settings, bad)
+
+
+def _csv(lines, path, settings, bad):
+    """A header and comma-separated columns; quotes hold commas, line ends and, doubled, quotes (RFC 4180)."""
+    yield from _table(tables.quoted_rows(path, (line for _, line in lines)), path, settings, bad)
+
+
+def _table(rows, path, settings, bad):
+    """The column of text of (line number, fields); the lines of a field are the document."""
+    _, header = next(rows, (1, [""]))
+    if settings.column not in header:
+        raise _no_column(path, header, settings)
+    tables.check_once(header, [settings.column], path)
+    column = header.index(settings.column)
+    for number, fields in rows:
+        if len(fields) == len(header):
+            yield fields[column].split("\n")
+        elif "".join(fields).strip():
+            bad.add(number, f"{len(fields)} columns, the header has {len(header)}")
 
 
 FORMATS = {
@@ -274,4 +388,5 @@ FORMATS = {
     "modu": _modu,
     "wikiextractor": _wikiextractor,
     "tsv": _tsv,
+    "csv": _csv,
 }

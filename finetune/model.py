@@ -111,7 +111,7 @@ def finetuned(directory: str):
         construct(EncoderConfig, values["encoder"], origin), task.kind, config.precision, name="task_model"
     )
     restore_best(os.path.join(directory, seed), model=model)
-    return task, load_tokenizer(directory), model, config
+    return task, load_tokenizer(directory, values.get("vocabulary")), model, config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +155,7 @@ class Start:
             InputError: it is no checkpoint, is damaged, or is too short for `max_seq_length`.
         """
         released = open_checkpoint(path, generator)
-        tokenizer = load_tokenizer(vocabulary_of(path))
+        tokenizer = load_tokenizer(vocabulary_of(path), released.values.get("vocabulary"))
         most, trained, notes = released.shape.max_position_embeddings, _trained_positions(released), []
         if config.max_seq_length > most and grow is None:
             raise InputError(

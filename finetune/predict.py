@@ -39,6 +39,7 @@ def main(_):
     FLAGS = flags.FLAGS
     import files
     from tpu.strategy import create_strategy
+    from vocab import jamo
 
     if FLAGS.input != "-" and not os.path.isfile(FLAGS.input):
         raise InputError(f"{FLAGS.input}: no such file; --input takes a file, or - for standard input")
@@ -51,6 +52,9 @@ def main(_):
     examples = list(read(lines, predictor.task, FLAGS.input))
     if not examples:
         raise InputError(f"{FLAGS.input}: no text in it")
+    jamo.warn(
+        (part for example in examples for part in predictor.task.texts(example)), predictor.tokenizer, FLAGS.input
+    )
     written = (json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor(examples))
     if FLAGS.output == "-":
         sys.stdout.writelines(written)

@@ -1,42 +1,17 @@
 """Reading task files: rows that can't be used are counted and named, and too many stop the run."""
 
-import csv
-import dataclasses
 import glob
 import json
 import os
 import re
-import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 
 import files
 from checkpoints.model_directory import write_file
 from cli import InputError
-
-
-@dataclasses.dataclass
-class BadRows:
-    """The unusable rows of one file."""
-
-    path: str
-    found: list[str] = dataclasses.field(default_factory=list)
-
-    def add(self, line: int, reason: str) -> None:
-        self.found.append(f"{self.path}:{line}: {reason}")
-
-    def check(self, limit: int) -> None:
-        """Names the rows that are left out.
-
-        Raises:
-            InputError: there are more than `limit`; names the first.
-        """
-        if len(self.found) > limit:
-            raise InputError(
-                f"{self.found[0]} ({len(self.found)} unusable rows in this file, more than --max_bad_rows {limit})"
-            )
-        if self.found:
-            print(f"{self.path}: {len(self.found)} rows left out:", *self.found, sep="\n  ", file=sys.stderr)
+from vocab.bad_rows import BadRows
+from vocab.tables import quoted_rows as _quoted_rows
 
 
 def data_file(data_dir: str, name: str, download: str) -> str:
@@ -195,17 +170,3 @@ def write_table(directory: str, name: str, table: Iterable[Sequence[str]]) -> No
 
 
 _BREAKS = re.compile(r"[\t\r\n]")
-
-
-def _quoted_rows(path, lines, delimiter):
-    """(line number, fields) of lines where quotes have CSV's meaning; a field may go over several lines."""
-    csv.field_size_limit(2**31 - 1)  # whole documents
-    # Strict: a quote that never closes would else take in the rest of the file without a word.
-    reader = csv.reader((line.replace("\r", " ") + "\n" for line in lines), delimiter=delimiter, strict=True)
-    line = 1
-    try:
-        for row in reader:
-            yield line, row
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(f"{path}:{line}: quotes that do not close, or text after a closing one ({error})") from None

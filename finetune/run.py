@@ -86,6 +86,7 @@ def main(_):
     from finetune.tasks import TASKS
     from finetune.train import finetune
     from tpu.strategy import create_strategy, describe
+    from vocab import jamo
 
     if FLAGS.task not in TASKS:
         raise InputError(f"--task {FLAGS.task}: there is {', '.join(sorted(TASKS))}")
@@ -101,6 +102,9 @@ def main(_):
         )
     else:
         start = Start.random(FLAGS.vocab, config)
+    for split, examples in data.items():
+        texts = (part for example in examples for part in task.texts(example))
+        jamo.warn(texts, start.tokenizer, f"{task.name}, {split}")
     with owned(FLAGS.output_dir, "--output_dir"):
         claim_directory(
             FLAGS.output_dir,

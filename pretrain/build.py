@@ -18,7 +18,7 @@ if __name__ == "__main__":
 import collections
 import contextlib
 import dataclasses
-import glob
+import signal
 import time
 
 import numpy as np
@@ -31,10 +31,22 @@ from corpus import cleaning, formats, sentences
 from ownership import owned
 from pretrain import examples, records
 from pretrain.shards import BuildSettings, Chunk, make_shards
+from vocab import jamo
 from vocab.tokenizer import Tokenizer
 
 SETTINGS_FILE = "settings.json"
-COUNTS = ("examples", "tokens", "text_tokens", "unknown", "documents", "dropped", "pairs", "packed")
+COUNTS = (
+    "examples",
+    "tokens",
+    "text_tokens",
+    "unknown",
+    "documents",
+    "dropped",
+    "pairs",
+    "packed",
+    "decomposed_syllables",
+    "syllables",
+)
 
 
 def build(settings: BuildSettings) -> dict:
@@ -44,8 +56,10 @@ def build(settings: BuildSettings) -> dict:
       InputError: a corpus that is missing, empty, not UTF-8 or not in its format; nothing left
         after cleaning; an output directory that holds records made with other settings.
       OSError: the disk is full.
+      KeyboardInterrupt: Ctrl-C; the workers are gone, and what is finished is kept.
     """
     tokenizer = Tokenizer.load(settings.vocab)
+    files.check_output(settings.output_dir)
     paths = files.expand(settings.corpus)
     sentences.splitter(settings.sentence_splitter)
     recipe = _recipe(settings, paths, tokenizer)
@@ -53,15 +67,15 @@ def build(settings: BuildSettings) -> dict:
     if finished is None:
         print(f"{settings.output_dir}: complete already")
         return records.read_index(settings.output_dir)
-    distinct, formats_seen = cleaning.Distinct(), collections.Counter()
+    distinct, met = cleaning.Distinct(), formats.CorpusCounts()
     shards, started = [], time.time()
     first_task = None
     with cli.progress(sum(map(files.size, paths)), "records", "B") as bar:
-        chunks = _chunks(settings, paths, distinct, formats_seen, bar)
+        chunks = _chunks(settings, paths, distinct, met, bar)
         for counts, task_started in make_shards(settings, chunks, finished):
             first_task = first_task or task_started
             shards.append(counts)
-    index = _write_index(settings, recipe, tokenizer, shards, distinct.dropped, formats_seen)
+    index = _write_index(settings, recipe, tokenizer, shards, distinct.dropped, met)
     ended = time.time()
     if first_task:
         made = sum(counts["text_tokens"] for counts in shards if counts["file"] not in finished)
@@ -69,12 +83,17 @@ def build(settings: BuildSettings) -> dict:
             f"{made:,} tokens: {first_task - started:.1f} s to start, "
             f"{ended - first_task:.1f} s at {made / (ended - first_task):,.0f} tokens/s"
         )
+    consequence = "this vocabulary reads it as [UNK]; --nfc composes it (into another --output_dir)"
+    if warning := jamo.warning(index["decomposed_syllables"], index["syllables"], consequence):
+        print(warning, file=sys.stderr)
     return index
 
 
 def summary(index: dict) -> str:
     """The index's counts as a table for people."""
-    lost = f"{index['dropped']:,} filtered, {index['duplicates']:,} duplicates"
+    filters = ", ".join(f"{count:,} {name}" for name, count in index.get("filtered", {}).items())
+    lost = f"{index['dropped']:,} filtered" + (f" ({filters})" if filters else "")
+    lost += f", {index['duplicates']:,} duplicates, {index.get('bad_rows', 0):,} unusable rows"
     megabytes = sum(shard["bytes"] for shard in index["shards"]) / 1e6
     rows = [
         ("read as", ", ".join(f"{name} ({count:,} files)" for name, count in index["formats"].items())),
@@ -98,7 +117,7 @@ def _recipe(settings, paths, tokenizer):
         "sentence_splitter": settings.sentence_splitter,
         "seed": settings.seed,
         "shard_mb": float(settings.shard_mb),
-        **dataclasses.asdict(settings.format),
+        **settings.format.recipe(),
         **dataclasses.asdict(settings.cleaning),
         **dataclasses.asdict(settings.examples),
     }
@@ -111,33 +130,27 @@ def _open_output(directory, recipe, tokenizer):
       the finished shards' counts by file name, or None when the index is there and complete.
     """
     path = os.path.join(directory, SETTINGS_FILE)
-    try:
-        if files.exists(path) and _files(directory, "shard-*.tfrecord"):
-            _check_same(path, records.read_json(path), recipe)
-        else:
-            for pattern in "shard-*.json", records.INDEX_FILE:
-                for stale in _files(directory, pattern):
-                    _remove(stale)
-            records.write_json(path, recipe)
-        for leftover in _files(directory, "*.tmp"):
-            _remove(leftover)
-        index_path = os.path.join(directory, records.INDEX_FILE)
-        known = records.read_json(index_path).get("shards", []) if files.exists(index_path) else []
-        count_files = _files(directory, "shard-*.json")
-        known += [records.read_json(name) for name in count_files]
-        finished = {}
-        for counts in known:
-            with contextlib.suppress(InputError):
-                if counts["examples"]:
-                    records.check_shard(directory, counts)
-                finished[counts["file"]] = counts
-        if files.exists(index_path) and not count_files and len(finished) == len(known):
-            return None
-        tokenizer.save(directory)
-    except OSError as error:
-        if isinstance(error, (PermissionError, NotADirectoryError, FileExistsError)):
-            raise InputError(f"--output_dir {directory}: {error.strerror.lower()}") from None
-        raise
+    if files.exists(path) and files.list_files(directory, "shard-*.tfrecord"):
+        _check_same(path, records.read_json(path), recipe)
+    else:
+        for pattern in "shard-*.json", records.INDEX_FILE:
+            for stale in files.list_files(directory, pattern):
+                files.remove(stale)
+        records.write_json(path, recipe)
+    files.remove_leftovers(directory)
+    index_path = os.path.join(directory, records.INDEX_FILE)
+    known = records.read_json(index_path).get("shards", []) if files.exists(index_path) else []
+    count_files = files.list_files(directory, "shard-*.json")
+    known += [records.read_json(name) for name in count_files]
+    finished = {}
+    for counts in known:
+        with contextlib.suppress(InputError):
+            if counts["examples"]:
+                records.check_shard(directory, counts)
+            finished[counts["file"]] = counts
+    if files.exists(index_path) and not count_files and len(finished) == len(known):
+        return None
+    tokenizer.save(directory)
     return finished
 
 
@@ -150,11 +163,11 @@ def _check_same(path, there, wanted):
             )
 
 
-def _chunks(settings, paths, distinct, formats_seen, bar):
+def _chunks(settings, paths, distinct, met, bar):
     """Streams the corpus in chunks of about shard_mb, cut between documents."""
     limit = settings.shard_mb * 2**20
     lines, line_counts, size = [], [], 0
-    documents = formats.read_corpus(paths, settings.format, lambda done: bar.update(done - bar.n), formats_seen)
+    documents = formats.read_corpus(paths, settings.format, lambda done: bar.update(done - bar.n), met)
     for document in distinct(documents) if settings.cleaning.deduplicate else documents:
         data = "\n".join(document).encode()
         lines.append(data)
@@ -167,10 +180,12 @@ def _chunks(settings, paths, distinct, formats_seen, bar):
         yield Chunk(b"\n".join(lines), np.array(line_counts, np.int64))
 
 
-def _write_index(settings, recipe, tokenizer, shards, duplicates, formats_seen):
+def _write_index(settings, recipe, tokenizer, shards, duplicates, met):
     if not shards:
         raise InputError(f"the corpus is empty: no text in {' '.join(settings.corpus)}")
-    totals = {key: sum(counts[key] for counts in shards) for key in COUNTS}
+    # A build that an older version began has fewer counts.
+    totals = {key: sum(counts.get(key, 0) for counts in shards) for key in COUNTS}
+    filtered = sum((collections.Counter(counts.get("filtered", {})) for counts in shards), collections.Counter())
     if not totals["examples"]:
         raise InputError(
             f"nothing is left of the corpus after cleaning: {totals['dropped']:,} documents were "
@@ -182,35 +197,19 @@ def _write_index(settings, recipe, tokenizer, shards, duplicates, formats_seen):
         "vocab_size": tokenizer.vocab_size,
         "tokenizer_fingerprint": tokenizer.fingerprint,
         **totals,
+        "filtered": dict(sorted(filtered.items())),
         "duplicates": duplicates,
-        "formats": dict(sorted(formats_seen.items())),
+        "bad_rows": met.bad_rows,
+        "formats": dict(sorted(met.formats.items())),
         "padding_share": round(1 - totals["tokens"] / (totals["examples"] * settings.examples.max_seq_length), 6),
         "unk_rate": round(totals["unknown"] / totals["text_tokens"], 6),
         "settings": recipe,
         "shards": [counts for counts in shards if counts["examples"]],
     }
     records.write_json(os.path.join(settings.output_dir, records.INDEX_FILE), index)
-    for name in _files(settings.output_dir, "shard-*.json"):  # all of it is in the index now
-        _remove(name)
+    for name in files.list_files(settings.output_dir, "shard-*.json"):  # all of it is in the index now
+        files.remove(name)
     return index
-
-
-def _files(directory, pattern):
-    path = os.path.join(directory, pattern)
-    if files.is_remote(directory):
-        import tensorflow as tf
-
-        return sorted(tf.io.gfile.glob(path))
-    return sorted(glob.glob(os.path.join(glob.escape(directory), pattern)))
-
-
-def _remove(path):
-    if files.is_remote(path):
-        import tensorflow as tf
-
-        tf.io.gfile.remove(path)
-    else:
-        os.remove(path)
 
 
 def _define_flags():
@@ -275,8 +274,12 @@ def _settings_from_flags():
 
 def main(_):
     settings = _settings_from_flags()
-    with owned(settings.output_dir, "--output_dir"):
-        print(summary(build(settings)))
+    try:
+        with owned(settings.output_dir, "--output_dir"):
+            print(summary(build(settings)))
+    except KeyboardInterrupt:
+        print("interrupted: the finished shards are kept, and the same command goes on", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ def main(_):
 
     index = records.read_index(_DATA.value)
     tokenizer = Tokenizer.load(_DATA.value)
+    records.check_vocabulary(_DATA.value, index, tokenizer.fingerprint)
     rng = np.random.default_rng(_SEED.value)
     by_name = {shard["file"]: shard for shard in index["shards"]}
     name = rng.choice(sorted(by_name)) if _SHARD.value is None else records.shard_name(_SHARD.value)

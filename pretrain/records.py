@@ -17,7 +17,6 @@ import os
 
 import files
 from cli import InputError
-from settings import parse_json
 
 FORMAT = 1
 INDEX_FILE = "index.json"
@@ -130,12 +129,8 @@ def read_index(directory: str, fingerprint: str | None = None, max_seq_length: i
     if index.get("format") != FORMAT:
         raise InputError(f"{path}: format {index.get('format')!r}, expected {FORMAT}; build the records again")
     _check_index(path, index)
-    if fingerprint is not None and fingerprint != index["tokenizer_fingerprint"]:
-        raise InputError(
-            f"{path}: the records were made with another vocabulary ({index['vocab_size']} pieces; "
-            f"fingerprint {index['tokenizer_fingerprint'][:12]}, not {fingerprint[:12]}); use the "
-            f"vocab.txt beside it or build the records again"
-        )
+    if fingerprint is not None:
+        check_vocabulary(directory, index, fingerprint)
     if max_seq_length is not None and max_seq_length < index["max_seq_length"]:
         raise InputError(
             f"{path}: records of length {index['max_seq_length']} do not fit max_seq_length "
@@ -168,6 +163,20 @@ def _check_index(path, index):
     if total != index["examples"]:
         raise InputError(
             f"{path}: {index['examples']:,} examples, but {total:,} in its shards; delete it and build again"
+        )
+
+
+def check_vocabulary(directory: str, index: dict, fingerprint: str) -> None:
+    """Compares the vocabulary to be used with that of the records.
+
+    Raises:
+      InputError: it is another.
+    """
+    if fingerprint != index["tokenizer_fingerprint"]:
+        raise InputError(
+            f"{os.path.join(directory, INDEX_FILE)}: the records were made with another vocabulary "
+            f"({index['vocab_size']} pieces; fingerprint {index['tokenizer_fingerprint'][:12]}, not "
+            f"{fingerprint[:12]}); use the vocab.txt that was beside it or build the records again"
         )
 
 
@@ -258,14 +267,9 @@ def read_json(path: str) -> dict:
       InputError: not JSON, or not an object; names file and line.
     """
     try:
-        value = parse_json("\n".join(files.read_lines(path)))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}:{error.lineno}: not JSON ({error.msg}); delete the file and build again") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error}); delete the file and build again") from None
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: not a JSON object; delete the file and build again")
-    return value
+        return files.read_json(path)
+    except InputError as error:
+        raise InputError(f"{error}; delete the file and build again") from None
 
 
 def write_json(path: str, value: dict) -> None:

@@ -83,7 +83,7 @@ def main(_):
         FLAGS.gcp_project or given.get("gcp_project", ""),
     )
     start = _start(FLAGS) if FLAGS.init_checkpoint else None
-    config = PretrainConfig.load(FLAGS.config, FLAGS.set, start and start.settings)
+    config = PretrainConfig.load(FLAGS.config, FLAGS.set, start.settings if start else _of_vocabulary(FLAGS))
     print(f"{config.objective} {config.model_size} on {describe(strategy)}", file=sys.stderr)
     from pretrain import estimate
 
@@ -130,6 +130,18 @@ def _start(FLAGS):
             "init_generator": FLAGS.init_generator or "",
         },
     )
+
+
+def _of_vocabulary(FLAGS):
+    """What --vocab, or the vocabulary of records that there are, decides of the config unless --set does."""
+    import files
+    from vocab.tokenizer import Tokenizer
+
+    vocab = FLAGS.vocab if FLAGS.corpus or FLAGS.dry_run else FLAGS.data
+    if not vocab or vocab == FLAGS.data and not files.exists(os.path.join(vocab, "index.json")):
+        return None
+    tokenizer = Tokenizer.load(vocab)
+    return {"vocab_size": tokenizer.vocab_size, "do_lower_case": tokenizer.do_lower_case}
 
 
 def _build(config, data, FLAGS):

@@ -2,9 +2,11 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import multiprocessing
 import os
+import signal
 import threading
 import time
 
@@ -16,6 +18,7 @@ from corpus.cleaning import CleaningSettings
 from corpus.formats import FormatSettings
 from pretrain import examples, records
 from pretrain.examples import ExampleSettings
+from vocab import jamo
 from vocab.tokenizer import Tokenizer
 
 
@@ -46,8 +49,8 @@ class BuildSettings:
     num_workers: int = dataclasses.field(default_factory=os.cpu_count)
 
     def __post_init__(self):
-        if self.shard_mb <= 0:
-            raise InputError(f"shard_mb is {self.shard_mb}; it must be positive")
+        if not 0 < self.shard_mb < float("inf"):
+            raise InputError(f"shard_mb is {self.shard_mb}; it must be a number greater than 0")
         if self.seed < 0 or self.num_workers < 0:
             raise InputError("seed and num_workers must not be negative")
 
@@ -95,7 +98,8 @@ def make_shards(settings, chunks, finished):
             if name in finished:
                 waiting.append(finished[name])
             else:
-                waiting.append(pool.submit(_work, number, chunk))
+                with _interrupts_held():  # a process that is started meanwhile never sees them
+                    waiting.append(pool.submit(_work, number, chunk))
             if len(waiting) > 2 * settings.num_workers:
                 yield _result(waiting.popleft())
         while waiting:
@@ -105,8 +109,22 @@ def make_shards(settings, chunks, finished):
             "a worker process ended abruptly, perhaps for want of memory; run the same command "
             "again to go on, with a smaller --num_workers"
         ) from None
+    except KeyboardInterrupt:
+        for worker in multiprocessing.active_children():  # else they would finish their shards first, in minutes
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _interrupts_held():
+    """Within it Ctrl-C waits. It goes to all processes of a terminal, and the parent alone shall answer it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _result(entry):
@@ -133,8 +151,9 @@ class ShardMaker:
         """
         began = time.time()
         settings, tokenizer = self._settings, self._tokenizer
-        lines, document_splits = self._prepare(chunk)
+        lines, document_splits, filtered = self._prepare(chunk)
         ids, sentence_splits = tokenizer.encode(lines)
+        decomposed, syllables = jamo.unknown("\n".join(lines), tokenizer)
         made = examples.make(
             ids,
             sentence_splits,
@@ -153,7 +172,10 @@ class ShardMaker:
             "text_tokens": len(ids),
             "unknown": int(np.count_nonzero(ids == tokenizer.unk_id)),
             "documents": len(document_splits) - 1,
-            "dropped": len(chunk.line_counts) - len(document_splits) + 1,
+            "dropped": filtered.total(),
+            "filtered": dict(sorted(filtered.items())),
+            "decomposed_syllables": decomposed,
+            "syllables": syllables,
             "pairs": int(np.count_nonzero(made.segment_b)),
             "packed": made.packed,
             "bytes": 0,
@@ -168,25 +190,28 @@ class ShardMaker:
         """Cleans, filters and splits a chunk.
 
         Returns:
-          the lines (sentences) of the documents that are left, and document_splits int64
-          [documents + 1].
+          the lines (sentences) of the documents that are left, document_splits int64
+          [documents + 1], and how many documents each filter dropped.
         """
         options = self._settings.cleaning
         cleaned = cleaning.clean(chunk.lines.decode(), options).split("\n")
         cleaned = list(map(str.strip, cleaned))
         splits = np.cumsum([0, *chunk.line_counts.tolist()])
         if self._split is None and not cleaning.filters(options) and all(cleaned):
-            return cleaned, splits
-        lines, document_splits, start = [], [0], 0
+            return cleaned, splits, collections.Counter()
+        lines, document_splits, start, filtered = [], [0], 0, collections.Counter()
         for stop in splits[1:].tolist():
             document = [line for line in cleaned[start:stop] if line]
             start = stop
-            if document and cleaning.keeps(document, options):
-                if self._split is not None:
-                    document = [part for line in document for part in self._split(line) if part]
-                lines.extend(document)
-                document_splits.append(len(lines))
-        return lines, np.array(document_splits, np.int64)
+            failed = cleaning.failed_filter(document, options) if document else "nothing left"
+            if failed:
+                filtered[failed] += 1
+                continue
+            if self._split is not None:
+                document = [part for line in document for part in self._split(line) if part]
+            lines.extend(document)
+            document_splits.append(len(lines))
+        return lines, np.array(document_splits, np.int64), filtered
 
 
 _maker: ShardMaker | None = None  # a worker process's own

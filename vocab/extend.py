@@ -26,8 +26,8 @@ import files
 from cli import InputError
 from corpus import formats
 from corpus.formats import RECOGNISED, FormatSettings
-from vocab.tokenizer import VOCAB_FILE, Tokenizer
-from vocab.train import count_words
+from vocab.tokenizer import MAX_PIECE_BYTES, VOCAB_FILE, Tokenizer
+from vocab.train import MAX_CHARACTERS, count_words
 from vocab.words import split_words
 
 _FEWEST, _LONGEST = 3, 10  # times and characters: text without spaces between its words makes words of any length
@@ -41,7 +41,8 @@ def extend(tokenizer: Tokenizer, words: Sequence[str]) -> tuple[Tokenizer, list[
         the new tokenizer, and the words that were added, in order.
 
     Raises:
-        InputError: more words than unused places, or a word that the tokenizer would split before WordPiece.
+        InputError: more words than unused places, or a word that WordPiece would never make one piece: the tokenizer
+            splits it before, or it is too long.
     """
     added = [word for word in dict.fromkeys(words) if word not in tokenizer.vocab]
     for word in added:
@@ -49,6 +50,11 @@ def extend(tokenizer: Tokenizer, words: Sequence[str]) -> tuple[Tokenizer, list[
             raise InputError(
                 f"{word!r} is not one word to the tokenizer, which splits at spaces and punctuation"
                 + (" and lower-cases" if tokenizer.do_lower_case else "")
+            )
+        if len(word) > MAX_CHARACTERS or len(word.encode()) > MAX_PIECE_BYTES:
+            raise InputError(
+                f"{word[:20]}…: {len(word)} characters; WordPiece knows words of at most {MAX_CHARACTERS}, and of "
+                f"{MAX_PIECE_BYTES} bytes in UTF-8"
             )
     places = [number for number, piece in enumerate(tokenizer.vocab) if _UNUSED.fullmatch(piece)]
     if len(added) > len(places):
@@ -89,6 +95,7 @@ def main(_):
     if files.exists(os.path.join(FLAGS.output_dir, VOCAB_FILE)):
         raise InputError(f"{FLAGS.output_dir}: holds a {VOCAB_FILE} already; choose another --output_dir")
     files.check_output(FLAGS.output_dir)
+    files.remove_leftovers(FLAGS.output_dir)
     if FLAGS.words:
         words = [line.strip() for line in files.read_lines(FLAGS.words) if line.strip()]
         if not words:

@@ -2,6 +2,9 @@
 
     python vocab/report.py --vocab mine --vocab published/vocab.txt --corpus 'text/*.gz'
 
+Under the figures stand a few lines of the text as each vocabulary cuts them: pieces that keep to morphemes are more and
+shorter, and yet may be the better ones.
+
 UNK rate: the share of tokens that are [UNK]. Whole words: words that are one piece. Alphabet
 coverage: the share of all characters of the text that have a piece of their own; of the different
 characters, each counted once. With --output_dir the figures go to report.json and report.png too.
@@ -26,6 +29,7 @@ import files
 from cli import InputError
 from corpus import formats
 from corpus.formats import RECOGNISED, FormatSettings
+from vocab import jamo
 from vocab.tokenizer import Tokenizer
 from vocab.words import split_words
 
@@ -44,16 +48,25 @@ _FIGURES = {
 _CHART = ("tokens_per_word", "tokens_per_character", "whole_words", "unk_rate")
 
 
-def sample_lines(paths: Sequence[str], limit: int, corpus_format: FormatSettings = RECOGNISED) -> list[str]:
+def sample_lines(
+    paths: Sequence[str],
+    limit: int,
+    corpus_format: FormatSettings = RECOGNISED,
+    counts: formats.CorpusCounts | None = None,
+) -> list[str]:
     """The first non-empty lines of every file, an equal number of each, at most `limit` in all.
+
+    Args:
+      counts: as `formats.read_file` has them.
 
     Raises:
       InputError: the files hold no text.
     """
     share = max(1, limit // len(paths))
     lines = []
+    corpus_format.check(paths)
     for path in paths:
-        filled = itertools.chain.from_iterable(formats.read_corpus([path], corpus_format))
+        filled = itertools.chain.from_iterable(formats.read_file(path, corpus_format, counts=counts))
         lines.extend(itertools.islice(filled, share))
     if not lines:
         raise InputError(f"no text in {', '.join(paths[:3])}: nothing to measure on")
@@ -109,6 +122,35 @@ def format_table(figures: dict[str, dict[str, float]]) -> str:
     )
 
 
+def cuts(tokenizers: dict[str, Tokenizer], lines: Sequence[str], count: int = 3) -> list[dict]:
+    """How each vocabulary cuts the same lines, of those of a usual length the first, the middle one, and so on.
+
+    Returns:
+      [{"text": line, "pieces": {vocabulary: its pieces with a space between them}}], `count` at most.
+    """
+    usual = [line for line in lines if 15 <= len(line) <= 60] or [line[:60] for line in lines]
+    chosen = dict.fromkeys(usual[place * len(usual) // count] for place in range(count))
+    return [
+        {
+            "text": line,
+            "pieces": {
+                name: " ".join(tokenizer.vocab[index] for index in tokenizer.encode([line])[0])
+                for name, tokenizer in tokenizers.items()
+            },
+        }
+        for line in chosen
+    ]
+
+
+def format_cuts(samples: Sequence[dict]) -> str:
+    """What `cuts` found, as text."""
+    width = max((len(name) for sample in samples for name in sample["pieces"]), default=0)
+    return "\n\n".join(
+        "\n".join([sample["text"], *(f"  {name.ljust(width)}  {cut}" for name, cut in sample["pieces"].items())])
+        for sample in samples
+    )
+
+
 def save_chart(figures: dict[str, dict[str, float]], path: str) -> None:
     """A PNG of bars: one panel a figure, one bar a vocabulary."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -150,11 +192,19 @@ def main(_):
     if not args.vocab:
         raise InputError("no vocabulary given: name them with --vocab, once each")
     tokenizers = {name: Tokenizer.load(path) for name, path in zip(names_of(args.vocab), args.vocab, strict=True)}
-    lines = sample_lines(files.expand(args.corpus), args.lines, formats.settings_from_flags())
-    figures = {name: measure(tokenizer, lines) for name, tokenizer in tokenizers.items()}
-    print(f"{len(lines):,} lines\n\n{format_table(figures)}")
     if args.output_dir:
-        content = {"corpus": args.corpus, "lines": len(lines), "vocabularies": figures}
+        files.check_output(args.output_dir)
+    lines = sample_lines(files.expand(args.corpus), args.lines, formats.settings_from_flags(), formats.CorpusCounts())
+    figures = {name: measure(tokenizer, lines) for name, tokenizer in tokenizers.items()}
+    samples = cuts(tokenizers, lines)
+    print(f"{len(lines):,} lines\n\n{format_table(figures)}\n\n{format_cuts(samples)}")
+    for name, tokenizer in tokenizers.items():
+        apart = jamo.unknown("\n".join(lines), tokenizer)
+        if warning := jamo.warning(*apart, f"{name} reads it as [UNK]; compose the text (NFC) to measure on it"):
+            print(warning, file=sys.stderr)
+    if args.output_dir:
+        files.remove_leftovers(args.output_dir)
+        content = {"corpus": args.corpus, "lines": len(lines), "vocabularies": figures, "samples": samples}
         files.write_atomically(
             os.path.join(args.output_dir, "report.json"), json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         )

@@ -32,7 +32,7 @@ from cli import InputError
 from corpus import formats, segment
 from corpus.formats import RECOGNISED, FormatSettings
 from ownership import owned
-from vocab import report
+from vocab import jamo, report
 from vocab.tokenizer import VOCAB_FILE, Tokenizer
 from vocab.train import VocabSettings, train
 
@@ -63,17 +63,21 @@ def build(
     Raises:
       InputError: the directory holds another vocabulary; whatever `train` raises.
     """
-    record = {"settings": dataclasses.asdict(settings) | dataclasses.asdict(corpus_format), "corpus": _files(paths)}
+    record = {"settings": dataclasses.asdict(settings) | corpus_format.recipe(), "corpus": _files(paths)}
     if not overwrite:
         done = _read_record(output_dir, record)
         if done:
             return done, False
     files.check_output(output_dir)
+    files.remove_leftovers(output_dir)
     trained = train(paths, settings, num_workers, corpus_format)
     tokenizer = Tokenizer(trained.vocab, do_lower_case=settings.do_lower_case)
+    lines = report.sample_lines(paths, 20000, corpus_format)
+    if settings.nfc:
+        lines = list(map(jamo.compose, lines))
     record |= {
         "counts": trained.counts,
-        "figures": report.measure(tokenizer, report.sample_lines(paths, 20000, corpus_format)),
+        "figures": report.measure(tokenizer, lines),
         "fingerprint": tokenizer.fingerprint,
         "versions": {"tokenizers": tokenizers.__version__},
     }
@@ -92,8 +96,11 @@ def _files(paths: Sequence[str]) -> list[list]:
 def _read_record(directory: str, wanted: dict) -> dict | None:
     """The record of a finished vocabulary with the wanted settings and text; None if there is none.
 
+    None too where its vocab.txt is gone: the same text gives the same vocabulary again.
+
     Raises:
-      InputError: the directory holds a vocabulary of other settings, other text or unknown origin.
+      InputError: the directory holds a vocabulary of other settings, other text or unknown origin, or one that was
+        changed since.
     """
     path = os.path.join(directory, RECORD_FILE)
     advice = "choose another --output_dir, or give --overwrite"
@@ -101,19 +108,35 @@ def _read_record(directory: str, wanted: dict) -> dict | None:
         if files.exists(os.path.join(directory, VOCAB_FILE)):
             raise InputError(f"{directory} holds a {VOCAB_FILE} of unknown origin: {advice}")
         return None
+    found = files.read_json(path)
     try:
-        found = json.loads("\n".join(files.read_lines(path)))
-        for key, value in wanted["settings"].items():
-            if found["settings"].get(key) != value:
-                raise InputError(
-                    f"{directory} holds a vocabulary with {key} {found['settings'].get(key)}, not {value}: {advice}"
-                )
-        same_text = found["corpus"] == wanted["corpus"]
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
-        raise InputError(f"{path} is not the record of a vocabulary: {advice}") from None
-    if not same_text:
+        settings = dataclasses.asdict(VocabSettings()) | found["settings"]  # an older one has fewer
+        there, fingerprint = found["corpus"], found["fingerprint"]
+        _table_of(directory, found)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise InputError(f"{path} is not the whole record of a vocabulary: {advice}") from None
+    for key, value in wanted["settings"].items():
+        if settings.get(key) != value:
+            raise InputError(f"{directory} holds a vocabulary with {key} {settings.get(key)}, not {value}: {advice}")
+    if there != wanted["corpus"]:
         raise InputError(f"{directory} holds a vocabulary of other text: {advice}")
+    if not files.exists(os.path.join(directory, VOCAB_FILE)):
+        return None
+    if Tokenizer.load(directory).fingerprint != fingerprint:
+        raise InputError(f"{os.path.join(directory, VOCAB_FILE)}: changed since it was trained: {advice}")
     return found
+
+
+def _table_of(directory: str, record: dict) -> str:
+    """What there is to say of a vocabulary, for people."""
+    counts, name = record["counts"], os.path.basename(os.path.abspath(directory))
+    lines = [
+        f"{directory}: {record['settings']['vocab_size']:,} entries from {counts['words']:,} words "
+        f"in {counts['lines']:,} lines\n"
+    ]
+    if counts["words_forgotten"]:
+        lines.append(f"{counts['words_forgotten']:,} of these words were rare ones, forgotten to save memory\n")
+    return "\n".join([*lines, report.format_table({name: record["figures"]})])
 
 
 def main(_):
@@ -134,14 +157,7 @@ def main(_):
             "--vocab_size avoids that",
             file=sys.stderr,
         )
-    print(
-        f"{args.output_dir}: {settings.vocab_size:,} entries from {counts['words']:,} words "
-        f"in {counts['lines']:,} lines\n"
-    )
-    if counts["words_forgotten"]:
-        print(f"{counts['words_forgotten']:,} of these words were rare ones, forgotten to save memory\n")
-    name = os.path.basename(os.path.abspath(args.output_dir))
-    print(report.format_table({name: record["figures"]}))
+    print(_table_of(args.output_dir, record))
 
 
 if __name__ == "__main__":
@@ -152,6 +168,7 @@ if __name__ == "__main__":
     flags.DEFINE_integer("limit_alphabet", 10000, "Different characters to keep, the most frequent.", lower_bound=1)
     flags.DEFINE_integer("min_frequency", 2, "How often a pair of pieces must occur to become one.", lower_bound=1)
     flags.DEFINE_integer("num_unused", 200, "[unusedN] entries to keep free.", lower_bound=0)
+    flags.DEFINE_bool("nfc", False, "Compose Unicode first, for text with decomposed Hangul.")
     flags.DEFINE_bool("do_lower_case", False, "Lower-case the text; accents stay, so that Hangul stays whole.")
     flags.DEFINE_enum("segmenter", "none", segment.SEGMENTERS, "What finds the morphemes that pieces keep to.")
     flags.DEFINE_integer(

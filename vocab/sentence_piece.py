@@ -195,7 +195,7 @@ class SentencePieceTokenizer:
         files.write_atomically(os.path.join(directory, name), self._model)
         if self._vocab_file:
             files.write_atomically(os.path.join(directory, "vocab.txt"), "".join(piece + "\n" for piece in self.vocab))
-        tokenizer_config.write_config(directory, self._special, **self._settings())
+        tokenizer_config.write_config(directory, self._special, self.fingerprint, **self._settings())
 
     def save_hugging_face(self, directory: str, max_seq_length: int) -> None:
         """Writes what `save` does, and a tokenizer.json, with which `transformers` needs nothing else.

@@ -26,11 +26,12 @@ from vocab.tokenizer_json import JSON_FILE, MERGES_FILE, JsonTokenizer
 from vocab.tokenizer_json import VOCAB_FILE as BYTE_LEVEL_FILE
 
 VOCAB_FILE = "vocab.txt"
+MAX_PIECE_BYTES = 256  # in UTF-8, without the ##: TF-Text's limit
 # Tokenizers that come with a vocab.txt but cut the text up with a program of their own.
 _FOREIGN = ("HanBert", "BertJapanese")
 
 
-def load(path: str) -> "Tokenizer | SentencePieceTokenizer | JsonTokenizer":
+def load(path: str, fingerprint: str | None = None) -> "Tokenizer | SentencePieceTokenizer | JsonTokenizer":
     """The tokenizer of a vocabulary, or of a directory that holds one; recognises which.
 
     All have `vocab_size`, the ids of the special tokens, `pair_separators` (between two texts), `fingerprint`,
@@ -39,20 +40,28 @@ def load(path: str) -> "Tokenizer | SentencePieceTokenizer | JsonTokenizer":
 
     Args:
       path: a directory, or a vocab.txt, a SentencePiece model, a tokenizer.json, or a vocab.json with merges.txt.
+      fingerprint: of the tokenizer that a model or records were made with, where it is known. Without it the one
+        counts that was noted in tokenizer_config.json when the tokenizer was saved here; others note none.
 
     Raises:
-      InputError: nothing of these, damaged, or of a sort that is not supported.
+      InputError: nothing of these, damaged, of a sort that is not supported, or changed since it was saved here.
     """
     path = str(path)
     if files.is_directory(path):
         path = _vocabulary_in(path)
+    found = _read(path)
+    tokenizer_config.check_fingerprint(os.path.dirname(path), found, fingerprint)
+    return found
+
+
+def _read(path):
     name = os.path.basename(path)
     if name.endswith((".model", ".spiece")):
         return SentencePieceTokenizer.load(path)
     if name == BYTE_LEVEL_FILE:
         return JsonTokenizer.load(path)
     if name.endswith(".json"):
-        content = tokenizer_config.read_object(path)
+        content = files.read_json(path)
         return Tokenizer.from_json(path) if _is_wordpiece(content) else JsonTokenizer.load(path)
     return _load_vocab(path)
 
@@ -101,7 +110,8 @@ class Tokenizer:
       source: where the vocabulary is from, for error messages.
 
     Raises:
-      InputError: a special token is missing, or a piece is empty or occurs twice; names `source`.
+      InputError: a special token is missing, there is nothing else, or a piece is empty, too long or occurs twice;
+        names `source`.
     """
 
     pair_separators = 1
@@ -123,6 +133,8 @@ class Tokenizer:
             self._index[name] for name in self._special.values()
         )
         self.special_ids = (self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id)
+        if len(self.vocab) == len(self.special_ids):
+            raise InputError(f"{source}: nothing but special tokens; a vocabulary has pieces of text")
 
     @classmethod
     def load(cls, path: str) -> "Tokenizer":
@@ -154,7 +166,7 @@ class Tokenizer:
         Raises:
           InputError: it normalizes or splits text otherwise than BERT, or its ids leave one out.
         """
-        content = tokenizer_config.read_object(path)
+        content = files.read_json(path)
         model = content["model"]
         pieces = {
             **(model.get("vocab") or {}),
@@ -296,7 +308,7 @@ class Tokenizer:
         `transformers.BertTokenizerFast.from_pretrained(directory)` reads them.
         """
         files.write_atomically(os.path.join(directory, VOCAB_FILE), "".join(piece + "\n" for piece in self.vocab))
-        tokenizer_config.write_config(directory, self._special, **self._settings())
+        tokenizer_config.write_config(directory, self._special, self.fingerprint, **self._settings())
 
     def _settings(self):
         return {
@@ -326,6 +338,11 @@ def _index(vocab: Sequence[str], source: str) -> dict[str, int]:
             raise InputError(
                 f"{source}:{number + 1}: {piece!r} is already on line "
                 f"{index[piece] + 1}; a vocabulary has every piece once"
+            )
+        if len(piece) > MAX_PIECE_BYTES // 4 and len(piece.removeprefix("##").encode()) > MAX_PIECE_BYTES:
+            raise InputError(
+                f"{source}:{number + 1}: a piece of {len(piece)} characters ({piece[:20]}…); at most {MAX_PIECE_BYTES} "
+                "bytes of UTF-8 can be found in text"
             )
         index[piece] = number
     return index

@@ -17,28 +17,14 @@ SPECIAL_TOKENS = {
 }
 CONFIG_FILE = "tokenizer_config.json"
 _TOKENS_FILE = "special_tokens_map.json"
+_FINGERPRINT = "fingerprint"
 _CLASS_OF_MODEL = {"albert": "Albert", "xlm-roberta": "XLMRoberta", "camembert": "Camembert", "xlnet": "XLNet"}
-
-
-def read_object(path: str) -> dict:
-    """The JSON object in a file.
-
-    Raises:
-      InputError: no such file, no JSON, or no object.
-    """
-    try:
-        content = json.loads("\n".join(files.read_lines(path)))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}:{error.lineno}: not JSON ({error.msg})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: not a JSON object")
-    return content
 
 
 def read_config(directory: str) -> dict:
     """tokenizer_config.json; {} where there is none."""
     path = os.path.join(directory, CONFIG_FILE)
-    return read_object(path) if files.exists(path) else {}
+    return files.read_json(path) if files.exists(path) else {}
 
 
 def read_flag(config: dict, key: str, default: bool | None, directory: str) -> bool | None:
@@ -60,14 +46,14 @@ def tokenizer_class(directory: str) -> str:
     name = name.removesuffix("Fast").removesuffix("Tokenizer")
     path = os.path.join(directory, "config.json")
     if name in ("", "PreTrained", "TokenizersBackend") and files.exists(path):
-        return _CLASS_OF_MODEL.get(str(read_object(path).get("model_type")), "")
+        return _CLASS_OF_MODEL.get(str(files.read_json(path).get("model_type")), "")
     return "" if name in ("PreTrained", "TokenizersBackend") else name
 
 
 def given_tokens(directory: str) -> dict[str, str]:
     """Role -> name of the special tokens that the files name, as strings or as `{"content": …}`."""
     path = os.path.join(directory, _TOKENS_FILE)
-    named = {**(read_object(path) if files.exists(path) else {}), **read_config(directory)}
+    named = {**(files.read_json(path) if files.exists(path) else {}), **read_config(directory)}
     found = {}
     for role in SPECIAL_TOKENS:
         token = named.get(f"{role}_token")
@@ -81,7 +67,7 @@ def find_tokens(vocab: Container[str], given: dict[str, str], source: str) -> di
     """Role -> name of the special tokens of a vocabulary: the given ones, else those with usual names.
 
     Raises:
-      InputError: one is not in the vocabulary.
+      InputError: one is not in the vocabulary, or two are the same.
     """
     found = {}
     for role, names in SPECIAL_TOKENS.items():
@@ -99,12 +85,43 @@ def find_tokens(vocab: Container[str], given: dict[str, str], source: str) -> di
                 f"{source}: no {names[0]} in the vocabulary (nor {names[1]}); an encoder's vocabulary has "
                 "[PAD] [UNK] [CLS] [SEP] [MASK], or the names that tokenizer_config.json gives"
             )
+    roles = {name: role for role, name in found.items()}
+    for role, name in found.items():
+        if roles[name] != role:
+            raise InputError(
+                f"{source}: {name} is the {role}_token and the {roles[name]}_token by {CONFIG_FILE} or {_TOKENS_FILE}; "
+                "each special token needs a name of its own"
+            )
     return found
 
 
-def write_config(directory: str, special: dict[str, str], **values) -> None:
-    """Writes tokenizer_config.json atomically: `values`, then the special tokens."""
+def check_fingerprint(directory: str, tokenizer, expected: str | None = None) -> None:
+    """Compares a tokenizer with the one that was saved: other pieces, and a model's or records' ids mean nothing.
+
+    Args:
+      directory: where it is from.
+      tokenizer: what was read there.
+      expected: its fingerprint; None for the one in tokenizer_config.json. What others wrote has none, and passes.
+
+    Raises:
+      InputError: it was changed since.
+    """
+    expected = expected or read_config(directory).get(_FINGERPRINT)
+    if expected is not None and expected != tokenizer.fingerprint:
+        raise InputError(
+            f"{directory or '.'}: the vocabulary or its settings were changed since they were saved (fingerprint "
+            f"{tokenizer.fingerprint[:12]}, not {str(expected)[:12]}); restore them. Where nothing was "
+            f"trained with them yet, delete {_FINGERPRINT!r} from {CONFIG_FILE}"
+        )
+
+
+def write_config(directory: str, special: dict[str, str], fingerprint: str | None = None, **values) -> None:
+    """Writes tokenizer_config.json atomically: `values`, the special tokens, and the fingerprint to be checked later.
+
+    What is written for `transformers` has none: it would be kept there when words are added.
+    """
     config = {**values, **{f"{role}_token": name for role, name in special.items()}}
+    config |= {_FINGERPRINT: fingerprint} if fingerprint else {}
     files.write_atomically(
         os.path.join(directory, CONFIG_FILE), json.dumps(config, indent=2, ensure_ascii=False) + "\n"
     )

@@ -72,7 +72,7 @@ class JsonTokenizer:
           InputError: no such file, or what the constructor refuses.
         """
         directory, name = os.path.split(str(path))
-        content = _from_merges(directory) if name == VOCAB_FILE else json.dumps(tokenizer_config.read_object(str(path)))
+        content = _from_merges(directory) if name == VOCAB_FILE else json.dumps(files.read_json(str(path)))
         return cls(content, tokenizer_config.given_tokens(directory), str(path))
 
     @cached_property
@@ -129,7 +129,9 @@ class JsonTokenizer:
         files.write_atomically(
             os.path.join(directory, JSON_FILE), json.dumps(self._content, ensure_ascii=False, indent=2) + "\n"
         )
-        tokenizer_config.write_config(directory, self._special, tokenizer_class="PreTrainedTokenizerFast")
+        tokenizer_config.write_config(
+            directory, self._special, self.fingerprint, tokenizer_class="PreTrainedTokenizerFast"
+        )
 
     def save_hugging_face(self, directory: str, max_seq_length: int) -> None:
         """Writes what `save` does, with the length; `transformers` reads it."""
@@ -149,7 +151,7 @@ def _from_merges(directory):
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
     vocab, merges = (os.path.join(directory, name) for name in (VOCAB_FILE, MERGES_FILE))
-    index = tokenizer_config.read_object(vocab)
+    index = files.read_json(vocab)
     special = tokenizer_config.find_tokens(index, tokenizer_config.given_tokens(directory), vocab)
     config = tokenizer_config.read_config(directory)
     space = bool(tokenizer_config.read_flag(config, "add_prefix_space", False, directory))

@@ -25,7 +25,9 @@ import cli
 import files
 from cli import InputError
 from corpus import segment
-from corpus.formats import RECOGNISED, FormatSettings, read_corpus
+from corpus.formats import RECOGNISED, CorpusCounts, FormatSettings, read_corpus
+from vocab import jamo
+from vocab.tokenizer import MAX_PIECE_BYTES
 from vocab.words import split_words
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # at the published ids 0 to 4
@@ -50,6 +52,7 @@ class VocabSettings:
       do_lower_case: lower-case the text (without stripping accents, which would break up Hangul).
       segmenter: one of segment.SEGMENTERS; pieces do not cross the boundaries it finds.
       min_word_count: words seen less often are left out; saves time with a segmenter.
+      nfc: compose Unicode first (decomposed Hangul would make a vocabulary of jamo).
     """
 
     vocab_size: int = 32000
@@ -59,6 +62,7 @@ class VocabSettings:
     do_lower_case: bool = False
     segmenter: str = "none"
     min_word_count: int = 1
+    nfc: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ def train(
         )
     segment.morphemes(["가"], settings.segmenter)  # fails now, not after the counting
     workers = num_workers or os.cpu_count() or 1
-    words, lines, forgotten = count_words(paths, settings.do_lower_case, workers, corpus_format)
+    words, lines, forgotten = count_words(paths, settings.do_lower_case, workers, corpus_format, nfc=settings.nfc)
     if not words:
         raise InputError(f"no words in {', '.join(paths[:3])}: nothing to train a vocabulary on")
     alphabet = choose_alphabet(words, settings.limit_alphabet)
@@ -133,11 +137,16 @@ def count_words(
     num_workers: int,
     corpus_format: FormatSettings = RECOGNISED,
     strip_accents: bool = False,
+    nfc: bool = False,
 ) -> tuple[Counter, int, int]:
     """Counts BERT's words in text files, in memory that does not grow with them.
 
     Whenever there are more than MAX_WORDS different words, the rarest are forgotten until half as many are left. A
-    count may then be too low, by no more than the highest counts that were forgotten each time, added up.
+    count may then be too low, by no more than the highest counts that were forgotten each time, added up. Decomposed
+    Hangul is said on stderr, and so are the rows that are left out.
+
+    Args:
+      nfc: compose Unicode first.
 
     Returns:
       The count of each word of at most MAX_CHARACTERS characters, the number of lines that are not empty, and how
@@ -147,11 +156,12 @@ def count_words(
     words = Counter()
     lines = forgotten = 0
     with cli.progress(total, "counting words", "B") as bar:
-        chunks = _chunks(read_corpus(paths, corpus_format, lambda done: bar.update(done - bar.n)))
+        documents = read_corpus(paths, corpus_format, lambda done: bar.update(done - bar.n), CorpusCounts())
+        chunks = _chunks(documents)
         if total < 2 * _CHUNK_CHARACTERS:
             num_workers = 1
         for part, part_lines in _in_processes(
-            _count_chunk, ((chunk, lower, strip_accents) for chunk in chunks), num_workers
+            _count_chunk, ((chunk, lower, strip_accents, nfc) for chunk in chunks), num_workers
         ):
             words.update(part)
             lines += part_lines
@@ -159,7 +169,17 @@ def count_words(
                 counted = words.total()
                 words = _without_the_rarest(words, MAX_WORDS // 2)
                 forgotten += counted - words.total()
+    _warn_of_decomposed(words)
     return words, lines, forgotten
+
+
+def _warn_of_decomposed(words: Counter) -> None:
+    if jamo.count("\n".join(words))[0]:
+        found = [(count, jamo.count(word)) for word, count in words.items()]
+        apart, total = (sum(count * both[place] for count, both in found) for place in (0, 1))
+        warning = jamo.warning(apart, total, "its pieces are jamo, not syllables; --nfc of vocab/run.py composes it")
+        if warning:
+            print(warning, file=sys.stderr)
 
 
 def _without_the_rarest(words: Counter, limit: int) -> Counter:
@@ -224,6 +244,7 @@ def merge(units: Counter, alphabet: Iterable[str], inner: Iterable[str], room: i
     trainer = trainers.BpeTrainer(
         vocab_size=room,
         min_frequency=min_frequency,
+        max_token_length=MAX_PIECE_BYTES // 4,  # characters, each of four bytes at most
         show_progress=sys.stderr.isatty(),
         initial_alphabet=chars + [chr(code_of[ord(char)]) for char in sorted(inner)],
     )
@@ -267,8 +288,9 @@ def _chunks(documents: Iterable[list[str]]) -> Iterator[list[str]]:
     yield chunk
 
 
-def _count_chunk(lines: list[str], lower: bool, strip_accents: bool) -> tuple[dict[str, int], int]:
-    counts = Counter(split_words("\n".join(lines), lower, strip_accents))
+def _count_chunk(lines: list[str], lower: bool, strip_accents: bool, nfc: bool) -> tuple[dict[str, int], int]:
+    content = "\n".join(lines)
+    counts = Counter(split_words(jamo.compose(content) if nfc else content, lower, strip_accents))
     return {word: n for word, n in counts.items() if len(word) <= MAX_CHARACTERS}, len(lines)
 
 

@@ -49,20 +49,20 @@ def test_line_ends_stay_where_they_are(lines):
 
 
 @pytest.mark.parametrize(
-    "options, document, kept",
+    "options, document, failed",
     [
-        ({}, ["a"], True),
-        ({"min_characters": 5}, ["가나", "다라"], False),
-        ({"min_characters": 4}, ["가나", "다라"], True),
-        ({"max_characters": 3}, ["가나", "다라"], False),
-        ({"max_characters": 4}, ["가나", "다라"], True),
-        ({"min_hangul_share": 0.5}, ["가나 ab"], True),
-        ({"min_hangul_share": 0.51}, ["가나 ab"], False),
-        ({"min_hangul_share": 1.0}, ["ㅋㅋ 가"], True),
+        ({}, ["a"], None),
+        ({"min_characters": 5}, ["가나", "다라"], "min_characters"),
+        ({"min_characters": 4}, ["가나", "다라"], None),
+        ({"max_characters": 3}, ["가나", "다라"], "max_characters"),
+        ({"max_characters": 4}, ["가나", "다라"], None),
+        ({"min_hangul_share": 0.5}, ["가나 ab"], None),
+        ({"min_hangul_share": 0.51}, ["가나 ab"], "min_hangul_share"),
+        ({"min_hangul_share": 1.0}, ["ㅋㅋ 가"], None),
     ],
 )
-def test_filters(options, document, kept):
-    assert cleaning.keeps(document, CleaningSettings(**options)) is kept
+def test_filters(options, document, failed):
+    assert cleaning.failed_filter(document, CleaningSettings(**options)) == failed
 
 
 @settings(max_examples=50, deadline=None)

@@ -186,6 +186,8 @@ def test_deduplication_and_filters_are_counted_and_survive_a_resume(tmp_path):
     wanted = settings(tmp_path, cleaning=options, shard_mb=0.00001)
     index = build.build(wanted)
     assert (index["documents"], index["dropped"], index["duplicates"]) == (2, 2, 196)
+    assert index["filtered"] == {"min_characters": 1, "min_hangul_share": 1}
+    assert "2 filtered (1 min_characters, 1 min_hangul_share), 196 duplicates" in build.summary(index)
     before = content(wanted.output_dir)
     os.remove(os.path.join(wanted.output_dir, index["shards"][0]["file"]))
     assert build.build(wanted) == index
@@ -243,7 +245,7 @@ def test_bad_corpus_is_one_clear_error(tmp_path, data, message, num_workers):
 
 def test_bad_output_dir_and_bad_settings(corpus):
     (corpus / "file").write_text("x")
-    with pytest.raises(InputError, match="--output_dir .*file"):
+    with pytest.raises(InputError, match=r"file: not a directory; name another place"):
         build.build(settings(corpus, "file/records"))
     with pytest.raises(InputError, match="shard_mb"):
         settings(corpus, shard_mb=0)
@@ -272,11 +274,12 @@ def test_killed_at_random_moments_the_records_are_the_same(corpus):
     rng = random.Random()
     total = len(expected["shards"])
     seen_unfinished = False
-    for goal in (rng.randint(0, total // 2), rng.randint(total // 2, total - 1)):
+    for goal in (rng.randint(0, total // 2), rng.randint(total // 2 + 1, total - 1)):
         process = subprocess.Popen(
             command(wanted),
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
             start_new_session=True,
         )
         while len(glob.glob(os.path.join(wanted.output_dir, "shard-*.json"))) < goal:
@@ -284,8 +287,16 @@ def test_killed_at_random_moments_the_records_are_the_same(corpus):
                 break
             time.sleep(0.001)
         time.sleep(rng.random() * 0.02)
-        process.send_signal(signal.SIGKILL)  # the main process alone: its worker must follow
-        process.wait()
+        if goal <= total // 2:
+            process.send_signal(signal.SIGKILL)  # the main process alone: its worker must follow
+        else:
+            os.killpg(process.pid, signal.SIGINT)  # Ctrl-C goes to all of them
+        _, said = process.communicate()
+        if goal > total // 2 and process.returncode:  # else it was done before the signal came
+            assert process.returncode == 130
+            *_, last = said.replace("\r", "\n").strip().splitlines()
+            assert last == "interrupted: the finished shards are kept, and the same command goes on"
+            assert "Traceback" not in said
         deadline = time.time() + 20
         while _group_alive(process.pid) and time.time() < deadline:
             time.sleep(0.05)
