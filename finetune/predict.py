@@ -64,7 +64,8 @@ def main(_):
         raise InputError(f"{FLAGS.input}: no text in it")
     written = (json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor(examples))
     if FLAGS.output == "-":
-        _print(written)
+        sys.stdout.writelines(written)
+        sys.stdout.flush()  # here a reader that stops early, as `head` does, can still be told from an error
     else:
         from checkpoints.model_directory import write_file
 
@@ -210,8 +211,12 @@ def _table(lines, first, task, source):
     for delimiter in "\t,":
         header = _cells(first, delimiter)
         for table in (_plain(task.inputs, delimiter), own):
-            if table and table.delimiter == delimiter and {*table.first, *table.second}.issubset(header):
-                return _rows(lines, header, table, task.inputs, source)
+            if table is None or table.delimiter != delimiter:
+                continue
+            names = {name.lower(): name for name in (*table.first, *table.second, table.id or "")}
+            spelled = [names.get(name.strip().lower(), name) for name in header]
+            if {*table.first, *table.second}.issubset(spelled):
+                return _rows(lines, spelled, table, task.inputs, source)
         if _is_header(header, delimiter) or delimiter == "," and source.endswith(".csv"):
             raise InputError(
                 f"{source}:1: looks like the header of a table, and has no {' and '.join(map(repr, task.inputs))} in "
@@ -265,7 +270,7 @@ def _rows(lines, header, table, inputs, source):
     if repeated:
         raise InputError(f"{source}:1: two columns are called {repeated[0]!r}; name them apart")
     if table.quoted:
-        found = rows.quoted_rows(source, lines, table.delimiter)
+        found = rows._quoted_rows(source, lines, table.delimiter)
     else:
         found = ((number, line.split(table.delimiter)) for number, line in enumerate(lines, 1))
     found = ((number, cells) for number, cells in found if any(cell.strip() for cell in cells))
@@ -332,17 +337,6 @@ def _standard_input():
             yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
             raise InputError(f"standard input:{number}: not UTF-8") from None
-
-
-def _print(lines):
-    """Writes to standard output; whoever reads it may stop early, as `head` does."""
-    try:
-        sys.stdout.writelines(lines)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes once more at its end, which must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
 
 
 if __name__ == "__main__":

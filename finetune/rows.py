@@ -113,7 +113,7 @@ def read_table(
         InputError: an empty file, or a header without one of the columns.
     """
     lines = files.read_lines(path)
-    rows = quoted_rows(path, lines, delimiter) if quoted else enumerate((line.split(delimiter) for line in lines), 1)
+    rows = _quoted_rows(path, lines, delimiter) if quoted else enumerate((line.split(delimiter) for line in lines), 1)
     _, header = next(rows, (1, None))
     if header is None:
         raise InputError(f"{path}: empty file")
@@ -179,7 +179,7 @@ def write_table(directory: str, name: str, table: Iterable[Sequence[str]]) -> No
 _BREAKS = re.compile(r"[\t\r\n]")
 
 
-def quoted_rows(path, lines, delimiter):
+def _quoted_rows(path, lines, delimiter):
     """(line number, fields) of lines where quotes have CSV's meaning; a field may go over several lines."""
     csv.field_size_limit(2**31 - 1)  # whole documents
     # Strict: a quote that never closes would else take in the rest of the file without a word.

@@ -408,6 +408,7 @@ def test_tables_of_the_tasks_own_columns():
         Example("7", "가 나", None, None),
         Example("8", "", None, None),
     ]
+    assert read("fake-news", "Title,Content,Label", "가,나,0") == [Example("2", "가 나", None, None)]
     assert read("hate-speech", "comment\ttitle", "나\t가") == [Example("2", "가 나", None, None)]
     assert read("kornli", "sentence1\tsentence2\tgold_label", "가\t나\tneutral") == [Example("2", "가", "나", None)]
 
@@ -596,13 +597,12 @@ def test_of_the_real_files_the_same_is_asked_as_when_they_are_tested_on(name, pa
     assert found and list(map(inputs_of, found)) == list(map(inputs_of, tested_on))
 
 
-def test_a_reader_that_stops_early_is_no_error(monkeypatch):
-    """As in `predict.py … | head -1`: nothing on stderr, and nothing left for Python to complain of at its end."""
+def test_a_reader_that_stops_early_is_told_inside_the_command(loaded_once, run, monkeypatch, tmp_path):
+    """As in `predict.py … | head -1`: short output would else fail only when Python ends, with a traceback."""
     read_end, write_end = os.pipe()
     os.close(read_end)
     with open(write_end, "w", encoding="utf-8") as closed:
         monkeypatch.setattr(sys, "stdout", closed)
-        with pytest.raises(SystemExit) as stopped:
-            predict._print(f"{number}\n" for number in range(20_000))
-        closed.flush()
-    assert stopped.value.code == 1
+        with pytest.raises(BrokenPipeError):
+            run(stdin="가 나\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), write_end)
