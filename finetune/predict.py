@@ -8,13 +8,14 @@ OUTPUT_DIR is what finetune/run.py wrote; of several seeds the best on dev answe
 dev, or the one of OUTPUT_DIR/seed-3. The input is recognised as one of
 
     a text a line; of two inputs, both with a tab between them
-    JSON lines: {"text": …}, {"first": …, "second": …} or {"question": …, "context": …}, perhaps with an "id"
-    a JSON list of such objects
-    a table with tabs, and those names, or those of the task's own files, in its header
-    a file in SQuAD's format
+    JSON lines: {"text": …}, {"first": …, "second": …} or {"question": …, "context": …}, perhaps with an "id";
+    or the texts alone, ["…"] or ["…", "…"]
+    a JSON list of such objects, or of texts
+    a table with tabs or commas, and those names in its header
+    a file as the task's data set is published in, or a zip of such files
 
-Output is a JSON object a line: a label with probabilities, a score, entities or an answer with their places in
-characters.
+A table whose header has other names is refused. Output is a JSON object a line: a label with probabilities, a score,
+entities or an answer with their places in characters.
 """
 
 import os
@@ -23,9 +24,13 @@ import sys
 if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
+import csv
 import functools
+import io
 import json
 import re
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 
 from absl import flags
@@ -33,6 +38,8 @@ from absl import flags
 import cli
 from cli import InputError
 from finetune import rows
+from finetune.sentences import Table
+from finetune.words import WordTask
 
 
 def main(_):
@@ -48,8 +55,13 @@ def main(_):
             raise InputError(f"{FLAGS.output}: a directory; --output takes a file, or - for standard output")
         files.check_output(os.path.dirname(os.path.abspath(FLAGS.output)))
     predictor = Predictor.load(FLAGS.model_dir, create_strategy())
-    lines = _standard_input() if FLAGS.input == "-" else files.read_lines(FLAGS.input)
-    examples = list(read(lines, predictor.task, FLAGS.input))
+    if FLAGS.input == "-":
+        sources = [("-", _standard_input())]
+    elif FLAGS.input.endswith(".zip"):
+        sources = _zipped(FLAGS.input)
+    else:
+        sources = [(FLAGS.input, files.read_lines(FLAGS.input))]
+    examples = [example for name, lines in sources for example in read(lines, predictor.task, name)]
     if not examples:
         raise InputError(f"{FLAGS.input}: no text in it")
     jamo.warn(
@@ -58,6 +70,7 @@ def main(_):
     written = (json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor(examples))
     if FLAGS.output == "-":
         sys.stdout.writelines(written)
+        sys.stdout.flush()  # here a reader that stops early, as `head` does, can still be told from an error
     else:
         from checkpoints.model_directory import write_file
 
@@ -108,94 +121,196 @@ def read(lines: Iterable[str], task, source: str) -> Iterator:
         source: the file's name, for errors.
 
     Raises:
-        InputError: a place without one of the inputs, or what is neither JSON, a table nor text.
+        InputError: a place without one of the inputs, a table without them in its header, or what is neither
+            JSON, a table nor text.
     """
     lines = list(lines)
     first = next((line for line in lines if line.strip()), "")
-    if _JSON.match(first):
-        found = _json(lines, source)
-    elif columns := _columns(first, task, source):
-        found = _table(lines, first.split("\t"), columns, source)
-    else:
-        found = _texts(lines, task, source)
-    for line, name, row in found:
+    found = _json(lines, source) if _JSON.match(first) else _table(lines, first, task, source)
+    foreign = 0
+    for line, number, row in found or _texts(lines, task, source):
+        if isinstance(row, dict) and "document_plaintext" in row:
+            if str(row.get("language")).strip().lower() != "korean":
+                foreign += 1
+                continue
+            row = {name: row.get(theirs) for name, theirs in _TYDIQA.items()}
+        row = _named(row, task.inputs)
         missing = [name for name in task.inputs if not isinstance(row.get(name), str)]
         if missing:
             raise InputError(f"{source}:{line()}: no {missing[0]!r}; a line has {', '.join(task.inputs)}")
-        if any("\ud800" <= letter <= "\udfff" for name in task.inputs for letter in row[name]):
+        name = str(number if row.get("id") is None else row["id"])
+        if any("\ud800" <= letter <= "\udfff" for text in (name, *map(row.get, task.inputs)) for letter in text):
             raise InputError(f"{source}:{line()}: half of a surrogate pair, which is no text")
-        yield task.example(str(name), *(row[name] for name in task.inputs))
+        yield task.example(name, *(row[name] for name in task.inputs))
+    if foreign:
+        print(f"{source}: {foreign:,} records left out, which are not in Korean", file=sys.stderr)
 
 
-# A JSON object or list of objects begins; not the brackets that a text may begin with.
-_JSON = re.compile(r'\s*(\{\s*("|\}|$)|\[\s*(\{|\]|$))')
-_HEADER = re.compile(r"[A-Za-z_][\w ]*(\t[A-Za-z_][\w ]*)+", re.ASCII)
+_TYDIQA = {"id": "example_id", "question": "question_text", "context": "document_plaintext"}
+
+# A JSON object, or a list of objects, strings or lists, begins; not the brackets that a text may begin with.
+_JSON = re.compile(r"""\s*(\{\s*("|\}|$)|\[\s*(\{|\[\s*"|"|\]|$))""")
 
 
 def _json(lines, source):
-    """(line, id, row) of JSON lines, of a list of objects, or of a file in SQuAD's format."""
+    """(line, number, row) of JSON lines, of a list, or of a file in a data set's format."""
+    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     try:
-        first = json.loads(next(line for line in lines if line.strip()))
-    except json.JSONDecodeError:
-        first = None  # it goes on in the next line
-    if isinstance(first, dict) and not isinstance(first.get("data"), list):
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                row, _ = rows.parse_json(source, line, number)
-                row = row if isinstance(row, dict) else {}
-                yield lambda number=number: number, row.get("id", number), row
+        first = json.loads(filled[0][1])
+    except (ValueError, RecursionError):
+        first = None  # it goes on in the next line, or is no JSON
+    if isinstance(first, dict) and _published(first, source) is None or isinstance(first, list) and len(filled) > 1:
+        for number, line in filled:
+            yield lambda number=number: number, number, _parsed(source, line, number)
         return
-    content, text = rows.parse_json(source, "\n".join(lines))
-    if isinstance(content, dict) and "data" not in content:
-        content = [content]
-    elif isinstance(content, dict):
-        content = [
-            {**question, "context": paragraph.get("context")}
-            for article in rows.objects(content, "data", source)
-            for paragraph in rows.objects(article, "paragraphs", source)
-            for question in rows.objects(paragraph, "qas", source)
-        ]
+    content = _parsed(source, text := "\n".join(lines))
+    if isinstance(content, dict):
+        entries = _published(content, source)
+        content = [content] if entries is None else entries
     for number, row in enumerate(content, 1):
-        row = row if isinstance(row, dict) else {}
-        yield functools.partial(rows.line_of, text, row), row.get("id", number), row
+        yield functools.partial(rows.line_of, text, row), number, row
 
 
-def _columns(first, task, source):
-    """Input -> columns of a table with this header; None if it is none."""
-    header = set(first.split("\t"))
-    for columns in ({name: (name,) for name in task.inputs}, getattr(task, "columns", None)):
-        if columns and header.issuperset(column for names in columns.values() for column in names):
-            return columns
-    if _HEADER.fullmatch(first) and len(task.inputs) != len(first.split("\t")):
-        raise InputError(f"{source}:1: a table without {' and '.join(map(repr, task.inputs))} in its header: {first}")
+def _parsed(source, content, first_line=1):
+    try:
+        return rows.parse_json(source, content, first_line)[0]
+    except (RecursionError, ValueError) as error:
+        what = "nested too deep" if isinstance(error, RecursionError) else "a number of too many digits"
+        raise InputError(f"{source}:{first_line}: JSON that can't be read: {what}") from None
+
+
+def _published(content, source):
+    """What is asked in a file of SQuAD's, KorQuAD 2's or the Modu corpus' format; None if it is none of these."""
+    if isinstance(content.get("data"), list):
+        return [
+            {**question, "context": place.get("context")}
+            for page in rows.objects(content, "data", source)
+            for place in ([page] if "qas" in page else rows.objects(page, "paragraphs", source))
+            for question in rows.objects(place, "qas", source)
+        ]
+    if isinstance(content.get("document"), list):
+        return [
+            {**document, "text": " ".join(str(part.get("paragraph_form", "")) for part in parts)}
+            for document in rows.objects(content, "document", source)
+            if (parts := rows.objects(document, "paragraph", source))
+        ]
     return None
 
 
-def _table(lines, header, columns, source):
-    """(line, id, row) of a table with a header; the line is a function, since it may take long to find."""
-    started = False
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        cells = line.split("\t")
-        if not started:
-            started = True
-            continue
+def _named(row, inputs):
+    """A row of JSON as {input: text}, perhaps with an id; {} where it can't be one."""
+    if isinstance(row, dict):
+        return row
+    texts = [row] if isinstance(row, str) else row
+    return dict(zip(inputs, texts, strict=True)) if isinstance(texts, list) and len(texts) == len(inputs) else {}
+
+
+def _table(lines, first, task, source):
+    """(line, number, row) of a table with a header, or of words with their tags; None if it is neither.
+
+    Raises:
+        InputError: it looks like a table, and its header has none of the names.
+    """
+    if isinstance(task, WordTask) and _tagged(first, task.kind.labels):
+        return _words(lines, task, source)
+    own = getattr(task, "read", None)
+    own = own if isinstance(own, Table) else None
+    for delimiter in "\t,":
+        header = _cells(first, delimiter)
+        for table in (_plain(task.inputs, delimiter), own):
+            if table is None or table.delimiter != delimiter:
+                continue
+            names = {name.lower(): name for name in (*table.first, *table.second, table.id or "")}
+            spelled = [names.get(name.strip().lower(), name) for name in header]
+            if {*table.first, *table.second}.issubset(spelled):
+                return _rows(lines, spelled, table, task.inputs, source)
+        if _is_header(header, delimiter) or delimiter == "," and source.endswith(".csv"):
+            raise InputError(
+                f"{source}:1: looks like the header of a table, and has no {' and '.join(map(repr, task.inputs))} in "
+                f"it: {first[:100]}; name the columns so, or put them in a line of their own above if this is text"
+            )
+    tabs = [line.count("\t") for line in lines if line.strip()]
+    if len(task.inputs) == 1 and len(tabs) > 1 and min(tabs) == max(tabs) > 0:
+        raise InputError(
+            f"{source}:1: a table of {tabs[0] + 1} columns without a header; put a line above that names them, "
+            f"one of them {task.inputs[0]!r}"
+        )
+    return None
+
+
+def _plain(inputs, delimiter):
+    """A table whose columns are named as the inputs are; quotes have a meaning between commas alone."""
+    return Table(inputs[:1], inputs[1:], id="id", delimiter=delimiter, quoted=delimiter == ",")
+
+
+def _cells(line, delimiter):
+    """The names in a header."""
+    if '"' not in line:
+        return line.split(delimiter)
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True))
+    except csv.Error:
+        return line.split(delimiter)
+
+
+# What a header's cells look like: English names, or single words of any script, and no sentence.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]{0,29}|[^\W\d]\w{0,19}")
+_BARE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,29}")  # between commas, where words may stand too
+# And what a line of its own says where there is one column.
+_ALONE = frozenset(
+    "id label text sentence document review comment content title body question query context tweet "
+    "문장 문서 본문 내용 리뷰 댓글 제목 질문 텍스트".split()
+)
+
+
+def _is_header(cells, delimiter):
+    cells = [cell.strip() for cell in cells]
+    if len(cells) == 1:
+        return cells[0].lower() in _ALONE
+    name = _NAME if delimiter == "\t" else _BARE_NAME
+    return all(name.fullmatch(cell) for cell in cells)
+
+
+def _rows(lines, header, table, inputs, source):
+    """(line, number, row) of a table with a header; the line is a function, since it may take long to find."""
+    repeated = [name for name in header if header.count(name) > 1]
+    if repeated:
+        raise InputError(f"{source}:1: two columns are called {repeated[0]!r}; name them apart")
+    if table.quoted:
+        found = rows._quoted_rows(source, lines, table.delimiter)
+    else:
+        found = ((number, line.split(table.delimiter)) for number, line in enumerate(lines, 1))
+    found = ((number, cells) for number, cells in found if any(cell.strip() for cell in cells))
+    next(found)
+    for number, cells in found:
         if len(cells) != len(header):
             raise InputError(f"{source}:{number}: {len(cells)} columns where the header has {len(header)}")
         row = dict(zip(header, cells, strict=True))
-        yield (
-            lambda number=number: number,
-            row.get("id", number),
-            {
-                name: " ".join(row[column].strip() for column in names) if len(names) > 1 else row[names[0]]
-                for name, names in columns.items()
-            },
-        )
+        # The task's own tables are read as it reads them; of others each character counts.
+        cut = str if table == _plain(inputs, table.delimiter) else str.strip
+        texts = (" ".join(cut(row[name]) for name in names) for names in (table.first, table.second) if names)
+        named = dict(zip(inputs, texts, strict=True))
+        yield lambda number=number: number, number, named | ({"id": row[table.id]} if table.id in row else {})
+
+
+def _tagged(line, labels):
+    """Whether a line has words and as many tags, with a tab between them."""
+    words, _, tags = line.partition("\t")
+    tags = tags.split()
+    return len(tags) == len(words.split()) > 0 and set(labels).issuperset(tags)
+
+
+def _words(lines, task, source):
+    """(line, number, row) of lines with words and their tags, without these."""
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not _tagged(line, task.kind.labels):
+            raise InputError(f"{source}:{number}: not as many words as tags of {task.name}, with a tab between them")
+        if line.strip():
+            yield lambda number=number: number, number, {task.inputs[0]: line.partition("\t")[0]}
 
 
 def _texts(lines, task, source):
-    """(line, id, row) of lines of text, or of as many texts as are needed with tabs between them."""
+    """(line, number, row) of lines of text, or of as many texts as are needed with tabs between them."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -204,7 +319,23 @@ def _texts(lines, task, source):
             raise InputError(
                 f"{source}:{number}: {len(fields)} columns; a line has {', '.join(task.inputs)}, separated by tabs"
             )
-        yield lambda number=number: number, number, dict(zip(task.inputs, fields, strict=True))
+        yield lambda number=number: number, number, fields
+
+
+def _zipped(path):
+    """(name, lines) of each file in a zip.
+
+    Raises:
+        InputError: a broken one, or with a file that is not UTF-8.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in sorted(archive.namelist()):
+                if not name.endswith("/") and not os.path.basename(name).startswith("."):
+                    with io.TextIOWrapper(archive.open(name), encoding="utf-8-sig") as file:
+                        yield f"{path}/{name}", [line.rstrip("\r\n") for line in file]
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: a broken archive, or not of texts in UTF-8 ({error})") from None
 
 
 def _standard_input():

@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import re
+import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 

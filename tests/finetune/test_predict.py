@@ -3,19 +3,23 @@
 import dataclasses
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from cli import InputError
+from files import read_lines
 from finetune import predict
 from finetune.config import FinetuneConfig
 from finetune.model import finetuned
 from finetune.predict import Predictor
+from finetune.rows import BadRows
 from finetune.sentences import Example
 from finetune.tasks import TASKS
 from finetune.words import Sentence
@@ -243,7 +247,17 @@ def test_output_is_the_old_file_or_the_whole_new_one(run, predictor, monkeypatch
         ('{"text": "가"}\n{"document": "나"}\n', ":2: no 'text'; a line has text"),
         ("id\ttext\n1\t가\n2\n", ":3: 1 columns where the header has 2"),
         ("id\ttext\n1\t가\t나\n", ":2: 3 columns where the header has 2"),
-        ("id\treview\n1\t가\n", ":1: a table without 'text' in its header: id\treview"),
+        ("id\treview\n1\t가\n", ":1: looks like the header of a table, and has no 'text' in it: id\treview; name"),
+        ("id,review\n1,가\n", ":1: looks like the header of a table, and has no 'text' in it: id,review; name"),
+        ("번호\t리뷰\n1\t가\n", ":1: looks like the header of a table, and has no 'text' in it: 번호\t리뷰; name"),
+        ("Review\n가\n", ":1: looks like the header of a table, and has no 'text' in it: Review; name"),
+        ("리뷰\n가\n", ":1: looks like the header of a table, and has no 'text' in it: 리뷰; name"),
+        ("1\t가 나\t0\n2\t다\t1\n", ":1: a table of 3 columns without a header; put a line above that names them"),
+        ("text\tid\ttext\n가\t1\t나\n", ":1: two columns are called 'text'"),
+        ('text,id\n"가,나\n', ":2: quotes that do not close"),
+        ('["가",\n"나"\n', ":2: not JSON"),
+        ('[["가", "나"]]\n', ":1: no 'text'; a line has text"),
+        ('{"text": "가", "id": "\\ud800"}\n', ":1: half of a surrogate pair"),
         ('[{"text": "가"},\n{"txt": "나"}]', ":2: no 'text'; a line has text"),
         ('[{"text": "가"},\n]', ":2: not JSON"),
     ],
@@ -335,7 +349,7 @@ def test_pairs_come_from_two_columns_a_header_or_json():
     "lines, message",
     [
         (["가 나 다"], "file:1: 1 columns; a line has first, second, separated by tabs"),
-        (["가\t나", "", "가\t나\t다"], "file:3: 3 columns; a line has first, second, separated by tabs"),
+        (["가 나\t다", "", "가\t나\t다"], "file:3: 3 columns; a line has first, second, separated by tabs"),
         (['{"first": "가"}'], "file:1: no 'second'; a line has first, second"),
         (['{"first": "가", "second": null}'], "file:1: no 'second'; a line has first, second"),
         (["first\tsecond", "가"], "file:2: 1 columns where the header has 2"),
@@ -348,6 +362,12 @@ def test_a_line_without_both_of_a_pair_is_named(lines, message):
     assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("header", ["sent_a\tsent_b", "premise one\thypothesis", "문장1\t문장2", "first,other"])
+def test_a_header_of_a_pair_with_other_names_is_no_pair(header):
+    with pytest.raises(InputError, match="file:1: looks like the header of a table, and has no 'first' and 'second'"):
+        read("paws", header, "가 나.\t다 라.")
+
+
 def test_a_text_is_a_whole_line_and_words_are_between_white_space():
     assert read("nsmc", 'a\t"b" ', "{}가"[2:]) == [Example("1", 'a\t"b" ', None, None), Example("2", "가", None, None)]
     assert read("naver-ner", "가  나\t다") == [Sentence("1", ("가", "나", "다"), None, "가  나\t다")]
@@ -356,8 +376,31 @@ def test_a_text_is_a_whole_line_and_words_are_between_white_space():
         "[광고] {",
         '{"a": 1}',
     ]
+    assert [example.first for example in read("nsmc", "감동, 재미 다 있다", "good, but long", "x,y")] == [
+        "감동, 재미 다 있다",
+        "good, but long",
+        "x,y",
+    ]
     # A header is the first line alone.
     assert [example.first for example in read("nsmc", "text", "가", "text")] == ["가", "text"]
+
+
+def test_lists_of_texts_are_as_many_texts():
+    wanted = [Example("1", "가, 나", None, None), Example("2", '"다"', None, None)]
+    assert read("nsmc", '["가, 나", "\\"다\\""]') == wanted
+    assert read("nsmc", "[", '"가, 나",', '"\\"다\\""]') == wanted
+    assert read("nsmc", '["가, 나"]', '["\\"다\\""]') == wanted
+    pairs = [Example("1", "가", "나", None), Example("2", "다", "라", None)]
+    assert read("paws", '[["가", "나"], ["다", "라"]]') == read("paws", '["가", "나"]', '["다", "라"]') == pairs
+
+
+def test_commas_separate_columns_and_quotes_hold_them_and_line_ends_together():
+    assert read("nsmc", "id,text", '7,"가, ""나"""', '8,"다', '라"', "9, 마") == [
+        Example("7", '가, "나"', None, None),
+        Example("8", "다\n라", None, None),
+        Example("9", " 마", None, None),
+    ]
+    assert read("paws", "second,first", "나,가") == [Example("2", "가", "나", None)]
 
 
 def test_tables_of_the_tasks_own_columns():
@@ -365,6 +408,7 @@ def test_tables_of_the_tasks_own_columns():
         Example("7", "가 나", None, None),
         Example("8", "", None, None),
     ]
+    assert read("fake-news", "Title,Content,Label", "가,나,0") == [Example("2", "가 나", None, None)]
     assert read("hate-speech", "comment\ttitle", "나\t가") == [Example("2", "가 나", None, None)]
     assert read("kornli", "sentence1\tsentence2\tgold_label", "가\t나\tneutral") == [Example("2", "가", "나", None)]
 
@@ -410,3 +454,155 @@ def test_a_place_that_no_output_can_have_is_said_before_the_work(run, tmp_path, 
         with pytest.raises(InputError, match=message):
             run(stdin="가\n", output=output)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+# The formats that the data sets are published in: a few lines of each, and what is asked in them, (id, inputs).
+PUBLISHED = {
+    "nsmc": ('id\tdocument\tlabel\n7\t가 "나\t1\n8\t\t0\n', [("7", '가 "나'), ("8", "")]),
+    "naver-ner": ("가 나는 다\tPER-B O O\n라\tLOC-B\n", [("1", "가 나는 다"), ("2", "라")]),
+    "paws": ('id\tsentence1\tsentence2\tlabel\n3\t가 "나\t다\t0\n', [("3", '가 "나', "다")]),
+    "kornli": ('sentence1\tsentence2\tgold_label\n"가", 나\t다 \tneutral\n', [("2", '"가", 나', "다")]),
+    "korsts": (
+        "genre\tfilename\tyear\tid\tscore\tsentence1\tsentence2\nmain\tMSR\t2012\t0024\t2.5\t가\t나\n"
+        "main\tMSR\t2012\t0024\t1\t다\t라\n",
+        [("2", "가", "나"), ("3", "다", "라")],
+    ),
+    "question-pair": ("question1\tquestion2\tis_duplicate\n가?\t나?\t1\n", [("2", "가?", "나?")]),
+    "hate-speech": (
+        'title\tcomment\tbias\thate\n"\'가\' ""나"""\t다\tnone\tnone\n라\t"마\t바"\tnone\thate\n',
+        [("2", "'가' \"나\" 다"), ("3", "라 마\t바")],
+    ),
+    "fake-news": (
+        'seqid,title,content,label\n1,"가, ""나""","다\n라, 마",0\n2,바,사,1\n',
+        [("1", '가, "나" 다\n라, 마'), ("2", "바 사")],
+    ),
+    "modu-sentiment": (
+        json.dumps(
+            {
+                "document": [
+                    {
+                        "id": "E.1",
+                        "paragraph": [{"paragraph_form": "가"}, {"paragraph_form": "나"}],
+                        "document_score": 1,
+                    },
+                    {"id": "E.2", "paragraph": [{"paragraph_form": "다"}], "document_score": -2},
+                ]
+            },
+            indent=1,
+        ),
+        [("E.1", "가 나"), ("E.2", "다")],
+    ),
+    **{
+        name: (
+            json.dumps({"version": "1", "data": [{"title": "t", "paragraphs": [{"context": "서울", "qas": [qa]}]}]}),
+            [("6-1", "어디?", "서울")],
+        )
+        for name, qa in {
+            "korquad": {"id": "6-1", "question": "어디?", "answers": [{"text": "서울", "answer_start": 0}]},
+            "squad-v1.1": {"id": "6-1", "question": "어디?", "answers": [{"text": "서울", "answer_start": 0}]},
+            "squad-v2.0": {"id": "6-1", "question": "어디?", "answers": [], "is_impossible": True},
+        }.items()
+    },
+    "korquad-v2": (
+        json.dumps(
+            {
+                "version": "KorQuAD_2.0_train",
+                "data": [
+                    {
+                        "title": "t",
+                        "url": "u",
+                        "raw_html": "<html></html>",
+                        "context": "<p>서울</p>",
+                        "qas": [
+                            {"id": "1", "question": "어디?", "answer": {"text": "서울", "answer_start": 3}},
+                            {"id": "2", "question": "왜?", "answer": {"text": "서울", "answer_start": 3}},
+                        ],
+                    }
+                ],
+            }
+        ),
+        [("1", "어디?", "<p>서울</p>"), ("2", "왜?", "<p>서울</p>")],
+    ),
+    "tydiqa": (
+        "".join(
+            json.dumps(
+                {
+                    "example_id": number,
+                    "language": language,
+                    "question_text": "어디?",
+                    "document_plaintext": "서울",
+                    "annotations": [],
+                }
+            )
+            + "\n"
+            for number, language in ((-41, "thai"), (-42, "korean"))
+        ),
+        [("-42", "어디?", "서울")],
+    ),
+}
+
+
+def inputs_of(example):
+    """(id, inputs) of an example of any task; of a page the original, with its tags."""
+    if isinstance(example, Sentence):
+        return example.id, " ".join(example.words)
+    if isinstance(example, Example):
+        return (example.id, example.first, example.second)[: 2 if example.second is None else 3]
+    return example.id, example.question, example.origin[1] if example.origin else example.context
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_published_format_of_every_task_is_read(name, tmp_path):
+    content, wanted = PUBLISHED[name]
+    lines = content.split("\n")
+    assert [inputs_of(example) for example in read(name, *lines)] == wanted
+    # As the zips that some come in, and which hold other things besides.
+    with zipfile.ZipFile(tmp_path / "published.zip", "w") as archive:
+        for member in ("data/", "data/.DS_Store", "data/file"):
+            archive.writestr(member, "" if member.endswith("/") else "x" if "DS" in member else content)
+    task = TASKS[name](FinetuneConfig())
+    ((source, lines),) = predict._zipped(str(tmp_path / "published.zip"))
+    assert source == f"{tmp_path}/published.zip/data/file"
+    assert [inputs_of(example) for example in predict.read(lines, task, source)] == wanted
+
+
+@pytest.mark.parametrize(
+    "name, path",
+    [
+        ("nsmc", "nsmc/ratings_test.txt"),
+        ("naver-ner", "naver-ner/test.tsv"),
+        ("paws", "paws/test_2k.tsv"),
+        ("kornli", "kornli/xnli.dev.ko.tsv"),
+        ("korsts", "korsts/sts-test.tsv"),
+        ("question-pair", "question-pair/train.tsv"),
+        ("hate-speech", "hate-speech/validate.tsv"),
+        ("fake-news", "fake-news/mission2_train.csv"),
+        ("korquad", "korquad/KorQuAD_v1.0_dev.json"),
+        ("squad-v1.1", "squad/dev-v1.1.json"),
+        ("squad-v2.0", "squad/dev-v2.0.json"),
+        ("korquad-v2", "korquad-articles/KorQuAD_2.1_dev_00.json"),
+        ("tydiqa", "tydiqa/tiny_dev.jsonl.gz"),
+    ],
+)
+def test_of_the_real_files_the_same_is_asked_as_when_they_are_tested_on(name, path, real_data):
+    path = real_data(path)
+    task = TASKS[name](FinetuneConfig())
+    if name == "naver-ner":
+        tested_on = task._read(path, 0)
+    elif hasattr(task, "scorer"):
+        tested_on = [question for _, question in task.read(path, BadRows(path), False)]
+    else:
+        tested_on = task.read(path, task.kind, BadRows(path))
+    found = list(predict.read(read_lines(path), task, path))
+    assert found and list(map(inputs_of, found)) == list(map(inputs_of, tested_on))
+
+
+def test_a_reader_that_stops_early_is_told_inside_the_command(loaded_once, run, monkeypatch, tmp_path):
+    """As in `predict.py … | head -1`: short output would else fail only when Python ends, with a traceback."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with open(write_end, "w", encoding="utf-8") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        with pytest.raises(BrokenPipeError):
+            run(stdin="가 나\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), write_end)
