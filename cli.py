@@ -126,12 +126,10 @@ def _report(error: BaseException) -> int:
 
 def _place(error):
     """`KeyError: 'bug' at finetune/rows.py:136`: the innermost line of our own code."""
-    ours = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename.startswith(_ROOT + os.sep) and "site-packages" not in frame.filename
-    ] or traceback.extract_tb(error.__traceback__)
-    where = f" at {os.path.relpath(ours[-1].filename, _ROOT)}:{ours[-1].lineno}" if ours else ""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    inside = [frame for frame in frames if frame.filename.startswith(_ROOT) and "site-packages" not in frame.filename]
+    place = (inside or frames or [None])[-1]
+    where = f" at {os.path.relpath(place.filename, _ROOT)}:{place.lineno}" if place else ""
     text = _first_line(error)
     return f"{type(error).__name__}{': ' if text else ''}{text}{where}"
 

@@ -272,6 +272,9 @@ def _mend_list(directory):
     names = [os.path.basename(path) for path in _complete(directory)]
     if names and names[-1] not in map(os.path.basename, _listed(directory)):
         lines = [f'model_checkpoint_path: "{names[-1]}"', *(f'all_model_checkpoint_paths: "{name}"' for name in names)]
+        # The manager deletes only what has a time, and a later one than what was last kept for good (nothing).
+        lines += [f"all_model_checkpoint_timestamps: {number}" for number in range(1, len(names) + 1)]
+        lines += ["last_preserved_timestamp: 0"]
         write_file(os.path.join(directory, "checkpoint"), "\n".join(lines) + "\n")
 
 

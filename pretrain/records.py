@@ -20,6 +20,8 @@ from cli import InputError
 
 FORMAT = 1
 INDEX_FILE = "index.json"
+# What TensorFlow says of a record that is no tf.train.Example, and of a shard with too many or too few (`counted`).
+_OF_RECORDS = ("ParseExample", "parse example", "Input dataset was expected to contain")
 
 
 def shard_name(number: int) -> str:
@@ -219,16 +221,17 @@ def damage_named(directory: str, index: dict):
 
     try:
         yield
-    except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
+    except (
+        tf.errors.DataLossError,
+        tf.errors.NotFoundError,
+        tf.errors.InvalidArgumentError,
+        tf.errors.FailedPreconditionError,
+    ) as error:
         for shard in index["shards"]:
             check_shard(directory, shard)
         if isinstance(error, tf.errors.DataLossError) or any(sign in error.message for sign in _OF_RECORDS):
             _find_damage(directory, index)
         raise
-
-
-# What TensorFlow says of a record that is no tf.train.Example, and of a shard with too many or too few (`counted`).
-_OF_RECORDS = ("ParseExample", "parse example", "AssertCardinality", "expected to contain")
 
 
 def counted(dataset, examples):

@@ -1,15 +1,23 @@
-"""Every command ends in one line and status 2 where the user erred, and in a traceback where we did."""
+"""Every command ends in one line: with status 2 where the user erred, with 1 and a traceback in a file where we did."""
 
+import dataclasses
 import errno
 import io
+import json
 import os
+import pathlib
+import platform
+import re
 import subprocess
 import sys
 
 import pytest
 
 import cli
+from finetune.config import FinetuneConfig
+from pretrain.config import PretrainConfig
 from tests.conftest import ROOT
+from tests.in_process import call
 
 SCRIPT = """
 import errno, sys
@@ -31,6 +39,15 @@ def main(argv):
         raise PermissionError(errno.EACCES, "Permission denied", "/model")
     if kind == "bug":
         raise KeyError("bug")
+    if kind == "interrupted":
+        raise KeyboardInterrupt
+    if kind == "read-only":
+        raise OSError(errno.EROFS, "Read-only file system", "/model")
+    if kind == "memory":
+        raise MemoryError
+    if kind == "much":
+        for number in range(100_000):
+            print(number)
     print(f"number {flags.FLAGS.number}, {len(argv)} argument")
 
 cli.run(main)
@@ -104,9 +121,103 @@ def test_a_path_that_cannot_be_written_is_one_line(run, one_clear_line):
     one_clear_line(run("--needed", "denied"), "/model: permission denied", "give another path")
 
 
-def test_other_errors_keep_their_traceback(run):
+def test_a_read_only_file_system_is_one_line(run, one_clear_line):
+    one_clear_line(run("--needed", "read-only"), "/model: read-only file system", "give another path")
+
+
+def test_too_little_memory_is_one_line(run, one_clear_line):
+    one_clear_line(run("--needed", "memory"), "out of memory", "smaller batches")
+
+
+def test_what_nobody_foresaw_is_one_line_with_the_place_and_its_traceback_in_a_file(run):
     process = run("--needed", "bug")
-    assert process.returncode == 1 and "Traceback" in process.stderr and "KeyError" in process.stderr
+    assert process.returncode == 1 and process.stdout == ""
+    (line,) = process.stderr.splitlines()
+    found = re.fullmatch(r"error: this is a bug of kolm: KeyError: 'bug' at \S*:(\d+); its traceback is in (\S+)", line)
+    assert found and SCRIPT.splitlines()[int(found[1]) - 1].strip() == 'raise KeyError("bug")'
+    content = pathlib.Path(found[2]).read_text(encoding="utf-8")
+    os.remove(found[2])
+    assert "Traceback (most recent call last)" in content and "KeyError: 'bug'" in content
+    assert "command.py --needed bug" in content and f"Python {platform.python_version()}" in content
+
+
+def test_the_place_is_our_own_line_not_a_library_s(monkeypatch, capsys, tmp_path):
+    import settings
+
+    monkeypatch.setattr(cli.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(cli.app, "run", lambda *_, **__: settings.parse_json(3))  # fails inside json
+    with pytest.raises(SystemExit) as caught:
+        cli.run(print)
+    said = capsys.readouterr().err
+    assert caught.value.code == 1 and said.startswith("error: this is a bug of kolm: TypeError: ")
+    assert re.search(r" at settings\.py:\d+; ", said) and len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_interruption_is_one_line(run):
+    process = run("--needed", "interrupted")
+    assert (process.returncode, process.stderr) == (130, "error: interrupted; what was complete is kept\n")
+
+
+def test_a_reader_that_has_had_enough_is_no_error(tmp_path):
+    path = tmp_path / "command.py"
+    path.write_text(SCRIPT)
+    process = subprocess.run(
+        f"'{sys.executable}' '{path}' --needed much | head -n 1; exit ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert (process.returncode, process.stdout, process.stderr) == (141, "0\n", "")
+
+
+def test_an_interruption_while_modules_are_imported_is_one_line(tmp_path):
+    """Libraries that are interrupted while they are imported raise what they like."""
+    (tmp_path / "vocab").mkdir()
+    (tmp_path / "vocab" / "run.py").write_text(
+        "import os, signal, sys\n"
+        "sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))\n"
+        "import cli\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n"
+        "    raise ImportError('initialization failed')\n"
+    )
+    for name in ("cli.py",):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    process = subprocess.run(
+        [sys.executable, "vocab/run.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (process.returncode, process.stderr) == (130, "error: interrupted; what was complete is kept\n")
+
+
+@pytest.mark.parametrize(
+    "script, flags",
+    [
+        ("vocab/run.py", ["corpus_format", "text_field", "text_column", "limit_alphabet"]),
+        ("vocab/report.py", ["corpus_format", "text_field", "text_column", "vocab"]),
+        ("pretrain/build.py", ["corpus_format", "text_field", "text_column", "pack_below"]),
+        ("pretrain/run.py", ["help_config", "set"]),
+        ("finetune/run.py", ["help_config", "seeds"]),
+    ],
+)
+def test_help_shows_every_flag_of_a_command(script, flags):
+    said = call(script, "--help").stdout
+    for flag in flags:
+        assert re.search(rf"^  --(\[no\])?{flag}:", said, re.MULTILINE), flag
+
+
+@pytest.mark.parametrize("script, config", [("pretrain/run.py", PretrainConfig), ("finetune/run.py", FinetuneConfig)])
+def test_help_config_shows_every_key_with_its_default_and_meaning(script, config):
+    process = call(script, "--help_config")
+    assert process.returncode == 0 and process.stderr == ""
+    shown = dict(re.findall(r"^(\w+): .*; default (.*)\n    \S", process.stdout, re.MULTILINE))
+    assert {key: json.loads(value) for key, value in shown.items()} == dataclasses.asdict(config())
+    assert "attention_probs_dropout_prob: a number; default 0.1\n    Dropout of the attention prob" in process.stdout
+    assert 'optimizer: adamw | lamb; default "adamw"' in process.stdout
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,30 @@ def test_what_is_no_json_object_is_said_with_the_file(content, reason, tmp_path)
     assert refused(settings.read_config, str(path)).startswith(f"{path}: {reason}")
 
 
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        ('{"a": 1, "b": 2, "a": 3}', "the key 'a' is there twice"),
+        ('{"a": NaN}', "NaN is no number in JSON"),
+        ('{"a": -Infinity}', "-Infinity is no number in JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("9" * 5000, "Exceeds the limit"),
+    ],
+    ids=["twice", "NaN", "Infinity", "deep", "digits"],
+)
+def test_json_is_read_by_the_letter(content, reason):
+    with pytest.raises(ValueError, match=reason) as caught:
+        settings.parse_json(content)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_class_is_made_of_values_or_says_which_is_wrong():
+    assert settings.construct(Config, {"steps": 3}, "file") == Config(steps=3)
+    assert refused(settings.construct, Config, [1], "file") == "file: Config must be an object, not [1]"
+    made = dataclasses.make_dataclass("Made", [("size", int)])
+    assert refused(settings.construct, made, {}, "file") == "file: no key 'size'"
+
+
 def test_values_of_the_right_type_pass_unchanged():
     values = dict(notes="가", optimizer="lamb", steps=3, warmup=None, rate=0.5, share=None, by_length=False)
     assert checked(**values) == values
@@ -100,11 +124,15 @@ def test_a_whole_number_is_a_number():
         ("by_length", "true", "true or false"),
         ("notes", 3, "text"),
         ("notes", None, "text"),
+        ("rate", float("nan"), "a number that can be reckoned with"),
+        ("rate", 10**400, "a number that can be reckoned with"),
+        ("steps", 2**63, "a whole number of 64 bits"),
         ("optimizer", "adam", "one of adamw, lamb"),
     ],
 )
 def test_values_of_another_type_are_said_with_the_key(key, value, wanted):
-    assert refused(lambda: checked(**{key: value})) == f"file.json: {key} must be {wanted}, not {value!r}"
+    shown = "inf" if value == 10**400 else repr(value)
+    assert refused(lambda: checked(**{key: value})) == f"file.json: {key} must be {wanted}, not {shown}"
 
 
 @pytest.mark.parametrize(

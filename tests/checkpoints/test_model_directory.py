@@ -1,6 +1,7 @@
 """Model directories hold nothing half-written, and say in one line what is wrong with them."""
 
 import errno
+import gc
 import importlib.metadata
 import json
 import os
@@ -228,3 +229,96 @@ def test_config_that_is_no_object(tmp_path):
     (tmp_path / "config.json").write_text("[1]")
     with pytest.raises(InputError):
         checkpoint.read_config(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "garble",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"\xff\xfe garbled"),
+        lambda path: path.write_text('model_checkpoint_path: "st'),
+        lambda path: path.write_text('model_checkpoint_path: "step-99"\nall_model_checkpoint_paths: "step-99"\n'),
+    ],
+    ids=["lost", "empty", "not UTF-8", "cut off", "of others"],
+)
+def test_checkpoints_are_found_without_their_list(garble, saved):
+    garble(saved / "checkpoints" / "checkpoint")
+    (saved / "checkpoints" / "step-40.index").write_bytes(b"half of an index")  # as a kill leaves it
+    assert checkpoint.latest_checkpoint(str(saved)) == str(saved / "checkpoints" / "step-30")
+    variables = state(0)
+    checkpoints = Checkpoints(str(saved), 2, **variables)
+    assert checkpoints.step == 30 and checkpoints.restore() and holds(variables, 3)
+    # The list is whole again, and what is too old goes.
+    (saved / "checkpoints" / "step-40.index").unlink()
+    checkpoints.save(50)
+    left = [path.stem for path in (saved / "checkpoints").glob("*.index")]
+    assert sorted(left) == ["step-30", "step-50"]
+    assert tf.train.latest_checkpoint(str(saved / "checkpoints")) == str(saved / "checkpoints" / "step-50")
+
+
+def test_a_run_is_not_begun_anew_over_checkpoints_that_cannot_be_opened(saved):
+    (saved / "checkpoints" / "checkpoint").unlink()
+    for path in (saved / "checkpoints").glob("*.index"):
+        path.write_bytes(b"damaged")
+    with pytest.raises(InputError, match="none of step-20, step-30 can be opened") as caught:
+        Checkpoints(str(saved), 2, **state(0))
+    one_line(caught)
+
+
+def test_what_writes_left_that_were_cut_off_is_removed(saved):
+    (saved / "checkpoints" / "step-40_temp").mkdir()
+    (saved / "checkpoints" / "step-40_temp" / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"half")
+    (saved / "metrics.jsonl.partial").write_text("half")
+    before = sorted(path.name for path in (saved / "checkpoints").glob("step-?0.*"))
+    Checkpoints(str(saved), 2, **state(0))
+    assert not (saved / "metrics.jsonl.partial").exists()
+    assert sorted(path.name for path in (saved / "checkpoints").glob("step-*")) == before
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tf.io.gfile, "rename", fail)
+    with pytest.raises(OSError):
+        checkpoint.write_file(str(tmp_path / "file"), "new")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "message, number",
+    [("config.json.partial; Read-only file system", errno.EROFS), ("x; Permission denied", errno.EACCES)],
+)
+def test_a_disk_that_cannot_be_written_to_is_an_os_error_with_the_file_s_name(message, number):
+    with pytest.raises(OSError) as caught, checkpoint.disk_errors_named("config.json"):
+        raise (tf.errors.FailedPreconditionError if number == errno.EROFS else tf.errors.PermissionDeniedError)(
+            None, None, message
+        )
+    assert (caught.value.errno, caught.value.filename) == (number, "config.json")
+
+
+def test_a_flipped_bit_is_one_line_and_no_list_of_tensorflow_s(saved, caplog):
+    many = {f"part{number}": tf.Variable(tf.fill([10], 1.0)) for number in range(20)}
+    Checkpoints(str(saved / "many"), 1, **many).save(1)
+    path = saved / "many" / "checkpoints" / "step-1.data-00000-of-00001"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="Checksum does not match.*; if it is damaged, there is no other: delete"):
+        Checkpoints(
+            str(saved / "many"), 1, part0=many["part0"], **{f"part{n}": many[f"part{n}"] for n in range(9, 12)}
+        ).restore()
+    gc.collect()  # TensorFlow says what it has to say when the restore's remains are deleted
+    assert caplog.records == []
+
+
+def test_advice_for_a_damaged_checkpoint_leads_somewhere(saved):
+    path = saved / "checkpoints" / "step-30.data-00000-of-00001"
+    path.write_bytes(path.read_bytes()[:100])
+    variables = state(0)
+    with pytest.raises(InputError, match=r"delete \S+step-30\.\*, and the run goes on from step-20$"):
+        Checkpoints(str(saved), 2, **variables).restore()
+    for name in (saved / "checkpoints").glob("step-30.*"):
+        name.unlink()
+    assert Checkpoints(str(saved), 2, **variables).restore() and holds(variables, 2)

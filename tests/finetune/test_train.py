@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -451,3 +452,46 @@ def test_dropout_is_on_while_training_and_off_while_predicting(reviews, settings
     expected = tf.nn.softmax(model(batch)).numpy()
     np.testing.assert_allclose(predict(features, 0), expected, atol=1e-5)
     np.testing.assert_allclose(expected.sum(-1), 1, atol=1e-5)
+
+
+def test_told_to_stop_inside_an_epoch_it_goes_on_there_and_ends_the_same(finished, finetune, tmp_path, monkeypatch):
+    """Twice in an epoch, and at the last step of one, after which its scores are still made."""
+    make, stops = train.training_step, (5, 7, 26)
+
+    def make_stopping(*arguments):
+        step = make(*arguments)
+
+        def stopping(batch):
+            loss = step(batch)
+            taken.append(batch["index"].numpy())
+            if len(taken) in stops:
+                os.kill(os.getpid(), signal.SIGINT)
+            return loss
+
+        return stopping
+
+    monkeypatch.setattr(train, "training_step", make_stopping)
+    taken = []
+    for stop in stops:
+        with pytest.raises(InputError) as caught:
+            finetune(tmp_path)
+        assert str(caught.value) == (
+            f"nsmc, seed 1: stopped at step {stop} of 39, saved; the same command goes on from there"
+        )
+        assert len(taken) == stop and not (tmp_path / "results.json").exists()
+    again = finetune(tmp_path)
+    assert len(taken) == 39  # no step was taken twice
+    directory, results = finished
+    assert comparable(again) == comparable(results)
+    assert rows_of(tmp_path) == rows_of(directory)
+    ours, theirs = (tf.train.load_checkpoint(str(path / "best" / "weights")) for path in (tmp_path, directory))
+    for name in theirs.get_variable_to_shape_map():
+        if name.endswith("VARIABLE_VALUE"):
+            np.testing.assert_array_equal(ours.get_tensor(name), theirs.get_tensor(name), err_msg=name)
+
+
+@pytest.mark.parametrize("name, content", [("results.json", '{"seed"'), ("history.json", "[")])
+def test_a_cut_file_of_a_seed_says_how_to_go_on(name, content, finetune, tmp_path):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=rf"{name}: not .*; delete {tmp_path}, and the same command trains"):
+        finetune(tmp_path)

@@ -1,10 +1,12 @@
 """What a run is said to cost: parameters counted, operations by hand, the published times."""
 
 import re
+import time
 
 import pytest
 import tensorflow as tf
 
+from cli import InputError
 from pretrain import batches, estimate
 from pretrain.config import PretrainConfig
 from pretrain.masking import max_predictions
@@ -138,3 +140,49 @@ def test_the_report_holds_every_line(tiny):
     report = "\n".join(lines)
     total = sum(estimate.parameters(config).values())
     assert f"{total:,} (embeddings" in report and "128 (8 x 16)" in report and "8,000 examples of 16" in report
+
+
+def test_a_large_model_is_estimated_in_seconds_and_a_small_one_measured(tiny, monkeypatch):
+    monkeypatch.setattr(estimate, "measured_tokens_per_second", lambda *_: pytest.fail("ran the model"))
+    began = time.perf_counter()
+    *_, last = estimate.report(PretrainConfig.load("enliple-large-v1"), tf.distribute.get_strategy())
+    assert time.perf_counter() - began < 30
+    assert "tokens/s, estimated from this machine's matrix products (45% of them)" in last
+    monkeypatch.setattr(estimate, "measured_tokens_per_second", lambda *_: 1234.0)
+    *_, last = estimate.report(tiny(), tf.distribute.get_strategy())
+    assert "at 1,234 tokens/s, measured on small batches" in last
+
+
+@pytest.mark.parametrize("kind", ["CPU", "GPU"])
+def test_what_cannot_fit_is_refused_with_what_does(kind, tiny, monkeypatch, capsys):
+    config, strategy = tiny(train_batch_size=512), tf.distribute.get_strategy()
+    needed = sum(estimate.memory(config).values())
+    refused, warned = estimate._REFUSED[kind], estimate._WARNED[kind]
+    for there, outcome in (
+        (needed / refused * 0.98, "refused"),
+        (needed / refused * 1.02, "warned"),
+        (needed / warned * 0.98, "warned"),
+        (needed / warned * 1.02, "silent"),
+        (None, "silent"),
+    ):
+        monkeypatch.setattr(estimate, "_device_memory", lambda there=there: (kind, there))
+        message = ""
+        try:
+            estimate.check_memory(config, strategy)
+        except InputError as error:
+            message = str(error)
+        said = capsys.readouterr().err
+        assert (outcome == "refused") == bool(message) and (outcome == "warned") == said.startswith("warning: ")
+        if found := re.search(r"--set train_batch_size=(\d+) fits", message + said):
+            assert there * warned >= sum(estimate.memory(tiny(train_batch_size=int(found[1]))).values())
+            assert there * warned < sum(estimate.memory(tiny(train_batch_size=2 * int(found[1]))).values())
+        assert bool(found) == (outcome != "silent")
+    monkeypatch.setattr(estimate, "_device_memory", lambda: (kind, 1000))
+    with pytest.raises(InputError, match="not even one row fits: a smaller model"):
+        estimate.check_memory(config, strategy)
+
+
+def test_this_machine_has_the_memory_that_the_kernel_says():
+    with open("/proc/meminfo", encoding="utf-8") as file:
+        total = int(re.search(r"MemTotal: +(\d+) kB", file.read())[1]) * 1024
+    assert 2**28 < estimate.machine_memory() <= total

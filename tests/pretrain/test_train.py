@@ -441,6 +441,37 @@ def test_a_loss_that_falls_back_to_chance_stops_the_run_but_noise_does_not(tiny)
         watch.check({"loss": 25.0, "gradient_norm": 1.0}, 24)
 
 
+def test_a_step_that_breaks_the_weights_is_never_a_good_checkpoint(data, tokenizer, tiny, tmp_path, monkeypatch):
+    """The loss of the step that breaks them is still one of good weights."""
+    made = train.training_step
+
+    def breaking(model, *arguments):
+        step = made(model, *arguments)
+
+        def broken(batch, number):
+            report = step(batch, number)
+            if int(number) == 5:
+                model.embeddings.word_embeddings.assign(model.embeddings.word_embeddings * np.inf)
+            return report
+
+        return broken
+
+    monkeypatch.setattr(train, "training_step", breaking)
+    for name, values, message in (
+        ("held-out", dict(eval_steps=6), r"the held-out loss is nan at step 6 .*last good checkpoint: \S*step-3\. Try"),
+        (
+            "weights",
+            dict(eval_examples=0),
+            r"after step 6, \S*word_embeddings\S* holds .*last good checkpoint: \S*step-3\.",
+        ),
+    ):
+        directory = str(tmp_path / name)
+        config = tiny(**{"save_checkpoints_steps": 3, "log_steps": 3, "eval_steps": 100, **values})
+        with pytest.raises(InputError, match=message):
+            train.train(config, data, tokenizer, directory, tf.distribute.get_strategy())
+        assert latest_checkpoint(directory).endswith("step-3")
+
+
 @pytest.mark.parametrize(
     "values, message",
     [
@@ -533,10 +564,15 @@ def test_a_damaged_checkpoint_is_named(trained, echoes, tokenizer, tmp_path):
         train.train(config, echoes, tokenizer, directory, tf.distribute.get_strategy())
 
 
-def test_a_full_disk_is_an_error_that_names_the_file(data, tokenizer, tiny, tmp_path):
+def test_a_full_disk_is_an_error_that_names_the_file(data, tokenizer, tiny, tmp_path, monkeypatch):
     directory = tmp_path / "model"
-    directory.mkdir()
-    os.symlink("/dev/full", directory / "metrics.jsonl.partial")
+    made = train.Checkpoints.__init__
+
+    def filled(self, *arguments, **objects):
+        made(self, *arguments, **objects)
+        os.symlink("/dev/full", directory / "metrics.jsonl.partial")
+
+    monkeypatch.setattr(train.Checkpoints, "__init__", filled)
     with pytest.raises(OSError) as error:
         train.train(tiny(), data, tokenizer, str(directory), tf.distribute.get_strategy())
     assert error.value.errno == errno.ENOSPC and error.value.filename == str(directory / "metrics.jsonl")

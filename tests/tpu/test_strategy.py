@@ -2,12 +2,15 @@
 
 import ctypes
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
 import tensorflow as tf
 
 from cli import InputError
+from tests.conftest import ROOT
 from tpu import strategy
 
 
@@ -164,3 +167,19 @@ def test_a_server_that_is_no_tpu():
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=lambda: server.accept()[0].sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")).start()
         refused(f"grpc://127.0.0.1:{server.getsockname()[1]}")
+
+
+def test_tensorflow_s_start_up_is_silent_and_its_errors_are_not():
+    """In a process of its own: what it says on stderr while it starts and compiles is said once."""
+    script = (
+        "import cli, tensorflow as tf\n"
+        "from tpu.strategy import create_strategy\n"
+        "create_strategy()\n"
+        "assert tf.function(lambda x: x + 1, jit_compile=True)(tf.ones([])) == 2\n"
+        "tf.io.read_file('absent')\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    first, *_, last = process.stderr.splitlines()
+    assert first.startswith("Traceback") and "NotFoundError" in last
