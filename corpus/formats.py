@@ -253,7 +253,7 @@ def _jsonl(lines, path, settings, bad):
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            bad.add(number, f"not a JSON object on one line ({text.json_error(error)})")
+            bad.add(number, f"not a JSON object on one line ({files.json_error(error)})")
             continue
         content = value.get(settings.field) if isinstance(value, dict) else None
         if not isinstance(content, str):
@@ -262,7 +262,7 @@ def _jsonl(lines, path, settings, bad):
                 number,
                 f"no text in field {settings.field!r}; the line has: {there}; name the field with --text_field",
             )
-        elif not text.is_text(content):
+        elif not files.is_text(content):
             bad.add(number, _HALF_PAIR)
         else:
             yield content.split("\n")
@@ -285,7 +285,7 @@ def _modu(lines, path, settings, bad):
         if not all(isinstance(form, str) for form in forms):
             name = value.get("id", "?")
             bad.add(number, f"document {name}: a part without a text in 'form'; is this a Modu corpus?")
-        elif not text.is_text(document := "\n".join(forms)):
+        elif not files.is_text(document := "\n".join(forms)):
             bad.add(number, f"document {value.get('id', '?')}: {_HALF_PAIR}")
         else:
             yield document.split("\n") if forms else []
@@ -318,7 +318,7 @@ def _modu_documents(lines, path):
                     raise InputError(f"{path}:{where}: not JSON, or the file is cut off ({error.msg})") from None
                 break  # the rest of this document is still to be read
             except (ValueError, RecursionError) as error:
-                raise InputError(f"{path}:{line_number}: not to be read as JSON ({text.json_error(error)})") from None
+                raise InputError(f"{path}:{line_number}: not to be read as JSON ({files.json_error(error)})") from None
             line_number += buffer.count("\n", position, start)
             yield line_number, value
             line_number += buffer.count("\n", start, end)

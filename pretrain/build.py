@@ -129,17 +129,17 @@ def _open_output(directory, recipe, tokenizer):
       the finished shards' counts by file name, or None when the index is there and complete.
     """
     path = os.path.join(directory, SETTINGS_FILE)
-    if files.exists(path) and text.list_files(directory, "shard-*.tfrecord"):
+    if files.exists(path) and files.list_files(directory, "shard-*.tfrecord"):
         _check_same(path, records.read_json(path), recipe)
     else:
         for pattern in "shard-*.json", records.INDEX_FILE:
-            for stale in text.list_files(directory, pattern):
+            for stale in files.list_files(directory, pattern):
                 files.remove(stale)
         records.write_json(path, recipe)
-    text.remove_leftovers(directory)
+    files.remove_leftovers(directory)
     index_path = os.path.join(directory, records.INDEX_FILE)
     known = records.read_json(index_path).get("shards", []) if files.exists(index_path) else []
-    count_files = text.list_files(directory, "shard-*.json")
+    count_files = files.list_files(directory, "shard-*.json")
     known += [records.read_json(name) for name in count_files]
     finished = {}
     for counts in known:
@@ -206,7 +206,7 @@ def _write_index(settings, recipe, tokenizer, shards, duplicates, met):
         "shards": [counts for counts in shards if counts["examples"]],
     }
     records.write_json(os.path.join(settings.output_dir, records.INDEX_FILE), index)
-    for name in text.list_files(settings.output_dir, "shard-*.json"):  # all of it is in the index now
+    for name in files.list_files(settings.output_dir, "shard-*.json"):  # all of it is in the index now
         files.remove(name)
     return index
 

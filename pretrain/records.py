@@ -214,7 +214,7 @@ def read_json(path: str) -> dict:
       InputError: not JSON, or not an object; names file and line.
     """
     try:
-        return text.read_json(path)
+        return files.read_json(path)
     except InputError as error:
         raise InputError(f"{error}; delete the file and build again") from None
 

@@ -95,7 +95,7 @@ def main(_):
     if files.exists(os.path.join(FLAGS.output_dir, VOCAB_FILE)):
         raise InputError(f"{FLAGS.output_dir}: holds a {VOCAB_FILE} already; choose another --output_dir")
     files.check_output(FLAGS.output_dir)
-    text.remove_leftovers(FLAGS.output_dir)
+    files.remove_leftovers(FLAGS.output_dir)
     if FLAGS.words:
         words = [line.strip() for line in files.read_lines(FLAGS.words) if line.strip()]
         if not words:

@@ -203,7 +203,7 @@ def main(_):
         if warning := jamo.warning(*apart, f"{name} reads it as [UNK]; compose the text (NFC) to measure on it"):
             print(warning, file=sys.stderr)
     if args.output_dir:
-        text.remove_leftovers(args.output_dir)
+        files.remove_leftovers(args.output_dir)
         content = {"corpus": args.corpus, "lines": len(lines), "vocabularies": figures, "samples": samples}
         files.write_atomically(
             os.path.join(args.output_dir, "report.json"), json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -68,7 +68,7 @@ def build(
         if done:
             return done, False
     files.check_output(output_dir)
-    text.remove_leftovers(output_dir)
+    files.remove_leftovers(output_dir)
     trained = train(paths, settings, num_workers, corpus_format)
     tokenizer = Tokenizer(trained.vocab, do_lower_case=settings.do_lower_case)
     lines = report.sample_lines(paths, 20000, corpus_format)
@@ -107,7 +107,7 @@ def _read_record(directory: str, wanted: dict) -> dict | None:
         if files.exists(os.path.join(directory, VOCAB_FILE)):
             raise InputError(f"{directory} holds a {VOCAB_FILE} of unknown origin: {advice}")
         return None
-    found = text.read_json(path)
+    found = files.read_json(path)
     try:
         settings = dataclasses.asdict(VocabSettings()) | found["settings"]  # an older one has fewer
         there, fingerprint = found["corpus"], found["fingerprint"]

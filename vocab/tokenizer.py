@@ -61,7 +61,7 @@ def _read(path):
     if name == BYTE_LEVEL_FILE:
         return JsonTokenizer.load(path)
     if name.endswith(".json"):
-        content = text.read_json(path)
+        content = files.read_json(path)
         return Tokenizer.from_json(path) if _is_wordpiece(content) else JsonTokenizer.load(path)
     return _load_vocab(path)
 
@@ -166,7 +166,7 @@ class Tokenizer:
         Raises:
           InputError: it normalizes or splits text otherwise than BERT, or its ids leave one out.
         """
-        content = text.read_json(path)
+        content = files.read_json(path)
         model = content["model"]
         pieces = {
             **(model.get("vocab") or {}),

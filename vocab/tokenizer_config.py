@@ -24,7 +24,7 @@ _CLASS_OF_MODEL = {"albert": "Albert", "xlm-roberta": "XLMRoberta", "camembert":
 def read_config(directory: str) -> dict:
     """tokenizer_config.json; {} where there is none."""
     path = os.path.join(directory, CONFIG_FILE)
-    return text.read_json(path) if files.exists(path) else {}
+    return files.read_json(path) if files.exists(path) else {}
 
 
 def read_flag(config: dict, key: str, default: bool | None, directory: str) -> bool | None:
@@ -46,14 +46,14 @@ def tokenizer_class(directory: str) -> str:
     name = name.removesuffix("Fast").removesuffix("Tokenizer")
     path = os.path.join(directory, "config.json")
     if name in ("", "PreTrained", "TokenizersBackend") and files.exists(path):
-        return _CLASS_OF_MODEL.get(str(text.read_json(path).get("model_type")), "")
+        return _CLASS_OF_MODEL.get(str(files.read_json(path).get("model_type")), "")
     return "" if name in ("PreTrained", "TokenizersBackend") else name
 
 
 def given_tokens(directory: str) -> dict[str, str]:
     """Role -> name of the special tokens that the files name, as strings or as `{"content": …}`."""
     path = os.path.join(directory, _TOKENS_FILE)
-    named = {**(text.read_json(path) if files.exists(path) else {}), **read_config(directory)}
+    named = {**(files.read_json(path) if files.exists(path) else {}), **read_config(directory)}
     found = {}
     for role in SPECIAL_TOKENS:
         token = named.get(f"{role}_token")

@@ -72,7 +72,7 @@ class JsonTokenizer:
           InputError: no such file, or what the constructor refuses.
         """
         directory, name = os.path.split(str(path))
-        content = _from_merges(directory) if name == VOCAB_FILE else json.dumps(text.read_json(str(path)))
+        content = _from_merges(directory) if name == VOCAB_FILE else json.dumps(files.read_json(str(path)))
         return cls(content, tokenizer_config.given_tokens(directory), str(path))
 
     @cached_property
@@ -151,7 +151,7 @@ def _from_merges(directory):
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
     vocab, merges = (os.path.join(directory, name) for name in (VOCAB_FILE, MERGES_FILE))
-    index = text.read_json(vocab)
+    index = files.read_json(vocab)
     special = tokenizer_config.find_tokens(index, tokenizer_config.given_tokens(directory), vocab)
     config = tokenizer_config.read_config(directory)
     space = bool(tokenizer_config.read_flag(config, "add_prefix_space", False, directory))
