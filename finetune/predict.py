@@ -46,7 +46,6 @@ def main(_):
     FLAGS = flags.FLAGS
     import files
     from tpu.strategy import create_strategy
-    from vocab import jamo
 
     if FLAGS.input != "-" and not os.path.isfile(FLAGS.input):
         raise InputError(f"{FLAGS.input}: no such file; --input takes a file, or - for standard input")
@@ -64,9 +63,6 @@ def main(_):
     examples = [example for name, lines in sources for example in read(lines, predictor.task, name)]
     if not examples:
         raise InputError(f"{FLAGS.input}: no text in it")
-    jamo.warn(
-        (part for example in examples for part in predictor.task.texts(example)), predictor.tokenizer, FLAGS.input
-    )
     written = (json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor(examples))
     if FLAGS.output == "-":
         sys.stdout.writelines(written)
@@ -107,6 +103,9 @@ class Predictor:
         return cls(task, tokenizer, model, config, strategy)
 
     def __call__(self, examples: list) -> Iterator[dict]:
+        from vocab import jamo
+
+        jamo.warn((text for example in examples for text in self.task.texts(example)), self.tokenizer)
         features = self.task.features(examples, self.tokenizer)
         outputs = self._predict(features, self.tokenizer.pad_id)
         return self.task.answers(self.task.decoded(outputs, examples, features), examples)

@@ -109,7 +109,7 @@ def make_shards(settings, chunks, finished):
             "a worker process ended abruptly, perhaps for want of memory; run the same command "
             "again to go on, with a smaller --num_workers"
         ) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, GeneratorExit):
         for worker in multiprocessing.active_children():  # else they would finish their shards first, in minutes
             worker.terminate()
         raise

@@ -44,7 +44,7 @@ def unknown(text: str, tokenizer) -> tuple[int, int]:
     return apart, total
 
 
-def warn(texts: Iterable[str], tokenizer, whose: str) -> None:
+def warn(texts: Iterable[str], tokenizer, whose: str = "the text") -> None:
     """Says on stderr what a model will not see of some texts, if there is anything to say.
 
     Args:

@@ -46,6 +46,11 @@ CASES = {
         '<doc id="3">\n지구\n</doc>\n',
         [["수학", "수학은 학문이다."], ["지구"]],
     ),
+    "csv": (
+        "comments.csv.gz",
+        'id,document\n1,"그는 ""좋다"", 라고\n말했다."\n2,\n3,끝\n',
+        [['그는 "좋다", 라고', "말했다."], ["끝"]],
+    ),
     "tsv": (
         "ratings.txt",
         'id\tdocument\tlabel\n1\t"아 더빙.. \t0\n2\t\t1\n3\t좋다\t1\n',

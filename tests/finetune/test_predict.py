@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import unicodedata
 import zipfile
 
 import numpy as np
@@ -207,6 +208,15 @@ def test_one_text_is_answered_as_among_others(predictor, reviews):
         assert alone["probabilities"] == pytest.approx(among[number]["probabilities"], abs=2e-6)
 
 
+def test_decomposed_hangul_is_said_with_its_share(predictor, tokenizer, capsys):
+    known = "".join(tokenizer.vocab[10:13])
+    texts = [known, unicodedata.normalize("NFD", known)]
+    list(predictor([Example(str(number), text, None, None) for number, text in enumerate(texts)]))
+    assert "50.0% of the Hangul (3 of 6 syllables) is decomposed (NFD" in capsys.readouterr().err
+    list(predictor([Example("1", known, None, None)]))
+    assert "decomposed" not in capsys.readouterr().err
+
+
 def test_labels_are_not_needed(predictor, reviews):
     new = [predictor.task.example(review.id, review.first) for review in reviews["test"]]
     assert new[0].target is None
@@ -293,6 +303,17 @@ def without_weights(out):
         path.unlink()
 
 
+def other_lines(out):
+    lines = (out / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    (out / "vocab.txt").write_text("\n".join([*lines[:-2], lines[-1], lines[-2]]) + "\n", encoding="utf-8")
+
+
+def other_lines_and_no_note(out):
+    """As where an older version saved the vocabulary: the fingerprint is in config.json alone."""
+    other_lines(out)
+    (out / "tokenizer_config.json").unlink()
+
+
 @pytest.mark.parametrize(
     "change, folder, message",
     [
@@ -312,6 +333,8 @@ def without_weights(out):
             "seed-2/best/weights.index: no such file; the seed has not finished its first epoch",
         ),
         (lambda out: None, "seed-3", "seed-3/best/weights.index: no such file"),
+        (other_lines, "", "out: the vocabulary or its settings were changed since they were saved"),
+        (other_lines_and_no_note, "", "out: the vocabulary or its settings were changed since they were saved"),
     ],
 )
 def test_a_directory_that_is_no_finished_run_is_said_in_one_line(change, folder, message, out, run, tmp_path):

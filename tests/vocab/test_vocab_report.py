@@ -76,3 +76,17 @@ def test_the_command_compares_vocabularies(tmp_path):
     assert written["vocabularies"]["first"]["tokens_per_word"] == 1.5
     assert written["vocabularies"]["second"]["tokens_per_word"] == 1.0
     assert (tmp_path / "out" / "report.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_same_lines_are_shown_as_each_vocabulary_cuts_them():
+    lines = [f"영화는 가나 다 {number:02d} 영화" for number in range(9)]
+    tokenizers = {"pieces": Tokenizer(PIECES), "words": Tokenizer([*SPECIAL, "영화는", "가나"])}
+    samples = report.cuts(tokenizers, ["short", *lines, "가" * 70], 3)
+    assert [sample["text"] for sample in samples] == [lines[0], lines[3], lines[6]]
+    assert samples[1]["pieces"] == {
+        "pieces": "영화 ##는 가 ##나 다 [UNK] 영화",
+        "words": "영화는 가나 [UNK] [UNK] [UNK]",
+    }
+    shown = report.format_cuts(samples[1:2]).split("\n")
+    assert shown == [lines[3], "  pieces  영화 ##는 가 ##나 다 [UNK] 영화", "  words   영화는 가나 [UNK] [UNK] [UNK]"]
+    assert len(report.cuts(tokenizers, ["가"], 3)) == 1
