@@ -39,6 +39,8 @@ class PretrainConfig:
         num_train_steps, num_warmup_steps, warmup_proportion: steps; the proportion is of all steps.
         schedule: decay to 0 after the warm-up; `polynomial` has power 0.5.
         mask_prob, ngram_max, whole_word_masking, sentence_order: see `masking`, `sentence_order`.
+        reset_positions: the positions of texts that are packed into one example begin at 0 in each, so that a text is
+            read as if it were alone, as google-research/electra reads it; false: they run on through the example.
         disc_weight, gen_weight, temperature, disallow_correct: see `electra`.
         output_bias_from_data: the output biases start at the tokens' log frequencies, not at 0. A short
             run would else spend its first thousands of steps on them.
@@ -78,6 +80,7 @@ class PretrainConfig:
     ngram_max: int = 1
     whole_word_masking: bool = False
     sentence_order: bool = False
+    reset_positions: bool = True
     gen_weight: float = 1.0
     disc_weight: float = 50.0
     temperature: float = 1.0
