@@ -127,8 +127,8 @@ class Embeddings(Layer):
             name=f"{self.name}/{name}", shape=[rows, self.config.embedding_size], initializer=initializer(self.config)
         )
 
-    def call(self, input_ids, token_type_ids, noise: Noise | None = None):
-        """int32 `[batch, seq_len]` twice -> float32 `[batch * seq_len, embedding_size]`."""
+    def call(self, input_ids, token_type_ids, noise: Noise | None = None, position_ids=None):
+        """int32 `[batch, seq_len]`, `position_ids` None for 0, 1, … -> float32 `[batch * seq_len, embedding_size]`."""
         batch, seq_len = sizes(input_ids)
         size, epsilon, rate = self.config.embedding_size, self.config.layer_norm_eps, self.config.hidden_dropout_prob
         words = tf.gather(self.word_embeddings, input_ids)
@@ -145,7 +145,10 @@ class Embeddings(Layer):
                 [batch, seq_len, size],
             )
         offset = self.config.position_offset
-        positions = self.position_embeddings[offset : offset + seq_len]
+        if position_ids is None:
+            positions = self.position_embeddings[offset : offset + seq_len]
+        else:
+            positions = tf.gather(self.position_embeddings, offset + position_ids)  # [batch, seq_len, size]
         gamma, beta = self.layer_norm.gamma, self.layer_norm.beta
         if noise is None or not rate:
             out = _sum_norm(epsilon)(words, positions, types, gamma, beta)
@@ -248,7 +251,7 @@ class Encoder(Layer):
             for i in range(1 if config.shared_layers else config.num_hidden_layers)
         ]
 
-    def call(self, input_ids, token_type_ids, lengths, noise: Noise | None = None, documents=None):
+    def call(self, input_ids, token_type_ids, lengths, noise: Noise | None = None, documents=None, position_ids=None):
         """
         Args:
             input_ids: int32 `[batch, seq_len]`, seq_len at most `max_position_embeddings`.
@@ -256,7 +259,9 @@ class Encoder(Layer):
             lengths: int32 `[batch]`, real tokens of each row; the rest is padding.
             noise: for dropout; None switches it off.
             documents: of a row that packs several texts, which of them each token is from, int32 `[batch, seq_len]`:
-                each is read as if it were alone.
+                tokens attend to those of their own text. With a [CLS] and positions of its own each text has the
+                hidden states that it has alone.
+            position_ids: int32 `[batch, seq_len]`, where in its text each token stands; None: where in its row.
 
         Returns:
             `[batch, seq_len, hidden_size]` in `compute_dtype`.
@@ -268,7 +273,7 @@ class Encoder(Layer):
         if isinstance(seq_len, int) and seq_len > self.config.max_position_embeddings:
             raise ValueError(f"{seq_len} tokens, but the model has {self.config.max_position_embeddings} positions")
         bias = attention_bias(lengths, seq_len, documents)
-        x = tf.cast(self.embeddings(input_ids, token_type_ids, noise), self.activation_dtype)
+        x = tf.cast(self.embeddings(input_ids, token_type_ids, noise, position_ids), self.activation_dtype)
         if self.embeddings_project is not None:
             x = self.embeddings_project(x)
         for number in range(self.config.num_hidden_layers):

@@ -120,7 +120,7 @@ def training_batches(corpus: Corpus, config, tokenizer, first_step: int = 0) -> 
 
     Each is a dict of tensors with static shapes:
         input_ids int32 [batch, seq_len], token_type_ids int32 [batch, seq_len], lengths int32 [batch],
-        documents int32 [batch, seq_len],
+        documents int32 [batch, seq_len], position_ids int32 [batch, seq_len],
         masked_ids int32 [batch, seq_len], masked_positions int32 [batch, places],
         masked_weights float32 [batch, places], sentence_order int32 [batch], row int32 [batch].
 
@@ -196,15 +196,21 @@ def _prepared(batches, config, tokenizer):
     def prepare(record, example, visit):
         keys = keyed_random.fold(config.seed, _EXAMPLE_KEY, example, visit)
         input_ids, lengths, segment_b = records.parse(record, seq_len, tokenizer.pad_id)
+        documents, position_ids = packed_documents(input_ids, tokenizer.cls_id)
+        if not config.reset_positions:
+            position_ids = tf.zeros_like(position_ids) + tf.range(seq_len)
+        # Of each row's first text, which alone may be a pair.
+        first_lengths = tf.minimum(tf.math.count_nonzero(documents == 0, 1, dtype=tf.int32), lengths)
         order = tf.fill(tf.shape(lengths), sentence_order.NO_PAIR)
         if config.sentence_order:
-            input_ids, segment_b, order = sentence_order.swap_segments(input_ids, lengths, segment_b, keys)
+            input_ids, segment_b, order = sentence_order.swap_segments(input_ids, first_lengths, segment_b, keys)
         masked = masking.mask(input_ids, lengths, keys, rules)
         batch = {
             "input_ids": input_ids,
-            "token_type_ids": sentence_order.token_types(lengths, segment_b, seq_len),
+            "token_type_ids": sentence_order.token_types(first_lengths, segment_b, seq_len),
             "lengths": lengths,
-            "documents": packed_documents(input_ids, segment_b, tokenizer.sep_id),
+            "documents": documents,
+            "position_ids": position_ids,
             "masked_ids": masked.input_ids,
             "masked_positions": masked.positions,
             "masked_weights": masked.weights,
@@ -220,19 +226,24 @@ def _prepared(batches, config, tokenizer):
     return batches.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
-def packed_documents(input_ids, segment_b, sep_id: int):
-    """Which of the texts that are packed into a row each token is from: 0, 1, …; a pair is one text.
+def packed_documents(input_ids, cls_id: int):
+    """Which of the texts that are packed into a row each token is from, and its place there.
 
     Args:
-        input_ids: int32 [batch, seq_len], each text with a [SEP] at its end.
-        segment_b: int32 [batch], where the second segment of a pair begins; 0 for no pair.
-        sep_id: of [SEP].
+        input_ids: int32 [batch, seq_len]; each text begins with a [CLS], and so each row.
+        cls_id: of [CLS].
 
     Returns:
-        int32 [batch, seq_len].
+        (documents, position_ids): int32 [batch, seq_len], both from 0; padding goes on as the last text.
     """
-    documents = tf.cumsum(tf.cast(input_ids == sep_id, tf.int32), axis=1, exclusive=True)
-    return tf.where(segment_b[:, None] > 0, 0, documents)
+    begins = input_ids == cls_id
+    documents = tf.cumsum(tf.cast(begins, tf.int32), axis=1) - 1
+    # All rows one after another: every text begins where the count of texts goes up.
+    flat = tf.reshape(begins, [-1])
+    places = tf.where(flat)[:, 0]
+    text = tf.cumsum(tf.cast(flat, tf.int32)) - 1
+    position_ids = tf.range(tf.size(flat)) - tf.cast(tf.gather(places, text), tf.int32)
+    return documents, tf.reshape(position_ids, tf.shape(input_ids))
 
 
 def _filled(value, missing, size, fill):

@@ -64,7 +64,14 @@ class Bert(tf_keras.Model):
         """
         positions, weights = batch["masked_positions"], tf.reshape(batch["masked_weights"], [-1])
         labels = tf.reshape(tf.gather(batch["input_ids"], positions, batch_dims=1), [-1])
-        hidden = self.encoder(batch["masked_ids"], batch["token_type_ids"], batch["lengths"], noise, batch["documents"])
+        hidden = self.encoder(
+            batch["masked_ids"],
+            batch["token_type_ids"],
+            batch["lengths"],
+            noise,
+            batch["documents"],
+            batch["position_ids"],
+        )
         product = self.head(at_positions(hidden, positions), self.encoder.embeddings.word_embeddings)
         lm = masked_lm(product, self.head.output_bias, labels)
         losses = {"mlm": tf.reduce_sum(lm.losses * weights)}

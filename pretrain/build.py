@@ -112,6 +112,7 @@ def summary(index: dict) -> str:
 def _recipe(settings, paths, tokenizer):
     """Everything that decides what the records are, flat, as JSON holds it."""
     return {
+        "format": records.FORMAT,
         "corpus": [f"{os.path.basename(path)} ({files.size(path)} bytes)" for path in paths],
         "tokenizer_fingerprint": tokenizer.fingerprint,
         "sentence_splitter": settings.sentence_splitter,

@@ -62,6 +62,11 @@ class PretrainConfig:
     ngram_max: int = key(1, "Words of the longest span that is masked as one (ALBERT).")
     whole_word_masking: bool = key(False, "Words are masked whole or not at all.")
     sentence_order: bool = key(False, "bert: also tell whether two segments are in order (ALBERT).")
+    reset_positions: bool = key(
+        True,
+        "The positions of texts that are packed into one example begin at 0 in each, so that a text is read as if it "
+        "were alone, as google-research/electra reads it; false: they run on through the example.",
+    )
     gen_weight: float = key(1.0, "electra: weight of the generator's loss.")
     disc_weight: float = key(50.0, "electra: weight of the discriminator's loss.")
     temperature: float = key(1.0, "electra: of the generator's samples.")

@@ -79,12 +79,12 @@ class Electra(tf_keras.Model):
         """
         config = self.config
         input_ids, types, lengths = batch["input_ids"], batch["token_type_ids"], batch["lengths"]
-        documents = batch["documents"]
+        packing = {"documents": batch["documents"], "position_ids": batch["position_ids"]}
         positions, weights = batch["masked_positions"], tf.reshape(batch["masked_weights"], [-1])
         size, seq_len = input_ids.shape
         labels = tf.reshape(tf.gather(input_ids, positions, batch_dims=1), [-1])
 
-        hidden = at_positions(self.generator(batch["masked_ids"], types, lengths, noise, documents), positions)
+        hidden = at_positions(self.generator(batch["masked_ids"], types, lengths, noise, **packing), positions)
         product = self.generator_head(hidden, self.embeddings.word_embeddings)
         bias = self.generator_head.output_bias
         lm = masked_lm(product, bias, labels)
@@ -95,7 +95,7 @@ class Electra(tf_keras.Model):
         )
         corrupted = replace(input_ids, positions, tf.where(weights > 0, sampled, labels))
 
-        logits = self.discriminator_head(self.discriminator(corrupted, types, lengths, noise, documents))
+        logits = self.discriminator_head(self.discriminator(corrupted, types, lengths, noise, **packing))
         # A sampled token that equals the original counts as original.
         is_replaced = corrupted != input_ids
         real = tf.sequence_mask(lengths, seq_len, tf.float32)

@@ -230,6 +230,7 @@ def example_batch(config) -> dict:
         "token_type_ids": tf.zeros([size, seq_len], tf.int32),
         "lengths": tf.fill([size], seq_len),
         "documents": tf.zeros([size, seq_len], tf.int32),
+        "position_ids": tf.tile(tf.range(seq_len)[None], [size, 1]),
         "masked_ids": input_ids,
         "masked_positions": order,
         "masked_weights": tf.tile(tf.cast(tf.range(places) < chosen, tf.float32)[None], [size, 1]),

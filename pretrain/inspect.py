@@ -32,13 +32,13 @@ def describe(input_ids: np.ndarray, segment_b: int, max_seq_length: int, tokeniz
       input_ids: int [n], unpadded.
       segment_b: index of the second segment's first token, or 0.
     """
-    segments = np.split(input_ids[1:], np.flatnonzero(input_ids[1:] == tokenizer.sep_id) + 1)[:-1]
-    if segment_b:
-        kind, marks = "pair", ["A", "B"]
-    elif len(segments) > 1:
-        kind, marks = f"{len(segments)} packed", [str(n + 1) for n in range(len(segments))]
-    else:
-        kind, marks = "single", ["A"]
+    segments = np.split(input_ids, np.flatnonzero(input_ids == tokenizer.sep_id) + 1)[:-1]
+    segments = [segment[segment != tokenizer.cls_id] for segment in segments]
+    texts = len(segments) - (segment_b > 0)
+    kind = "pair" if segment_b else "single"
+    if texts > 1:
+        kind = f"pair and {texts - 1} packed" if segment_b else f"{texts} packed"
+    marks = (["A", "B"] if segment_b else ["1"]) + [str(number) for number in range(2, texts + 1)]
     padding = 1 - len(input_ids) / max_seq_length
     lines = [f"{kind}, {len(input_ids)} tokens, padding {padding:.1%}"]
     for mark, segment in zip(marks, segments, strict=True):

@@ -2,8 +2,8 @@
 
 Each record is a tf.train.Example with two int64 features:
 
-    input_ids  [n]  n <= max_seq_length; begins with [CLS], ends with [SEP]; not padded
-    segment_b  [1]  index of the first token of the second segment; 0 without a second segment
+    input_ids  [n]  n <= max_seq_length; one text or several, each from its [CLS] to its [SEP]; not padded
+    segment_b  [1]  where the first text is a pair, the index of its second segment's first token; else 0
 
 A shard is written whole or not at all, and the index holds every shard's size, so a missing or
 truncated shard is found before training starts. TensorFlow is imported only where records are
@@ -18,7 +18,7 @@ import os
 import files
 from cli import InputError
 
-FORMAT = 1
+FORMAT = 2  # 1: pairs ended in the middle of sentences, and one [CLS] stood before all texts of an example
 INDEX_FILE = "index.json"
 # What TensorFlow says of a record that is no tf.train.Example, and of a shard with too many or too few (`counted`).
 _OF_RECORDS = ("ParseExample", "parse example", "Input dataset was expected to contain")
@@ -129,7 +129,9 @@ def read_index(directory: str, fingerprint: str | None = None, max_seq_length: i
         )
     index = read_json(path)
     if index.get("format") != FORMAT:
-        raise InputError(f"{path}: format {index.get('format')!r}, expected {FORMAT}; build the records again")
+        raise InputError(
+            f"{path}: format {index.get('format')!r}, expected {FORMAT}; build the records again, in another directory"
+        )
     _check_index(path, index)
     if fingerprint is not None:
         check_vocabulary(directory, index, fingerprint)

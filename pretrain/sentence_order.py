@@ -12,11 +12,12 @@ NO_PAIR, IN_ORDER, SWAPPED = -1, 0, 1
 def swap_segments(input_ids, lengths, segment_b, keys):
     """Swaps the two segments of half of the pairs.
 
-    A row is `[CLS] A [SEP] B [SEP]` with padding behind; B begins at `segment_b`.
+    A row is `[CLS] A [SEP] B [SEP]` with other texts or padding behind; B begins at `segment_b`. Both consist of whole
+    sentences (see `examples`), so that where they begin and end does not tell which of them came first.
 
     Args:
         input_ids: int32 [batch, seq_len].
-        lengths: int32 [batch].
+        lengths: int32 [batch], of the pair, up to the [SEP] behind B; what follows stays as it is.
         segment_b: int32 [batch], 0 for rows without a second segment, which stay as they are.
         keys: uint64 [batch], one for each (seed, example, visit).
 
@@ -31,7 +32,7 @@ def swap_segments(input_ids, lengths, segment_b, keys):
 
     a_length, b_length = segment_b - 2, lengths - segment_b - 1  # without [CLS] and [SEP]s
     new_b = b_length + 2
-    # Where each position's token comes from: [CLS], B, [SEP], A, [SEP], padding.
+    # Where each position's token comes from: [CLS], B, [SEP], A, [SEP], the rest.
     position = tf.range(seq_len)[None, :]
     from_b = segment_b[:, None] + position - 1
     from_a = position - b_length[:, None] - 1
@@ -44,7 +45,7 @@ def swap_segments(input_ids, lengths, segment_b, keys):
 
 
 def token_types(lengths, segment_b, seq_len: int):
-    """int32 [batch, seq_len]: 1 in the second segment and its [SEP], else 0."""
+    """int32 [batch, seq_len]: 1 in the second segment and its [SEP], which ends the pair's `lengths`; else 0."""
     position = tf.range(seq_len)[None, :]
     second = (segment_b > 0)[:, None] & (position >= segment_b[:, None]) & (position < lengths[:, None])
     return tf.cast(second, tf.int32)

@@ -77,7 +77,7 @@ def make_records(tokenizer):
     from pretrain.examples import Examples
 
     def example(rng, number, max_seq_length):
-        body = int(rng.integers(7, max_seq_length - 2))
+        body = int(rng.integers(7, max_seq_length - 3))
         ids = [10 + number // 90, 10 + number % 90]
         while len(ids) < body:
             noisy = rng.random() < 0.2
@@ -86,8 +86,9 @@ def make_records(tokenizer):
         if kind == 1:
             return [2, *ids, 9 + number % 2 + 20, 3], 0
         cut = int(rng.integers(2, len(ids) - 1))
-        row = [2, *ids[:cut], 3, *ids[cut:], 3]
-        return row, cut + 2 if kind == 0 else 0
+        if kind == 2:
+            return [2, *ids[:cut], 3, 2, *ids[cut:], 3], 0
+        return [2, *ids[:cut], 3, *ids[cut:], 3], cut + 2
 
     def make(directory, sizes, max_seq_length=16, seed=0):
         os.makedirs(directory, exist_ok=True)
@@ -108,7 +109,7 @@ def make_records(tokenizer):
         records.write_json(
             os.path.join(directory, "index.json"),
             {
-                "format": 1,
+                "format": records.FORMAT,
                 "max_seq_length": max_seq_length,
                 "vocab_size": tokenizer.vocab_size,
                 "tokenizer_fingerprint": tokenizer.fingerprint,

@@ -63,6 +63,7 @@ class Electra(torch.nn.Module):
         return dict(
             token_type_ids=torch.tensor(numpy_of(batch, "token_type_ids")),
             attention_mask=torch.tensor(attention(batch)),
+            position_ids=torch.tensor(numpy_of(batch, "position_ids")),
         )
 
 
@@ -134,15 +135,15 @@ def real_tokens(batch):
     return np.arange(batch["input_ids"].shape[1]) < numpy_of(batch, "lengths")[:, None]
 
 
-def attention(batch, sep_id=3):
+def attention(batch, cls_id=2):
     """[batch, 1, seq_len, seq_len]: 0 where a token sees another, -1e9 elsewhere; of packed texts only its own."""
-    ids, types, real = numpy_of(batch, "input_ids"), numpy_of(batch, "token_type_ids"), real_tokens(batch)
+    ids, real = numpy_of(batch, "input_ids"), real_tokens(batch)
     result = np.full([len(ids), 1, ids.shape[1], ids.shape[1]], -1e9, np.float32)
     for row in range(len(ids)):
         text, texts = 0, []
         for token in ids[row]:
-            texts.append(0 if types[row].any() else text)
-            text += token == sep_id
+            text += token == cls_id
+            texts.append(text)
         for place, own in enumerate(texts):
             result[row, 0, place, (np.array(texts) == own) & real[row]] = 0
     return result

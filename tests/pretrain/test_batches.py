@@ -243,8 +243,24 @@ def test_token_frequencies_are_the_corpus_s_without_special_tokens(directory, to
     assert frequencies.min() > 0
 
 
-def test_packed_texts_are_numbered_and_a_pair_is_one():
-    ids = tf.constant([[2, 9, 9, 3, 8, 3, 7, 3, 0, 0], [2, 9, 9, 3, 8, 8, 8, 8, 3, 0], [2, 9, 3, 0, 0, 0, 0, 0, 0, 0]])
-    documents = batches.packed_documents(ids, tf.constant([0, 4, 0]), sep_id=3).numpy()
-    assert documents[0, :8].tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
-    assert not documents[1].any() and not documents[2, :3].any()
+def test_packed_texts_are_numbered_and_so_are_their_tokens():
+    ids = tf.constant([[2, 9, 9, 3, 2, 8, 3, 2, 7, 3, 0], [2, 9, 9, 3, 8, 8, 3, 2, 8, 8, 3], [2, 9, 3] + [0] * 8])
+    documents, position_ids = (x.numpy().tolist() for x in batches.packed_documents(ids, cls_id=2))
+    assert documents[0][:10] == [0, 0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert documents[1] == [0] * 7 + [1] * 4  # a pair is one text
+    assert documents[2][:3] == [0, 0, 0]
+    assert position_ids[0][:10] == [0, 1, 2, 3, 0, 1, 2, 0, 1, 2]
+    assert position_ids[1] == [*range(7), *range(4)]
+    assert position_ids[2][:3] == [0, 1, 2] and max(map(max, position_ids)) < 11
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_positions_begin_anew_in_each_text_where_the_config_says_so(directory, config, tokenizer, reset):
+    corpus = batches.Corpus.open(directory, 0)
+    for batch in first(corpus, dataclasses.replace(config, reset_positions=reset), tokenizer, 3):
+        for ids, length, positions in zip(batch["input_ids"], batch["lengths"], batch["position_ids"], strict=True):
+            expected = []
+            for place, token in enumerate(ids[:length]):
+                expected.append(0 if token == 2 and reset else place if not expected else expected[-1] + 1)
+            assert positions[:length].tolist() == expected
+        assert ((batch["input_ids"] == 2).sum(1) > 1).any()

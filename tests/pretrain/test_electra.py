@@ -24,7 +24,14 @@ def make(data, tokenizer, tiny):
         model = Electra(config)
         hugging_face.randomize(model)
         logits = model.discriminator_head(
-            model.discriminator(batch["input_ids"], batch["token_type_ids"], batch["lengths"], None, batch["documents"])
+            model.discriminator(
+                batch["input_ids"],
+                batch["token_type_ids"],
+                batch["lengths"],
+                None,
+                batch["documents"],
+                batch["position_ids"],
+            )
         )
         model.discriminator_head.prediction.bias.assign_sub([np.median(logits)])  # says both yes and no
         return config, model, batch

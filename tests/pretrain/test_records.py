@@ -32,7 +32,7 @@ def directory(tmp_path):
         size = records.write_shard(str(tmp_path / name), made())
         shards.append({"file": name, "examples": 3, "bytes": size})
     index = {
-        "format": 1,
+        "format": records.FORMAT,
         "max_seq_length": 8,
         "vocab_size": 70000,
         "tokenizer_fingerprint": "abc",
@@ -93,7 +93,7 @@ def test_missing_index_says_how_to_build(tmp_path):
 
 
 def test_broken_index_names_the_line(directory):
-    (directory / "index.json").write_text('{"format": 1,\n "shards": [')
+    (directory / "index.json").write_text('{"format": 2,\n "shards": [')
     with pytest.raises(InputError, match=r"index\.json:2: not JSON"):
         records.read_index(str(directory))
 
@@ -108,7 +108,7 @@ def test_other_format_other_vocabulary_other_length(directory):
         records.read_index(path, max_seq_length=7)
     index = records.read_json(os.path.join(path, "index.json"))
     records.write_json(os.path.join(path, "index.json"), {**index, "format": 9})
-    with pytest.raises(InputError, match="format 9, expected 1"):
+    with pytest.raises(InputError, match="format 9, expected 2"):
         records.read_index(path)
 
 

@@ -1,6 +1,7 @@
 """Sentence order: half of the pairs swapped, labels and types right, everything else untouched."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -77,6 +78,21 @@ def test_padding_stays_whatever_it_is():
     assert (out[is_padding] == 199).all()
 
 
+def test_texts_behind_the_pair_stay_where_they_are():
+    ids, lengths, second = rows()
+    room = lengths < SEQ_LEN - 2
+    ids, lengths, second = ids[room], lengths[room], second[room]
+    for row, length in enumerate(lengths):
+        ids[row, length : length + 3] = 2, 150, 3
+    out, out_second, labels = swapped(ids, lengths, second)
+    types = token_types(tf.constant(lengths), tf.constant(out_second), SEQ_LEN).numpy()
+    for row, length in enumerate(lengths):
+        assert out[row, length:].tolist() == ids[row, length:].tolist()
+        assert sorted(out[row, :length]) == sorted(ids[row, :length])
+        assert not types[row, length:].any()
+    assert (labels == SWAPPED).sum() > 300
+
+
 def test_types_are_one_in_the_second_segment_and_its_sep():
     types = token_types(tf.constant([7, 6, 8]), tf.constant([4, 0, 3]), 8).numpy()
     assert types.dtype == np.int32
@@ -111,6 +127,7 @@ def test_real_segments_are_consecutive_text_of_one_document(real_data, tmp_path,
             vocab=vocab,
             output_dir=str(tmp_path / "records"),
             examples=ExampleSettings(max_seq_length=64),
+            num_workers=0,
         )
     )
     tokenizer = Tokenizer.load(vocab)
@@ -123,10 +140,9 @@ def test_real_segments_are_consecutive_text_of_one_document(real_data, tmp_path,
     )
     corpus = batches.Corpus.open(str(tmp_path / "records"), 0, tokenizer.fingerprint, 64)
 
-    documents = "\n".join(lines).split("\n\n")
-    ids, splits = tokenizer.encode([document.replace("\n", " ") for document in documents])
-    as_text = [" " + " ".join(map(str, ids[splits[i] : splits[i + 1]])) + " " for i in range(len(documents))]
-    everything = "|".join(as_text)
+    ids, splits = tokenizer.encode(lines)  # an empty line, between two documents, has no ids
+    sentences = [" ".join(map(str, ids[splits[i] : splits[i + 1]])) for i in range(len(lines))]
+    everything = "/" + "/".join(sentences) + "/"
 
     seen = {NO_PAIR: 0, IN_ORDER: 0, SWAPPED: 0}
     for batch in batches.training_batches(corpus, config, tokenizer).take(10).as_numpy_iterator():
@@ -138,11 +154,15 @@ def test_real_segments_are_consecutive_text_of_one_document(real_data, tmp_path,
             if label == sentence_order.NO_PAIR:
                 assert types.sum() == 0
                 continue
+            length = next((place for place in range(1, length) if row[place] == tokenizer.cls_id), length)
+            assert types[length:].sum() == 0
             first = row[1:length][types[1:length] == 0][:-1].tolist()
             second = row[:length][types[:length] == 1][:-1].tolist()
             if label == SWAPPED:
                 first, second = second, first
-            assert " " + " ".join(map(str, first + second)) + " " in everything
+            first, second = (" ".join(map(str, segment)) for segment in (first, second))
+            found = re.search("/" + first.replace(" ", "[ /]") + "/" + second.replace(" ", "[ /]") + "/", everything)
+            assert found, "not consecutive whole sentences of one document"
     pairs = seen[IN_ORDER] + seen[SWAPPED]
     assert pairs > 300
     assert seen[SWAPPED] / pairs == pytest.approx(0.5, abs=0.12)

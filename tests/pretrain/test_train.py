@@ -139,7 +139,8 @@ def echoes(tokenizer, tmp_path_factory):
     rows, seconds = [], []
     for number in range(600):
         a, b = rng.integers(4, 7, 2)
-        rows.append([2, *[rng.integers(10, 14)] * a, 3, *[rng.integers(14, 18)] * b, 3])
+        second_text = [] if number % 3 else [2]
+        rows.append([2, *[rng.integers(10, 14)] * a, 3, *second_text, *[rng.integers(14, 18)] * b, 3])
         seconds.append(a + 2 if number % 3 else 0)
     examples = Examples(
         np.concatenate(rows).astype(np.int32),
@@ -152,7 +153,7 @@ def echoes(tokenizer, tmp_path_factory):
     records.write_json(
         os.path.join(directory, "index.json"),
         {
-            "format": 1,
+            "format": records.FORMAT,
             "max_seq_length": 16,
             "vocab_size": tokenizer.vocab_size,
             "examples": len(rows),
