@@ -8,15 +8,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import dataclasses
 
+import tensorflow as tf
+
 from benchmarks import finetune_nsmc
 from benchmarks.contender import serve
-from finetune import batches, train
+from finetune import batches
 from finetune.config import FinetuneConfig
-from finetune.model import Start
+from finetune.model import Start, TaskObjective
 from finetune.sentences import Example
 from finetune.tasks import TASKS
 from tpu.strategy import create_strategy
 from training.optimizer import create_optimizer, create_slots
+from training.step import FINETUNING, training_step
 
 _EPOCHS = 10  # of the learning rate's schedule
 
@@ -39,7 +42,7 @@ def prepare(settings: dict, vocabulary: str, reviews: str, count: int, batch_by_
         model = start.create(task.kind, config.precision)
         optimizer = create_optimizer(config)
         create_slots(optimizer, model.trainable_variables)
-    step = train.training_step(model, task.kind, optimizer, config, seed, strategy)
+    step = training_step(TaskObjective(model, task.kind), optimizer, strategy, seed, config.xla, FINETUNING)
     epochs = 0
 
     def turn():
@@ -51,8 +54,9 @@ def prepare(settings: dict, vocabulary: str, reviews: str, count: int, batch_by_
         dataset = batches.dataset(
             features, order, size, config.max_seq_length, config.batch_by_length, start.tokenizer.pad_id
         )
-        losses = [step(batch) for batch in strategy.experimental_distribute_dataset(dataset)]
-        float(sum(losses))
+        distributed = strategy.experimental_distribute_dataset(dataset)
+        reports = [step(batch, tf.constant(number, tf.int64)) for number, batch in enumerate(distributed)]
+        float(sum(report["task_loss"][0] for report in reports))
         epochs += 1
         return time.perf_counter() - begin
 

@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from benchmarks.contender import serve
 from benchmarks.electra_small import resolved
-from pretrain import estimate, train
+from pretrain import estimate
 from pretrain.objectives import OBJECTIVES
 from tpu.strategy import create_strategy
-from training.optimizer import create_optimizer
+from training.optimizer import create_optimizer, create_slots
+from training.step import PRETRAINING, training_step
 
 
 def prepare(settings: dict, masked_places: int, steps: int):
@@ -23,8 +24,8 @@ def prepare(settings: dict, masked_places: int, steps: int):
     with strategy.scope():
         model = OBJECTIVES[config.objective](config)
         optimizer = create_optimizer(config)
-        train.create_slots(optimizer, model.trainable_variables)
-    step = train.training_step(model, optimizer, config, strategy)
+        create_slots(optimizer, model.trainable_variables)
+    step = training_step(model, optimizer, strategy, config.seed, config.xla, PRETRAINING)
     batch = estimate.example_batch(config)
     if batch["masked_positions"].shape[1] != masked_places:
         raise ValueError(f"{batch['masked_positions'].shape[1]} masked places, where the others have {masked_places}")

@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -150,9 +151,27 @@ class Tensor:
         transposed: whether theirs is the transpose: PyTorch's Linear is `[outputs, inputs]`.
     """
 
-    variable: object
+    variable: Any
     name: str
     transposed: bool = False
+
+
+class Network(NamedTuple):
+    """An encoder with its heads, as it is published alone.
+
+    Attributes:
+        family: a key of FAMILIES.
+        shape: of the encoder.
+        tensors: all of its variables.
+        architecture: Hugging Face's class for it, without the family's name.
+        about: what it is, for a model card.
+    """
+
+    family: str
+    shape: EncoderConfig
+    tensors: list[Tensor]
+    architecture: str
+    about: str
 
 
 def encoder_tensors(encoder, family: str) -> Iterator[Tensor]:

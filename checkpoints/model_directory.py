@@ -2,6 +2,7 @@
 
 config.json      every resolved key, and the versions of the packages
 vocab.txt, tokenizer_config.json
+networks.json    where each of its networks' tensors is in the checkpoint
 data.json        counts of the records that it is trained on
 checkpoints/     TensorFlow checkpoints, `step-N`
 metrics.jsonl, curves.png, tensorboard/
@@ -13,6 +14,7 @@ import importlib.metadata
 import json
 import os
 import re
+from collections.abc import Collection
 
 import tensorflow as tf
 
@@ -46,6 +48,32 @@ def read_config(directory: str) -> dict:
     values = read_json(path, "put a copy of it back, or use another directory")
     values.pop("versions", None)
     return values
+
+
+def check_same(directory: str, values: dict, option: str, free: Collection[str] = ()) -> bool:
+    """Compares a directory's config.json with the settings of a run that is to go on there.
+
+    Args:
+        directory: of an earlier run; perhaps not there yet.
+        values: of the run.
+        option: by which the directory was given.
+        free: keys that may differ.
+
+    Returns:
+        whether there was an earlier run.
+
+    Raises:
+        InputError: it had other settings; names the first key that differs.
+    """
+    if not tf.io.gfile.exists(os.path.join(directory, "config.json")):
+        return False
+    for name, before in read_config(directory).items():
+        if name in values and name not in free and values[name] != before:
+            raise InputError(
+                f"{directory}/config.json: {name} is {before!r} there and {values[name]!r} now; a run "
+                f"continues with the settings it began with: use another {option}"
+            )
+    return True
 
 
 def read_json(path: str, advice: str, keys: tuple[str, ...] = ()) -> dict:

@@ -17,8 +17,8 @@ from absl import flags
 
 import files
 from cli import InputError
-from vocab import bad_rows, tables
-from vocab.bad_rows import BadRows
+from corpus import bad_rows, tables
+from corpus.bad_rows import BadRows
 
 Document = list[str]
 AUTO = "auto"

@@ -10,13 +10,15 @@ import tf_keras
 from checkpoints import hugging_face, resize
 from checkpoints.hugging_face import FAMILIES, Released
 from checkpoints.model_directory import read_config
+from checkpoints.opening import best_seed, open_checkpoint, restore_best, vocabulary_of
 from cli import InputError
+from finetune.kind import Kind
 from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
 from modeling.heads import ClassificationHead
 from modeling.noise import Noise
-from pretrain.start import best_seed, open_checkpoint, restore_best, vocabulary_of
 from settings import construct
+from training.step import Draws
 from vocab.tokenizer import Tokenizer
 from vocab.tokenizer import load as load_tokenizer
 
@@ -54,6 +56,28 @@ class TaskModel(tf_keras.Model):
 
         names = [variable.name.split(":")[0] for variable in self.trainable_variables]
         return {name: decay ** (head - depth(name)) for name in names}
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskObjective:
+    """A model with a kind's loss: what `training.step` moves and reports as `task_loss`."""
+
+    model: TaskModel
+    kind: Kind
+    loss_weights = {"task": 1.0}
+
+    @property
+    def trainable_variables(self) -> list[tf.Variable]:
+        return self.model.trainable_variables
+
+    def counts(self, batch):
+        """How many predictions the loss is a mean over, of this replica's rows."""
+        return {"task": tf.reduce_sum(self.kind.counts(batch) * batch["weights"])}
+
+    def __call__(self, batch, draws: Draws):
+        """The loss summed over the rows, and no other measures."""
+        outputs = self.model(batch, draws.dropout)
+        return {"task": tf.reduce_sum(self.kind.losses(outputs, batch) * batch["weights"])}, {}
 
 
 def _trained_positions(released):
@@ -144,7 +168,7 @@ class Start:
         """From a checkpoint of any origin.
 
         Args:
-            path: as `pretrain.start.open_checkpoint`; its vocabulary is beside it.
+            path: as `checkpoints.opening.open_checkpoint`; its vocabulary is beside it.
             config: a `FinetuneConfig`; its dropout rates apply.
             allow_partial: tensors may be missing or unknown.
             generator: of an ELECTRA take the generator.

@@ -81,7 +81,7 @@ class Predictor:
     """
 
     def __init__(self, task, tokenizer, model, config, strategy):
-        from finetune.train import prediction
+        from finetune.prediction import prediction
 
         self.task, self.tokenizer = task, tokenizer
         self._predict = prediction(model, task.kind, config, strategy)

@@ -139,7 +139,7 @@ def split_note(task, data: dict[str, list], data_dir: str) -> str:
     Sizes are compared, and where these agree the files' SHA-256 with the published ones.
     """
     from finetune.download import CATALOGUE
-    from finetune.train import split_training
+    from finetune.splits import split_training
 
     sizes = {split: f"{split} {len(examples):,}" for split, examples in data.items()}
     if "dev" not in data:
@@ -202,16 +202,10 @@ def claim_directory(output_dir: str, settings: dict) -> None:
     Raises:
         InputError: the directory holds results of other settings; names the first key that differs.
     """
-    from checkpoints.model_directory import read_config, write_config
+    from checkpoints.model_directory import check_same, write_config
     from files import check_output
 
-    if os.path.exists(os.path.join(output_dir, "config.json")):
-        for key, before in read_config(output_dir).items():
-            if settings.get(key) != before:
-                raise InputError(
-                    f"{output_dir}/config.json: {key} is {before!r} there and {settings.get(key)!r} now; "
-                    "use another --output_dir"
-                )
+    check_same(output_dir, settings, "--output_dir")
     check_output(output_dir)
     write_config(output_dir, settings)
 

@@ -5,6 +5,8 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,55 +14,22 @@ import tf_keras
 
 import cli
 from checkpoints.model_directory import Checkpoints, disk_errors_named, read_json, write_json
+from checkpoints.opening import restore_best
 from cli import InputError
 from finetune import batches, coverage
+from finetune.config import FinetuneConfig
 from finetune.features import Features
-from finetune.model import Start, TaskModel
-from modeling.noise import Noise
-from pretrain.start import restore_best
-from tpu.strategy import compiles_whole_step
-from training.keyed_random import numpy_fold
-from training.optimizer import clipped, create_optimizer, create_slots
-
-_DROPOUT = 3  # the noise stream of fine-tuning's dropout
-_DEV_DRAW, _SHARE_DRAW = 2000, 2001  # key words
+from finetune.model import Start, TaskModel, TaskObjective
+from finetune.prediction import prediction
+from finetune.splits import split_training
+from finetune.task import Task
+from training.optimizer import create_optimizer, create_slots
+from training.step import FINETUNING, training_step
 
 
-def split_training(task, examples: list, config) -> tuple[list, list]:
-    """(training, dev): `dev_share` set apart, then `train_share` of the rest; the same whatever the seed.
-
-    Examples of one text, as questions about a context, stay on one side: else a dev score would be of texts that
-    were trained on. So the share is met as closely as whole texts allow.
-
-    Raises:
-        InputError: nothing is left to learn from, or nothing is set apart although `dev_share` is not 0.
-    """
-    first_of: dict[str, int] = {}
-    group = np.array([first_of.setdefault(task.texts(example)[0], i) for i, example in enumerate(examples)], np.int64)
-    sizes = np.bincount(group, minlength=len(examples))
-    groups = np.flatnonzero(sizes)
-    groups = groups[np.argsort(numpy_fold(_DEV_DRAW, groups), kind="stable")]
-    set_apart, missing = [], round(len(examples) * config.dev_share)
-    for number in groups:
-        if sizes[number] <= missing:
-            set_apart.append(number)
-            missing -= sizes[number]
-    # One that is a little too large, where that comes closer to the share.
-    left = np.setdiff1d(groups, set_apart)
-    set_apart += [number for number in left[np.argsort(sizes[left], kind="stable")][:1] if sizes[number] < 2 * missing]
-    is_dev = np.isin(group, set_apart)
-    dev, rest = np.flatnonzero(is_dev), np.flatnonzero(~is_dev)
-    if not len(rest) or config.dev_share and not len(dev):
-        raise InputError(
-            f"{task.name}: dev_share {config.dev_share:g} of {len(examples):,} training examples, of "
-            f"{len(groups):,} different texts, leaves none to {'choose by' if len(rest) else 'learn from'}; set "
-            "another dev_share (0: the last epoch counts)"
-        )
-    kept = np.argsort(numpy_fold(_SHARE_DRAW, rest), kind="stable")[: max(1, round(len(rest) * config.train_share))]
-    return [examples[i] for i in rest[np.sort(kept)]], [examples[i] for i in dev]
-
-
-def finetune(task, data: dict[str, list], start: Start, config, seed: int, output_dir: str, strategy) -> dict:
+def finetune(
+    task: Task, data: dict[str, list], start: Start, config: FinetuneConfig, seed: int, output_dir: str, strategy
+) -> dict:
     """Trains and scores; skips what an earlier call has finished.
 
     Args:
@@ -78,212 +47,222 @@ def finetune(task, data: dict[str, list], start: Start, config, seed: int, outpu
     Raises:
         InputError: the loss is not a number, or a file of an earlier call is damaged.
     """
-    results_path, history_path = (os.path.join(output_dir, name) for name in ("results.json", "history.json"))
-    anew = f"delete {output_dir}, and the same command trains this seed anew"
+    results_path = os.path.join(output_dir, "results.json")
     if os.path.exists(results_path):
-        return read_json(results_path, anew, ("metrics", "seed", "chosen", "seconds"))
+        return read_json(results_path, _anew(output_dir), ("metrics", "seed", "chosen", "seconds"))
     begin = time.time()
-    train_examples, dev_examples = data["train"], data.get("dev")
-    if dev_examples is None:
-        train_examples, dev_examples = split_training(task, train_examples, config)
-    size = config.train_batch_size
-    training = task.features(train_examples, start.tokenizer, training=True)
-    dev = task.features(dev_examples, start.tokenizer) if dev_examples else None
-    test = task.features(data["test"], start.tokenizer)
-    print(*coverage.lines(task, train_examples, training, start.tokenizer), sep="\n", file=sys.stderr)
+    splits = _featurized(task, data, start.tokenizer, config)
+    print(*coverage.lines(task, *splits["train"], start.tokenizer), sep="\n", file=sys.stderr)
+    config = _with_steps(config, splits["train"].features, seed)
+    state = _create(task, start, config, seed, output_dir, strategy)
+    predict = prediction(state.objective.model, task.kind, config, strategy)
 
-    steps_per_epoch = len(batches.training_order(training, size, config.batch_by_length, seed, 0))
-    steps = config.num_train_steps or max(1, round(steps_per_epoch * config.num_train_epochs))
-    warmup = config.num_warmup_steps
-    if warmup is None:
-        warmup = round(config.warmup_proportion * steps)
-    elif warmup >= steps:
-        raise InputError(f"num_warmup_steps {warmup:,} must be less than the {steps:,} steps of this run")
-    config = dataclasses.replace(config, num_train_steps=steps, num_warmup_steps=warmup)
+    def score(split: _Split):
+        decoded = task.decoded(predict(split.features, start.tokenizer.pad_id), split.examples, split.features)
+        return decoded, *task.score(decoded, split.examples)
 
-    tf_keras.utils.set_random_seed(seed)
-    with strategy.scope():
-        model = start.create(task.kind, config.precision)
-        factors = model.learning_rate_factors(config.layerwise_lr_decay) if config.layerwise_lr_decay != 1 else None
-        optimizer = create_optimizer(config, factors)
-        create_slots(optimizer, model.trainable_variables)
-    # Scores of finished epochs travel in the checkpoint's folder, so that a resumed run knows its best.
-    checkpoints = Checkpoints(output_dir, 1, model=model, optimizer=optimizer)
-    checkpoints.restore()
-    step = checkpoints.step  # the optimizer's count leaves out the steps that float16's loss scaling skips
-    known = read_json(history_path, anew, ("epochs",)) if os.path.exists(history_path) else {"epochs": []}
-    history = [entry for entry in known["epochs"] if entry["step"] <= step]
-    # The losses of the epoch that a run was stopped in, for the mean over it.
-    unfinished = known.get("unfinished", {})
-
-    train_step = training_step(model, task.kind, optimizer, config, seed, strategy)
-    predict = prediction(model, task.kind, config, strategy)
-    best_weights = os.path.join(output_dir, "best", "weights")
-
-    with (
-        cli.Interruption() as interruption,
-        cli.progress(steps, f"{task.name} seed {seed}", "step", initial=step) as bar,
-    ):
-        while step < steps:
-            epoch, done = divmod(step, steps_per_epoch)
-            order = batches.training_order(training, size, config.batch_by_length, seed, epoch)[done:]
-            dataset = batches.dataset(
-                training, order, size, config.max_seq_length, config.batch_by_length, start.tokenizer.pad_id
-            )
-            losses = list(unfinished["losses"]) if unfinished.get("step") == step else []
-            for batch in strategy.experimental_distribute_dataset(dataset):
-                losses.append(train_step(batch))
-                step += 1
-                bar.update()
-                if step % 200 == 0:
-                    bar.set_postfix_str(f"loss {float(losses[-1]):.4f}")
-                if step == steps or interruption.requested:
-                    break
-            if interruption.requested and step < steps and step % steps_per_epoch:
-                unfinished = {"step": step, "losses": [float(value) for value in losses]}
-                write_json(history_path, {"epochs": history, "unfinished": unfinished})
-                checkpoints.save(step)
-                break
-            loss = float(np.mean([float(value) for value in losses]))
-            if not np.isfinite(loss):
-                raise InputError(
-                    f"{task.name}, seed {seed}: the loss is not a number before step {step}; try a lower "
-                    "learning_rate or precision float32"
-                )
-            entry = {"epoch": epoch + 1, "step": step, "loss": loss}
-            if dev is not None:
-                decoded = task.decoded(predict(dev, start.tokenizer.pad_id), dev_examples, dev)
-                scores, _ = task.score(decoded, dev_examples)
-                entry |= {f"dev_{task.main_metric}": scores[task.main_metric]}
-                bar.write(
-                    f"{task.name} seed {seed}, epoch {epoch + 1}: loss {loss:.4f}, "
-                    f"dev {task.main_metric} {scores[task.main_metric]:.2f}"
-                )
-            history.append(entry)
-            if entry is _best(history, task.main_metric):
-                with disk_errors_named(output_dir):
-                    tf.train.Checkpoint(model=model).write(best_weights)
-            # What is unfinished belongs to the checkpoint that is there until the next one is.
-            write_json(history_path, {"epochs": history, "unfinished": unfinished})
-            checkpoints.save(step)
-            if interruption.requested:
-                break
-    if step < steps:
-        raise InputError(
-            f"{task.name}, seed {seed}: stopped at step {step} of {steps}, saved; the same command goes on from there"
-        )
-
-    best = _best(history, task.main_metric)
-    if best is not history[-1]:
-        restore_best(output_dir, model=model)
-    decoded = task.decoded(predict(test, start.tokenizer.pad_id), data["test"], test)
-    scores, extra = task.score(decoded, data["test"])
-    task.save(decoded, data["test"], output_dir)
+    run = _Run(task, splits, score, config, seed, state, output_dir)
+    history = run.loop(start.tokenizer.pad_id, strategy)
+    best = history.best(task.main_metric)
+    if best is not history.epochs[-1]:
+        restore_best(output_dir, model=state.objective.model)
+    decoded, scores, extra = score(splits["test"])
+    task.save(decoded, splits["test"].examples, output_dir)
     results = {
         "task": task.name,
         "metrics": scores,
         **extra,
         "seed": seed,
         "chosen": best,
-        "history": history,
-        "examples": {"train": len(train_examples), "dev": len(dev_examples), "test": len(data["test"])},
+        "history": history.epochs,
+        "examples": {name: len(splits[name].examples) if name in splits else 0 for name in ("train", "dev", "test")},
         "init_checkpoint": start.checkpoint,
         "seconds": round(time.time() - begin, 1),
         "config": dataclasses.asdict(config) | dataclasses.asdict(start.shape),
     }
     write_json(results_path, results)
-    shutil.rmtree(checkpoints.directory, ignore_errors=True)
+    shutil.rmtree(state.checkpoints.directory, ignore_errors=True)
     return results
 
 
-def training_step(model: TaskModel, kind, optimizer, config, seed: int, strategy):
-    """The compiled step: `step(batch) -> mean loss`.
+class _Split(NamedTuple):
+    """The examples of a split, and what the model reads of them."""
 
-    Compiled as a whole, it is traced for each of the few lengths of `batches.PADDED_LENGTHS`, since a TPU wants
-    static shapes; else once.
+    examples: list
+    features: Features
+
+
+class _State(NamedTuple):
+    """What a run changes. The checkpoints count the steps: the optimizer leaves out those that float16 skips."""
+
+    objective: TaskObjective
+    optimizer: tf_keras.optimizers.legacy.Optimizer
+    checkpoints: Checkpoints
+
+
+class _History:
+    """`history.json`: the scores of finished epochs, and the losses of the epoch that a run was stopped in.
+
+    It lies beside the checkpoint, so that a resumed run knows its best epoch.
     """
-    whole = config.xla == "on" or config.xla == "auto" and compiles_whole_step(strategy)
 
-    alone = strategy.num_replicas_in_sync == 1
+    def __init__(self, directory: str, step: int):
+        """
+        Args:
+            directory: of the seed.
+            step: where the run goes on; epochs after it come again.
 
-    @tf.function(jit_compile=whole or None, autograph=False)
-    def gradients(batch, step, count):
-        with tf.GradientTape() as tape:
-            outputs = model(batch, Noise(seed, _DROPOUT, step, batch["row"][0]))
-            loss = tf.reduce_sum(kind.losses(outputs, batch) * batch["weights"]) / count
-            scaled = optimizer.get_scaled_loss(loss) if config.precision == "float16" else loss
-        return [tf.convert_to_tensor(grad) for grad in tape.gradient(scaled, model.trainable_variables)], loss
+        Raises:
+            InputError: the file is damaged.
+        """
+        self._path = os.path.join(directory, "history.json")
+        known = {"epochs": []}
+        if os.path.exists(self._path):
+            known = read_json(self._path, _anew(directory), ("epochs",))
+        self.epochs = [entry for entry in known["epochs"] if entry["step"] <= step]
+        self._unfinished = known.get("unfinished", {})
 
-    def replica_step(batch):
-        context = tf.distribute.get_replica_context()
-        reduce = (lambda x: context.all_reduce(tf.distribute.ReduceOp.SUM, x)) if not alone else (lambda x: x)
-        count = tf.maximum(reduce(tf.reduce_sum(kind.counts(batch) * batch["weights"])), 1.0)
-        grads, loss = gradients(batch, optimizer.iterations, count)
-        grads = reduce(grads)
-        if config.precision == "float16":
-            grads = optimizer.get_unscaled_gradients(grads)
-        grads, _ = clipped(grads)
-        optimizer.apply_gradients(
-            zip(grads, model.trainable_variables, strict=True), experimental_aggregate_gradients=False
-        )
-        return reduce(loss)
+    def losses(self, step: int) -> list[float]:
+        """Those of the epoch that was stopped at this step."""
+        return list(self._unfinished["losses"]) if self._unfinished.get("step") == step else []
 
-    if whole and alone:  # as in pretraining
-        replica_step = tf.function(replica_step, jit_compile=True, autograph=False)
+    def stop(self, step: int, losses: list) -> None:
+        """Notes an epoch that is not finished, for the mean over it."""
+        self._unfinished = {"step": step, "losses": [float(loss) for loss in losses]}
+        self.save()
 
-    @tf.function(autograph=False, reduce_retracing=not whole)
-    def step(batch):
-        return strategy.experimental_local_results(strategy.run(replica_step, args=(batch,)))[0]
+    def save(self) -> None:
+        # What is unfinished belongs to the checkpoint that is there until the next one is.
+        write_json(self._path, {"epochs": self.epochs, "unfinished": self._unfinished})
 
-    return step
+    def best(self, metric: str) -> dict:
+        """The epoch with the best dev score, the earliest of equals; the last one without dev scores."""
+        key = f"dev_{metric}"
+        return max(self.epochs, key=lambda entry: entry[key]) if key in self.epochs[-1] else self.epochs[-1]
 
 
-def prediction(model: TaskModel, kind, config, strategy):
-    """`predict(features, pad_id)`: the kind's predictions for every row, in order.
+def _featurized(task, data, tokenizer, config) -> dict[str, _Split]:
+    """Split -> its examples and features; `dev` only where there is any."""
+    examples = dict(data)
+    if "dev" not in examples:
+        examples["train"], examples["dev"] = split_training(task, examples["train"], config)
+    return {
+        name: _Split(rows, task.features(rows, tokenizer, training=name == "train"))
+        for name, rows in examples.items()
+        if rows or name != "dev"
+    }
 
-    A kind that is `per_token` predicts for all tokens one after another, as `features.input_ids` has them.
+
+def _with_steps(config, training: Features, seed: int):
+    """The config with the numbers of steps that follow from the data."""
+    steps = config.num_train_steps or max(1, round(_steps_per_epoch(config, training, seed) * config.num_train_epochs))
+    warmup = config.num_warmup_steps
+    if warmup is None:
+        warmup = round(config.warmup_proportion * steps)
+    elif warmup >= steps:
+        raise InputError(f"num_warmup_steps {warmup:,} must be less than the {steps:,} steps of this run")
+    return dataclasses.replace(config, num_train_steps=steps, num_warmup_steps=warmup)
+
+
+def _steps_per_epoch(config, training, seed):
+    return len(batches.training_order(training, config.train_batch_size, config.batch_by_length, seed, 0))
+
+
+def _create(task, start, config, seed, output_dir, strategy) -> _State:
+    """The state where the run begins or goes on."""
+    tf_keras.utils.set_random_seed(seed)
+    with strategy.scope():
+        model: TaskModel = start.create(task.kind, config.precision)
+        factors = model.learning_rate_factors(config.layerwise_lr_decay) if config.layerwise_lr_decay != 1 else None
+        optimizer = create_optimizer(config, factors)
+        create_slots(optimizer, model.trainable_variables)
+    checkpoints = Checkpoints(output_dir, 1, model=model, optimizer=optimizer)
+    checkpoints.restore()
+    return _State(TaskObjective(model, task.kind), optimizer, checkpoints)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """A seed's training, from the state's step to the last.
+
+    Attributes:
+        score: `score(split) -> (decoded, scores, extra)`.
+        output_dir: the weights of the best epoch are in its `best/weights` at the end.
     """
-    whole = config.xla == "on" or config.xla == "auto" and compiles_whole_step(strategy)
-    forward = tf.function(
-        lambda batch: (model(batch), batch["index"]),
-        jit_compile=whole or None,
-        autograph=False,
-        reduce_retracing=not whole,
-    )
 
-    @tf.function(autograph=False, reduce_retracing=not whole)
-    def run(batch):
-        return strategy.run(forward, args=(batch,))
+    task: Task
+    splits: dict[str, _Split]
+    score: Callable
+    config: FinetuneConfig
+    seed: int
+    state: _State
+    output_dir: str
 
-    def predict(features: Features, pad_id: int) -> np.ndarray:
-        order = batches.evaluation_order(features, config.eval_batch_size, config.batch_by_length)
-        dataset = batches.dataset(
-            features, order, config.eval_batch_size, config.max_seq_length, config.batch_by_length, pad_id
+    def loop(self, pad_id: int, strategy) -> _History:
+        """Trains; returns the scores of all epochs."""
+        config, seed, state = self.config, self.seed, self.state
+        steps, step = config.num_train_steps, state.checkpoints.step
+        steps_per_epoch = _steps_per_epoch(config, self.splits["train"].features, seed)
+        history = _History(self.output_dir, step)
+        train_step = training_step(state.objective, state.optimizer, strategy, seed, config.xla, FINETUNING)
+        with (
+            cli.Interruption() as interruption,
+            cli.progress(steps, f"{self.task.name} seed {seed}", "step", initial=step) as bar,
+        ):
+            while step < steps and not interruption.requested:
+                epoch, done = divmod(step, steps_per_epoch)
+                losses = history.losses(step)
+                for batch in strategy.experimental_distribute_dataset(self._batches(epoch, done, pad_id)):
+                    total, count = train_step(batch, tf.constant(step, tf.int64))["task_loss"]
+                    losses.append(total / tf.maximum(count, 1.0))
+                    step += 1
+                    bar.update()
+                    if step % 200 == 0:
+                        bar.set_postfix_str(f"loss {float(losses[-1]):.4f}")
+                    if step == steps or interruption.requested:
+                        break
+                if interruption.requested and step < steps and step % steps_per_epoch:
+                    history.stop(step, losses)
+                else:
+                    bar.write(self._finish_epoch(epoch, step, losses, history))
+                state.checkpoints.save(step)
+        if step < steps:
+            raise InputError(
+                f"{self.task.name}, seed {seed}: stopped at step {step} of {steps}, saved; the same command goes on "
+                "from there"
+            )
+        return history
+
+    def _batches(self, epoch, done, pad_id):
+        """An epoch's batches, without the first `done`."""
+        config, training = self.config, self.splits["train"].features
+        order = batches.training_order(training, config.train_batch_size, config.batch_by_length, self.seed, epoch)
+        return batches.dataset(
+            training, order[done:], config.train_batch_size, config.max_seq_length, config.batch_by_length, pad_id
         )
-        outputs = None
-        for batch in strategy.experimental_distribute_dataset(dataset):
-            values, indices = run(batch)
-            for value, index in zip(
-                strategy.experimental_local_results(values), strategy.experimental_local_results(indices), strict=True
-            ):
-                value, index = value.numpy(), index.numpy()
-                value, index = value[index >= 0], index[index >= 0]
-                if kind.per_token:
-                    column = np.arange(value.shape[1])
-                    inside = column < features.lengths[index][:, None]
-                    value, index = value[inside], (features.row_splits[index][:, None] + column)[inside]
-                if outputs is None:
-                    size = len(features.input_ids) if kind.per_token else len(features)
-                    outputs = np.zeros([size, *value.shape[1:]], value.dtype)
-                outputs[index] = value
-        if outputs is not None and not np.isfinite(outputs).all():
-            raise InputError("the model's predictions are not numbers; try a lower learning_rate or precision float32")
-        return kind.predictions(np.zeros([0, 1], np.float32) if outputs is None else outputs)
 
-    return predict
+    def _finish_epoch(self, epoch, step, losses, history):
+        """Scores an epoch on the development examples, keeps its weights where it is the best; says how it was."""
+        task, loss = self.task, float(np.mean([float(value) for value in losses]))
+        if not np.isfinite(loss):
+            raise InputError(
+                f"{task.name}, seed {self.seed}: the loss is not a number before step {step}; try a lower "
+                "learning_rate or precision float32"
+            )
+        entry = {"epoch": epoch + 1, "step": step, "loss": loss}
+        line = f"{task.name} seed {self.seed}, epoch {epoch + 1}: loss {loss:.4f}"
+        if "dev" in self.splits:
+            _, scores, _ = self.score(self.splits["dev"])
+            entry[f"dev_{task.main_metric}"] = scores[task.main_metric]
+            line += f", dev {task.main_metric} {scores[task.main_metric]:.2f}"
+        history.epochs.append(entry)
+        if entry is history.best(task.main_metric):
+            with disk_errors_named(self.output_dir):
+                best = tf.train.Checkpoint(model=self.state.objective.model)
+                best.write(os.path.join(self.output_dir, "best", "weights"))
+        history.save()
+        return line
 
 
-def _best(history, metric):
-    """The epoch with the best dev score, the earliest of equals; the last one without dev scores."""
-    key = f"dev_{metric}"
-    return max(history, key=lambda entry: entry[key]) if key in history[-1] else history[-1]
+def _anew(directory):
+    return f"delete {directory}, and the same command trains this seed anew"

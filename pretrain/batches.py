@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from pretrain import masking, records, sentence_order
+from pretrain.objectives import OBJECTIVES
 from training import keyed_random
 
 READERS = 16  # shards that are mixed with each other; more mixes better and holds more in memory
@@ -190,7 +191,7 @@ def _argsort(keys):
 
 
 def _prepared(batches, config, tokenizer):
-    rules = masking.MaskingRules.from_config(config, tokenizer)
+    rules = masking.MaskingRules.from_config(config, tokenizer, OBJECTIVES[config.objective].REPLACEMENT)
     size, seq_len = config.train_batch_size, config.max_seq_length
 
     def prepare(record, example, visit):

@@ -1,14 +1,19 @@
 """BERT's objective: masked tokens (Devlin et al. 2018), and sentence order (ALBERT, Lan et al. 2019)."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from checkpoints.hugging_face import Tensor, dense, encoder_tensors, masked_lm_tensors
+from checkpoints.hugging_face import Network, Released, dense, encoder_tensors, masked_lm_tensors
+from modeling import cost
+from modeling.config import EncoderConfig
 from modeling.encoder import Dense, Encoder
 from modeling.heads import MaskedLMHead, Pooler, at_positions, masked_lm
-from modeling.noise import Noise
 from pretrain import sentence_order
+from pretrain.masking import Replacement, max_predictions
+from training.step import NO_DRAWS, Draws
 
 
 class Bert(tf_keras.Model):
@@ -17,6 +22,10 @@ class Bert(tf_keras.Model):
     loss = masked-LM loss + sentence-order loss, each a mean over what it applies to.
     """
 
+    FAMILY = "bert"
+    NETWORKS = ("",)
+    REPLACEMENT = Replacement(mask_share=0.8, random_share=0.1)
+
     def __init__(self, config, **kwargs):
         """
         Args:
@@ -24,21 +33,54 @@ class Bert(tf_keras.Model):
         """
         super().__init__(**kwargs)
         self.config = config
-        self.loss_weights_by_name = {"mlm": 1.0}
+        self.loss_weights = {"mlm": 1.0}
         self.encoder = Encoder(config.encoder(), compute_dtype=config.precision, name="bert")
         self.head = MaskedLMHead(config.encoder(), name="predictions")
         if config.sentence_order:
-            self.loss_weights_by_name["sentence_order"] = 1.0
+            self.loss_weights["sentence_order"] = 1.0
             self.pooler = Pooler(config.encoder(), name="pooler")
             self.order_head = Dense(config.hidden_size, 2, config.encoder(), name="seq_relationship")
 
-    def tensors(self) -> list[Tensor]:
-        """The variables under their published names."""
+    @staticmethod
+    def problem(config) -> str | None:
+        """Why a config can't be of this objective: nothing speaks against any."""
+        return None
+
+    @staticmethod
+    def chance(config) -> float:
+        """The loss of a model that knows nothing."""
+        return math.log(config.vocab_size) + (math.log(2) if config.sentence_order else 0.0)
+
+    @staticmethod
+    def costs(config) -> dict[str, cost.Cost]:
+        """What each part costs, a token of the input."""
+        shape, seq_len = config.encoder(), config.max_seq_length
+        heads = cost.masked_lm_head(shape, max_predictions(config) / seq_len)
+        if config.sentence_order:
+            heads += cost.dense(shape.hidden_size, shape.hidden_size, 1 / seq_len)
+            heads += cost.dense(shape.hidden_size, 2, 1 / seq_len)
+        return {"embeddings": cost.embeddings(shape), "encoder": cost.encoder(shape, seq_len), "heads": heads}
+
+    @staticmethod
+    def encoders(config) -> list[EncoderConfig]:
+        """The shapes of the encoders that a step runs through."""
+        return [config.encoder()]
+
+    @staticmethod
+    def settings_of(networks: dict[str, Released]) -> dict:
+        """Keys of a config that a checkpoint decides where they are not given: none but the sizes."""
+        return {}
+
+    def networks(self) -> dict[str, Network]:
+        """The BERT, as it is published."""
         tensors = [*encoder_tensors(self.encoder, "bert"), *masked_lm_tensors(self.head, "bert")]
+        architecture, about = "ForMaskedLM", "a BERT"
         if self.config.sentence_order:
             tensors += dense(self.pooler.dense, "pooler.dense")
             tensors += dense(self.order_head, "cls.seq_relationship")
-        return tensors
+            architecture = "ForPreTraining"
+            about += ", with a head that tells whether two segments are in order"
+        return {"": Network("bert", self.encoder.config, tensors, architecture, about)}
 
     def start_from(self, frequencies) -> None:
         """Sets the output bias to what the tokens' frequencies [vocab_size] alone predict."""
@@ -51,13 +93,12 @@ class Bert(tf_keras.Model):
             counts["sentence_order"] = tf.reduce_sum(_pair_weights(batch))
         return counts
 
-    def call(self, batch, noise: Noise | None = None, sampling: Noise | None = None):
+    def call(self, batch, draws: Draws = NO_DRAWS):
         """Sums over the batch, to be divided by their counts once every replica's are added up.
 
         Args:
             batch: as `batches.training_batches` yields it.
-            noise: for dropout; None switches it off.
-            sampling: not used; there for the loop's sake.
+            draws: for dropout.
 
         Returns:
             (losses, measures): name -> sum, for the names of `counts`; name -> (sum, count).
@@ -68,7 +109,7 @@ class Bert(tf_keras.Model):
             batch["masked_ids"],
             batch["token_type_ids"],
             batch["lengths"],
-            noise,
+            draws.dropout,
             batch["documents"],
             batch["position_ids"],
         )

@@ -6,13 +6,15 @@ Keys are google-research/electra's where it has one, so that published files loa
 import dataclasses
 from collections.abc import Sequence
 
+from checkpoints.hugging_face import FAMILIES
 from cli import InputError
 from modeling.config import MODEL_SIZES, EncoderConfig
+from pretrain.objectives import OBJECTIVES
 from settings import checked, find_config, key, parse_overrides, read_config
 
 _OF_THE_VOCABULARY = ("vocab_size", "do_lower_case")
 CHOICES = {
-    "objective": ("electra", "bert"),
+    "objective": tuple(OBJECTIVES),
     "model_size": tuple(MODEL_SIZES),
     "optimizer": ("adamw", "lamb"),
     "schedule": ("linear", "polynomial"),
@@ -159,7 +161,8 @@ class PretrainConfig:
             InputError: values that contradict each other; the message begins with `origin`.
         """
         values = {name: number for name, number in MODEL_SIZES[self.model_size].items() if getattr(self, name) is None}
-        if self.objective == "bert" and self.embedding_size is None:
+        family = FAMILIES[OBJECTIVES[self.objective].FAMILY]
+        if not family.projection and self.embedding_size is None:
             values["embedding_size"] = self.hidden_size or values["hidden_size"]
         if self.generator_hidden_size is None:
             values["generator_hidden_size"] = 0.25
@@ -220,14 +223,6 @@ class PretrainConfig:
         for name in ("learning_rate", "initializer_range", "temperature", "adam_epsilon"):
             require(0 < getattr(self, name) < float("inf"), f"{name} must be greater than 0, not {getattr(self, name)}")
         require(
-            0 < self.generator_hidden_size <= 1 and 0 < self.generator_layers <= 1,
-            "generator_hidden_size and generator_layers are fractions in (0, 1]",
-        )
-        require(
-            self.untied_generator or self.generator_hidden_size == self.generator_layers == 1,
-            "untied_generator false needs generator_hidden_size 1.0 and generator_layers 1.0",
-        )
-        require(
             self.hidden_size % self.num_attention_heads == 0,
             f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}",
         )
@@ -235,10 +230,8 @@ class PretrainConfig:
             self.max_position_embeddings >= self.max_seq_length,
             f"max_position_embeddings {self.max_position_embeddings} is less than max_seq_length {self.max_seq_length}",
         )
-        require(
-            not (self.sentence_order and self.objective == "electra"),
-            'sentence_order goes with objective "bert": ELECTRA has no such head',
-        )
+        problem = OBJECTIVES[self.objective].problem(self)
+        require(problem is None, problem)
 
     def check_vocabulary(self, tokenizer) -> None:
         """Raises InputError where the tokenizer has another number of pieces, or another idea of capitals."""
@@ -256,6 +249,7 @@ class PretrainConfig:
 
     def encoder(self) -> EncoderConfig:
         """The shape of the encoder that fine-tuning gets: ELECTRA's discriminator, or BERT."""
+        family = FAMILIES[OBJECTIVES[self.objective].FAMILY]
         return EncoderConfig(
             vocab_size=self.vocab_size,
             embedding_size=self.embedding_size,
@@ -264,8 +258,8 @@ class PretrainConfig:
             num_attention_heads=self.num_attention_heads,
             intermediate_size=self.intermediate_size,
             max_position_embeddings=self.max_position_embeddings,
-            pooler_act="tanh" if self.objective == "bert" else "gelu",
-            pooler_input_dropout=self.objective != "bert",
+            pooler_act=family.pooler_act,
+            pooler_input_dropout=family.pooler_input_dropout,
             initializer_range=self.initializer_range,
             hidden_dropout_prob=self.hidden_dropout_prob,
             attention_probs_dropout_prob=self.attention_probs_dropout_prob,

@@ -1,10 +1,14 @@
 """ELECTRA's objective (Clark et al. 2020): a small generator fills masks, a discriminator tells what it replaced."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from checkpoints.hugging_face import Tensor, discriminator_tensors, encoder_tensors, masked_lm_tensors
+from checkpoints.hugging_face import Network, Released, discriminator_tensors, encoder_tensors, masked_lm_tensors
+from modeling import cost
+from modeling.config import EncoderConfig
 from modeling.encoder import Embeddings, Encoder
 from modeling.heads import (
     DiscriminatorHead,
@@ -13,7 +17,8 @@ from modeling.heads import (
     masked_lm,
     sample_tokens,
 )
-from modeling.noise import Noise
+from pretrain.masking import Replacement, max_predictions
+from training.step import NO_DRAWS, Draws
 
 
 class Electra(tf_keras.Model):
@@ -23,6 +28,10 @@ class Electra(tf_keras.Model):
     cross-entropy averaged over all real tokens.
     """
 
+    FAMILY = "electra"
+    NETWORKS = ("discriminator", "generator")
+    REPLACEMENT = Replacement(mask_share=0.85, random_share=0.0)
+
     def __init__(self, config, **kwargs):
         """
         Args:
@@ -30,7 +39,7 @@ class Electra(tf_keras.Model):
         """
         super().__init__(**kwargs)
         self.config = config
-        self.loss_weights_by_name = {"mlm": config.gen_weight, "disc": config.disc_weight}
+        self.loss_weights = {"mlm": config.gen_weight, "disc": config.disc_weight}
         self.embeddings = Embeddings(config.encoder(), name="embeddings")
         self.discriminator = Encoder(config.encoder(), self.embeddings, config.precision, name="electra")
         self.generator = (
@@ -46,11 +55,87 @@ class Electra(tf_keras.Model):
         """What fine-tuning starts from."""
         return self.discriminator
 
-    def tensors(self, generator: bool = False) -> list[Tensor]:
-        """The discriminator's variables, or the generator's, under their published names."""
-        if generator:
-            return [*encoder_tensors(self.generator, "electra"), *masked_lm_tensors(self.generator_head, "electra")]
-        return [*encoder_tensors(self.discriminator, "electra"), *discriminator_tensors(self.discriminator_head)]
+    @staticmethod
+    def problem(config) -> str | None:
+        """Why a config can't be of this objective; None if it can."""
+        if config.sentence_order:
+            return 'sentence_order goes with objective "bert": ELECTRA has no such head'
+        fractions = config.generator_hidden_size, config.generator_layers
+        if not all(0 < fraction <= 1 for fraction in fractions):
+            return "generator_hidden_size and generator_layers are fractions in (0, 1]"
+        if not config.untied_generator and fractions != (1, 1):
+            return "untied_generator false needs generator_hidden_size 1.0 and generator_layers 1.0"
+        return None
+
+    @staticmethod
+    def chance(config) -> float:
+        """The loss of a model that knows nothing."""
+        return config.gen_weight * math.log(config.vocab_size) + config.disc_weight * math.log(2)
+
+    @staticmethod
+    def costs(config) -> dict[str, cost.Cost]:
+        """What each part costs, a token of the input."""
+        shape, generator, seq_len = config.encoder(), config.generator(), config.max_seq_length
+        head = cost.masked_lm_head(generator, max_predictions(config) / seq_len)
+        layers = cost.encoder(generator, seq_len)
+        if not config.untied_generator:
+            layers = layers._replace(parameters=0)  # the discriminator's
+        return {
+            "embeddings": cost.embeddings(shape),
+            "discriminator": cost.encoder(shape, seq_len)
+            + cost.dense(shape.hidden_size, shape.hidden_size)
+            + cost.dense(shape.hidden_size, 1),
+            "generator": layers + head,
+        }
+
+    @staticmethod
+    def encoders(config) -> list[EncoderConfig]:
+        """The shapes of the encoders that a step runs through."""
+        return [config.encoder(), config.generator()]
+
+    @staticmethod
+    def settings_of(networks: dict[str, Released]) -> dict:
+        """Keys of a config that a checkpoint decides where they are not given."""
+        if "generator" not in networks:
+            return {}
+        generator, discriminator = networks["generator"].shape, networks["discriminator"].shape
+        return {
+            "generator_hidden_size": generator.hidden_size / discriminator.hidden_size,
+            "generator_layers": generator.num_hidden_layers / discriminator.num_hidden_layers,
+            "untied_generator": networks["discriminator"].values.get("untied_generator", True),
+        }
+
+    def networks(self) -> dict[str, Network]:
+        """The discriminator and the generator, as they are published."""
+        discriminator = [
+            *encoder_tensors(self.discriminator, "electra"),
+            *discriminator_tensors(self.discriminator_head),
+        ]
+        generator = [*encoder_tensors(self.generator, "electra"), *masked_lm_tensors(self.generator_head, "electra")]
+        shapes = self.discriminator.config, self.generator.config
+        return {
+            "discriminator": Network("electra", shapes[0], discriminator, "ForPreTraining", "an ELECTRA discriminator"),
+            "generator": Network("electra", shapes[1], generator, "ForMaskedLM", "an ELECTRA generator"),
+        }
+
+    def begin(self, network: str) -> str:
+        """Begins the generator where a checkpoint has only a discriminator; says how and why."""
+        generator, discriminator = self.generator, self.discriminator
+        if generator is discriminator:
+            return "generator: none in the checkpoint; it is the discriminator with a head of its own, which is random"
+        if generator.config.hidden_size != discriminator.config.hidden_size:
+            return (
+                f"generator: none in the checkpoint; random, as it is {generator.config.hidden_size} wide and the "
+                f"discriminator {discriminator.config.hidden_size}"
+            )
+        layers = list(zip(generator.transformer_layers, discriminator.transformer_layers, strict=False))
+        for ours, theirs in [*layers, (generator.embeddings_project, discriminator.embeddings_project)]:
+            if ours is not None:
+                ours.set_weights(theirs.get_weights())
+        return (
+            f"generator: none in the checkpoint; the discriminator's first {len(layers)} layers, as both are "
+            f"{generator.config.hidden_size} wide; its head is random"
+        )
 
     def start_from(self, frequencies) -> None:
         """Sets the output biases to what the tokens' frequencies [vocab_size] alone predict."""
@@ -66,13 +151,12 @@ class Electra(tf_keras.Model):
             "disc": tf.cast(tf.reduce_sum(batch["lengths"]), tf.float32),
         }
 
-    def call(self, batch, noise: Noise | None = None, sampling: Noise | None = None):
+    def call(self, batch, draws: Draws = NO_DRAWS):
         """Sums over the batch, to be divided by their counts once every replica's are added up.
 
         Args:
             batch: as `batches.training_batches` yields it.
-            noise: for dropout; None switches it off.
-            sampling: for the generator's samples.
+            draws: for dropout, and for the generator's samples.
 
         Returns:
             (losses, measures): name -> sum, for the names of `counts`; name -> (sum, count).
@@ -84,18 +168,18 @@ class Electra(tf_keras.Model):
         size, seq_len = input_ids.shape
         labels = tf.reshape(tf.gather(input_ids, positions, batch_dims=1), [-1])
 
-        hidden = at_positions(self.generator(batch["masked_ids"], types, lengths, noise, **packing), positions)
+        hidden = at_positions(self.generator(batch["masked_ids"], types, lengths, draws.dropout, **packing), positions)
         product = self.generator_head(hidden, self.embeddings.word_embeddings)
         bias = self.generator_head.output_bias
         lm = masked_lm(product, bias, labels)
 
-        uniforms = tf.reshape(sampling.uniform([size, positions.shape[1], 2]), [-1, 2])
+        uniforms = tf.reshape(draws.sampling.uniform([size, positions.shape[1], 2]), [-1, 2])
         sampled = sample_tokens(
             product, bias, labels, uniforms, config.temperature, config.disallow_correct, lm.block_sums
         )
         corrupted = replace(input_ids, positions, tf.where(weights > 0, sampled, labels))
 
-        logits = self.discriminator_head(self.discriminator(corrupted, types, lengths, noise, **packing))
+        logits = self.discriminator_head(self.discriminator(corrupted, types, lengths, draws.dropout, **packing))
         # A sampled token that equals the original counts as original.
         is_replaced = corrupted != input_ids
         real = tf.sequence_mask(lengths, seq_len, tf.float32)

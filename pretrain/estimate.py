@@ -7,14 +7,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
 import cli
 from cli import InputError
-from modeling.config import EncoderConfig
+from pretrain.config import PretrainConfig
 from pretrain.masking import max_predictions
+from pretrain.objectives import OBJECTIVES
+from training.optimizer import create_optimizer, create_slots
+from training.step import PRETRAINING, training_step
 
 # KoELECTRA's README: on a TPU v3-8, Small (batch 512, 300 K steps) took about 3 days and Base (batch
 # 256, 700 K steps) about 7, both at length 512. As tokens a second, by hidden size.
@@ -29,58 +32,14 @@ _REFUSED, _WARNED = {"CPU": 1.5, "GPU": 3.0}, {"CPU": 0.7, "GPU": 1.0}
 _TPU_V3_CORE_PEAK = 52.5e12  # operations a second in bfloat16 (Google Cloud's system architecture page: 420e12 a v3-8)
 
 
-def encoder_parameters(shape: EncoderConfig) -> int:
-    """Parameters of an encoder without its embedding tables."""
-    hidden, inner = shape.hidden_size, shape.intermediate_size
-    layer = 4 * (hidden * hidden + hidden) + 2 * hidden * inner + inner + hidden + 4 * hidden
-    project = (shape.embedding_size + 1) * hidden if shape.projects_embeddings else 0
-    return shape.num_hidden_layers * layer + project
-
-
-def embedding_parameters(shape: EncoderConfig) -> int:
-    """Parameters of the embedding tables and their LayerNorm."""
-    return (shape.vocab_size + shape.max_position_embeddings + shape.type_vocab_size + 2) * shape.embedding_size
-
-
 def parameters(config) -> dict[str, int]:
     """Parameter counts of everything that is trained, by part."""
-    shape = config.encoder()
-    hidden = shape.hidden_size
-    parts = {"embeddings": embedding_parameters(shape)}
-    if config.objective == "electra":
-        generator = config.generator()
-        parts["discriminator"] = encoder_parameters(shape) + hidden * hidden + hidden + hidden + 1
-        parts["generator"] = _lm_head_parameters(generator)
-        if config.untied_generator:
-            parts["generator"] += encoder_parameters(generator)
-    else:
-        parts["encoder"] = encoder_parameters(shape)
-        parts["heads"] = _lm_head_parameters(shape)
-        if config.sentence_order:
-            parts["heads"] += hidden * hidden + hidden + 2 * hidden + 2
-    return parts
+    return {name: part.parameters for name, part in OBJECTIVES[config.objective].costs(config).items()}
 
 
 def training_flops_per_token(config) -> float:
     """Floating-point operations of a training step, a token: products only, forward and backward."""
-    seq_len, share = config.max_seq_length, max_predictions(config) / config.max_seq_length
-
-    def encoder(shape):
-        hidden = shape.hidden_size
-        layer = 2 * (4 * hidden * hidden + 2 * hidden * shape.intermediate_size) + 4 * seq_len * hidden
-        project = 2 * shape.embedding_size * hidden if shape.projects_embeddings else 0
-        return shape.num_hidden_layers * layer + project
-
-    def lm_head(shape):
-        return share * 2 * shape.embedding_size * (shape.hidden_size + shape.vocab_size)
-
-    shape = config.encoder()
-    if config.objective == "electra":
-        generator = config.generator()
-        forward = encoder(shape) + 2 * shape.hidden_size**2 + encoder(generator) + lm_head(generator)
-    else:
-        forward = encoder(shape) + lm_head(shape)
-    return 3.0 * forward
+    return 3.0 * sum(part.operations for part in OBJECTIVES[config.objective].costs(config).values())
 
 
 def memory(config, replicas: int = 1) -> dict[str, float]:
@@ -96,10 +55,9 @@ def memory(config, replicas: int = 1) -> dict[str, float]:
         per_row = shape.num_attention_heads * seq_len * seq_len * (2 * width + 1)
         return shape.num_hidden_layers * (per_token * seq_len + per_row)
 
-    shapes = [config.encoder()] + ([config.generator()] if config.objective == "electra" else [])
-    activations = rows * (
-        sum(encoder(shape) for shape in shapes) + max_predictions(config) * config.vocab_size * (width + 4)
-    )
+    layers = sum(encoder(shape) for shape in OBJECTIVES[config.objective].encoders(config))
+    logits = max_predictions(config) * config.vocab_size * (width + 4)
+    activations = rows * (layers + logits)
     return {"parameters, optimizer, gradients": count * 16.0, "activations": activations}
 
 
@@ -167,8 +125,6 @@ def check_memory(config, strategy) -> None:
 
 def tpu_v3_8_tokens_per_second(config) -> float:
     """Interpolated, by operations a second, between KoELECTRA's two published runs."""
-    from pretrain.config import PretrainConfig
-
     achieved = {}
     for hidden, size, fraction in ((256, "small", 1.0), (768, "base", 1 / 3)):
         published = PretrainConfig(model_size=size, vocab_size=32200, generator_hidden_size=fraction).resolved()
@@ -194,19 +150,21 @@ def peak_flops(precision: str = "float32") -> float:
     return 2.0 * size**3 / min(times)
 
 
+def share_of_peak(config, strategy) -> Callable[[float], float]:
+    """Tokens a second to model FLOP utilisation: the share of what all replicas could compute."""
+    peak = peak_flops(config.precision) * max(1, strategy.num_replicas_in_sync)
+    return lambda tokens_per_second: tokens_per_second * training_flops_per_token(config) / peak
+
+
 def measured_tokens_per_second(config, strategy) -> float:
     """Tokens a second of real training steps on the devices found, on a small batch of made-up text."""
-    from pretrain import train
-    from pretrain.objectives import OBJECTIVES
-    from training.optimizer import create_optimizer, create_slots
-
     rows = _MEASURED_ROWS * strategy.num_replicas_in_sync
     small = dataclasses.replace(config, train_batch_size=rows)
     with strategy.scope():
         model = OBJECTIVES[config.objective](small)
         optimizer = create_optimizer(small)
         create_slots(optimizer, model.trainable_variables)
-    step = train.training_step(model, optimizer, small, strategy)
+    step = training_step(model, optimizer, strategy, small.seed, small.xla, PRETRAINING)
     batch = example_batch(small)
     (batch,) = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(batch))
     times = []
@@ -275,7 +233,3 @@ def duration(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds // size:,.0f} {unit} {seconds % size // smaller:.0f} {name}"
     return f"{seconds:.0f} s"
-
-
-def _lm_head_parameters(shape):
-    return shape.embedding_size * (shape.hidden_size + 3) + shape.vocab_size

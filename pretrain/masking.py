@@ -1,6 +1,6 @@
 """Choosing the tokens that a model must predict: dynamic, n-gram, whole-word masking.
 
-    rules = MaskingRules.from_config(config, tokenizer)
+    rules = MaskingRules.from_config(config, tokenizer, Electra.REPLACEMENT)
     masked = mask(input_ids, lengths, keys, rules)
 
 15 % of the tokens are chosen in spans of n words, p(n) proportional to 1/n (ALBERT, Lan et al. 2019);
@@ -26,6 +26,18 @@ from training import keyed_random
 _SPAN_LENGTH, _SPAN_ORDER, _LAST_SPAN, _TREATMENT, _REPLACEMENT = range(5)
 
 
+class Replacement(NamedTuple):
+    """What becomes of the chosen tokens; the rest of them stays as it is.
+
+    Attributes:
+        mask_share: of the chosen tokens, those that become [MASK].
+        random_share: those that become a random ordinary token.
+    """
+
+    mask_share: float
+    random_share: float
+
+
 @dataclasses.dataclass(frozen=True)
 class MaskingRules:
     """How tokens are chosen and what they are replaced by.
@@ -34,8 +46,7 @@ class MaskingRules:
         mask_prob: share of the tokens that are chosen, special tokens not counted.
         ngram_max: the longest span, in words (or tokens, without whole words).
         whole_word: spans consist of whole words.
-        mask_share: share of the chosen tokens that become [MASK] (ELECTRA 0.85, BERT 0.8).
-        random_share: share that becomes a random ordinary token (ELECTRA 0, BERT 0.1).
+        replacement: what becomes of the chosen tokens; the objective says it.
         mask_id: the id of [MASK].
         ordinary_ids: int32 [n], what random tokens are drawn from.
         is_special: bool [vocab_size], tokens that are never chosen.
@@ -46,8 +57,7 @@ class MaskingRules:
     mask_prob: float
     ngram_max: int
     whole_word: bool
-    mask_share: float
-    random_share: float
+    replacement: Replacement
     mask_id: int
     ordinary_ids: np.ndarray
     is_special: np.ndarray
@@ -55,21 +65,19 @@ class MaskingRules:
     max_predictions: int
 
     @classmethod
-    def from_config(cls, config, tokenizer) -> "MaskingRules":
-        """The rules of a `PretrainConfig` for a `vocab.tokenizer.Tokenizer`."""
+    def from_config(cls, config, tokenizer, replacement: Replacement) -> "MaskingRules":
+        """The rules of a `PretrainConfig` for a `vocab.tokenizer.Tokenizer` and an objective's replacement."""
         never = [
             i for i, piece in enumerate(tokenizer.vocab) if i in tokenizer.special_ids or piece.startswith("[unused")
         ]
         # [UNK] can be predicted no more usefully than [PAD], but it is text: it may be chosen.
         is_special = np.zeros(tokenizer.vocab_size, bool)
         is_special[[i for i in tokenizer.special_ids if i != tokenizer.unk_id]] = True
-        mask_share, random_share = (0.85, 0.0) if config.objective == "electra" else (0.8, 0.1)
         return cls(
             mask_prob=config.mask_prob,
             ngram_max=config.ngram_max,
             whole_word=config.whole_word_masking,
-            mask_share=mask_share,
-            random_share=random_share,
+            replacement=replacement,
             mask_id=tokenizer.mask_id,
             ordinary_ids=np.setdiff1d(np.arange(tokenizer.vocab_size, dtype=np.int32), never).astype(np.int32),
             is_special=is_special,
@@ -127,10 +135,11 @@ def mask(input_ids, lengths, keys, rules: MaskingRules) -> Masked:
     is_chosen = maskable & (priority <= last[:, None]) & (chosen > 0)[:, None]
 
     treatment = keyed_random.uniform(keys, _TREATMENT, column)
-    replaced = tf.where(is_chosen & (treatment < rules.mask_share), rules.mask_id, input_ids)
-    if rules.random_share:
+    mask_share, random_share = rules.replacement
+    replaced = tf.where(is_chosen & (treatment < mask_share), rules.mask_id, input_ids)
+    if random_share:
         draw = keyed_random.integers(keys, _REPLACEMENT, column) % len(rules.ordinary_ids)
-        is_random = is_chosen & (treatment >= rules.mask_share) & (treatment < rules.mask_share + rules.random_share)
+        is_random = is_chosen & (treatment >= mask_share) & (treatment < mask_share + random_share)
         replaced = tf.where(is_random, tf.gather(rules.ordinary_ids, draw), replaced)
     return Masked(replaced, positions[:, :places], weights)
 

@@ -114,7 +114,8 @@ def _run(config, strategy, start, FLAGS):
 
 def _start(FLAGS):
     """The checkpoint to go on from; it, or the records, decide the vocabulary's size too."""
-    from pretrain.start import Continuation, vocabulary_of
+    from checkpoints.opening import vocabulary_of
+    from pretrain.continuation import Continuation
     from vocab.tokenizer import Tokenizer
 
     start = Continuation.open(FLAGS.init_checkpoint, FLAGS.init_generator)
@@ -147,9 +148,9 @@ def _of_vocabulary(FLAGS):
 def _build(config, data, FLAGS):
     """Builds the vocabulary and the records that are missing."""
     import files
+    from checkpoints.opening import vocabulary_of
     from pretrain import build
     from pretrain.examples import ExampleSettings
-    from pretrain.start import vocabulary_of
     from vocab import run as vocabulary
     from vocab.tokenizer import Tokenizer
     from vocab.train import VocabSettings

@@ -1,30 +1,29 @@
 """The pretraining loop."""
 
+import contextlib
 import dataclasses
-import math
 import sys
-import time
+from typing import NamedTuple
 
 import tensorflow as tf
 import tf_keras
 
 import cli
-from checkpoints.model_directory import Checkpoints, read_config, read_json, write_config, write_json
+from checkpoints.model_directory import Checkpoints, check_same, read_json, write_config, write_json
+from checkpoints.pretrained import write_networks
 from cli import InputError
 from files import check_output
-from modeling.noise import Noise
 from pretrain import batches, estimate
 from pretrain.config import PretrainConfig
-from pretrain.objectives import OBJECTIVES
+from pretrain.continuation import Continuation
+from pretrain.objectives import OBJECTIVES, PretrainingObjective
 from pretrain.records import damage_named, read_index
-from pretrain.start import Continuation
-from tpu.strategy import compiles_whole_step
+from pretrain.watch import Watch
+from training.loop import Window, add, means
 from training.metrics import MetricsLog
-from training.optimizer import clipped, create_optimizer, create_slots, learning_rate
+from training.optimizer import create_optimizer, create_slots, learning_rate
+from training.step import PRETRAINING, evaluation_step, training_step
 from vocab.tokenizer import Tokenizer
-
-# Noise streams: what random bits are drawn for.
-_DROPOUT, _SAMPLING, _EVALUATION = range(3)
 
 # What data.json in the model directory says of the records.
 _COUNTS = ("examples", "tokens", "documents", "unk_rate", "padding_share")
@@ -43,10 +42,6 @@ _FREE = {
     "gcp_project",
     "xla",
 }
-
-# So many times the best loss, in so many reports in a row, is not noise.
-_COLLAPSE, _COLLAPSED_REPORTS = 1.5, 5
-_REMEDY = "Try a lower learning_rate, a longer warm-up (num_warmup_steps), or precision float32, in a new --model_dir"
 
 
 def train(
@@ -75,7 +70,46 @@ def train(
     Raises:
         InputError: data or checkpoint do not fit the config; the loss is NaN or diverges.
     """
-    _check_batch(config, strategy)
+    corpus = _open_corpus(config, data, tokenizer, strategy)
+    index = read_index(data)
+    claim_directory(model_dir, config, tokenizer, {key: index[key] for key in _COUNTS if key in index})
+    state = _create(config, model_dir, strategy)
+    write_networks(model_dir, state.objective.networks())
+    with damage_named(data, index):
+        if not state.checkpoints.restore():
+            if config.output_bias_from_data:
+                frequencies = corpus.token_frequencies(config.vocab_size, tokenizer.special_ids)
+                state.objective.start_from(frequencies)
+            if start:
+                print(start.load(state.objective, allow_partial), file=sys.stderr)
+        return _loop(config, corpus, tokenizer, state, MetricsLog(model_dir, state.step), strategy)
+
+
+class _State(NamedTuple):
+    """What a run changes.
+
+    Attributes:
+        steps_done: int64 variable. Not the optimizer's count: that leaves out the steps that float16's loss scaling
+            skips.
+    """
+
+    objective: PretrainingObjective
+    optimizer: tf_keras.optimizers.legacy.Optimizer
+    steps_done: tf.Variable
+    checkpoints: Checkpoints
+
+    @property
+    def step(self) -> int:
+        return int(self.steps_done.numpy())
+
+
+def _open_corpus(config, data, tokenizer, strategy):
+    """The records, once it is sure that they fit the config and the devices."""
+    if config.train_batch_size % strategy.num_replicas_in_sync:
+        raise InputError(
+            f"train_batch_size {config.train_batch_size} is not a multiple of the "
+            f"{strategy.num_replicas_in_sync} replicas"
+        )
     config.check_vocabulary(tokenizer)
     corpus = batches.Corpus.open(data, config.eval_examples, tokenizer.fingerprint, config.max_seq_length)
     if corpus.training_examples < config.train_batch_size:
@@ -83,74 +117,54 @@ def train(
             f"{data}: {corpus.training_examples} examples are fewer than one batch of "
             f"{config.train_batch_size}; add text or use --set train_batch_size=…"
         )
-    index = read_index(data)
-    claim_directory(model_dir, config, tokenizer, {key: index[key] for key in _COUNTS if key in index})
+    return corpus
 
+
+def _create(config, model_dir, strategy):
+    """The state of a run that has not begun."""
     tf_keras.utils.set_random_seed(config.seed)
     with strategy.scope():
-        model = OBJECTIVES[config.objective](config)
+        objective = OBJECTIVES[config.objective](config)
         optimizer = create_optimizer(config)
-        create_slots(optimizer, model.trainable_variables)
-        # Not the optimizer's count: that leaves out the steps that float16's loss scaling skips.
+        create_slots(optimizer, objective.trainable_variables)
         steps_done = tf.Variable(0, trainable=False, dtype=tf.int64, name="steps_done")
-    checkpoints = Checkpoints(model_dir, config.keep_checkpoint_max, model=model, optimizer=optimizer, step=steps_done)
-    if not checkpoints.restore():
-        if config.output_bias_from_data:
-            with damage_named(data, index):
-                model.start_from(corpus.token_frequencies(config.vocab_size, tokenizer.special_ids))
-        if start:
-            print(start.load(model, allow_partial), file=sys.stderr)
-    step = int(steps_done.numpy())
+    saved = {"model": objective, "optimizer": optimizer, "step": steps_done}
+    return _State(objective, optimizer, steps_done, Checkpoints(model_dir, config.keep_checkpoint_max, **saved))
 
-    train_step = training_step(model, optimizer, config, strategy)
-    evaluate = evaluation(model, config, strategy, corpus, tokenizer)
-    log = MetricsLog(model_dir, step)
+
+def _loop(config, corpus, tokenizer, state, log, strategy):
+    """From the state's step to the last; the last held-out metrics."""
+    objective, step, held_out = state.objective, state.step, {}
+    train_step = training_step(objective, state.optimizer, strategy, config.seed, config.xla, PRETRAINING)
+    evaluate = evaluation(objective, config, strategy, corpus, tokenizer) if corpus.held_out.any() else None
     stream = strategy.experimental_distribute_dataset(batches.training_batches(corpus, config, tokenizer, step))
-    flops = estimate.training_flops_per_token(config)
-    peak = estimate.peak_flops(config.precision) * max(1, strategy.num_replicas_in_sync)
-    watch = _Watch(config, model.loss_weights_by_name, checkpoints)
-    held_out = {}
-
-    def evaluated():
-        values = evaluate()
-        watch.check_held_out(values, step)
-        log.write(step, "eval", values)
-        log.draw()
-        bar.write(f"step {step}: held-out " + ", ".join(f"{k} {v:.4f}" for k, v in values.items()))
-        return values
-
+    watch = Watch(objective.chance(config), config.log_steps, state.checkpoints)
+    report = _Report(config, state, log, watch, estimate.share_of_peak(config, strategy))
     with (
-        damage_named(data, index),
         cli.Interruption() as interruption,
-        cli.progress(config.num_train_steps, "pretraining", "step", initial=step) as bar,
+        cli.progress(config.num_train_steps, "pretraining", "step", initial=step) as report.bar,
     ):
-        if step == 0 and corpus.held_out.any():
-            held_out = evaluated()  # where the curves begin
-        window = _Window()
+        if step == 0 and evaluate:
+            held_out = report.evaluated(step, evaluate())  # where the curves begin
+        window = Window()
         for batch in stream if step < config.num_train_steps else ():
             window.add(train_step(batch, tf.constant(step, tf.int64)))
             step += 1
-            bar.update()
+            report.bar.update()
             last = step == config.num_train_steps or interruption.requested
             saving = last or step % config.save_checkpoints_steps == 0
+            evaluating = evaluate and (step % config.eval_steps == 0 or step == config.num_train_steps)
             if saving or step % config.log_steps == 0:
-                values = window.close(model.loss_weights_by_name)
-                watch.check(values, step)
-                values["learning_rate"] = float(learning_rate(optimizer, step - 1))
-                values["mfu"] = values["tokens_per_second"] * flops / peak
-                log.write(step, "train", values)
-                bar.set_postfix_str(f"loss {values['loss']:.3f}, {values['tokens_per_second']:.0f} tokens/s")
-                window = _Window()
-            # Before it is saved: what is saved is good.
-            if corpus.held_out.any() and (step % config.eval_steps == 0 or step == config.num_train_steps):
-                held_out = evaluated()
-                window = _Window()
-            if saving:
-                steps_done.assign(step)
-                watch.check_weights(model.variables, step)
-                checkpoints.save(step)
-                log.draw()
-                window = _Window()  # the time it took is none of the steps'
+                report.trained(step, window.close(objective.loss_weights))
+            with window.paused() if saving or evaluating else contextlib.nullcontext():
+                # Before it is saved: what is saved is good.
+                if evaluating:
+                    held_out = report.evaluated(step, evaluate())
+                if saving:
+                    watch.check_weights(objective.variables, step)
+                    state.steps_done.assign(step)
+                    state.checkpoints.save(step)
+                    log.draw()
             if last:
                 break
     if interruption.requested:
@@ -160,81 +174,41 @@ def train(
     return held_out
 
 
-def training_step(model, optimizer, config, strategy):
-    """The compiled step: `step(batch, number) -> {name: (sum, count)}`, over all replicas."""
-    whole = config.xla == "on" or config.xla == "auto" and compiles_whole_step(strategy)
+class _Report:
+    """Says how a run goes: to the metrics, to the progress bar, and to the watch that may stop it."""
 
-    # One replica's step is compiled as a whole; between several, gradients are summed outside of compiled code.
-    alone = strategy.num_replicas_in_sync == 1
+    def __init__(self, config, state, log, watch, mfu):
+        self._state, self._log, self._watch, self._mfu = state, log, watch, mfu
+        self.bar = None
 
-    @tf.function(jit_compile=whole or None, autograph=False)
-    def gradients(batch, step, counts):
-        """Gradients of this replica's share of the loss, with the measures' sums."""
-        row = batch["row"][0]
-        with tf.GradientTape() as tape:
-            losses, measures = model(
-                batch, Noise(config.seed, _DROPOUT, step, row), Noise(config.seed, _SAMPLING, step, row)
-            )
-            loss = sum(
-                weight * losses[name] / tf.maximum(counts[name], 1.0)
-                for name, weight in model.loss_weights_by_name.items()
-            )
-            scaled = optimizer.get_scaled_loss(loss) if config.precision == "float16" else loss
-        grads = [tf.convert_to_tensor(grad) for grad in tape.gradient(scaled, model.trainable_variables)]
-        return grads, losses, measures
+    def trained(self, step: int, values: dict) -> None:
+        """Of the steps since the last such report."""
+        self._watch.check(values, step)
+        values["learning_rate"] = float(learning_rate(self._state.optimizer, step - 1))
+        values["mfu"] = self._mfu(values["tokens_per_second"])
+        self._log.write(step, "train", values)
+        self.bar.set_postfix_str(f"loss {values['loss']:.3f}, {values['tokens_per_second']:.0f} tokens/s")
 
-    def replica_step(batch, number):
-        context = tf.distribute.get_replica_context()
-        reduce = (lambda x: context.all_reduce(tf.distribute.ReduceOp.SUM, x)) if not alone else (lambda x: x)
-        counts = reduce(model.counts(batch))
-        grads, losses, measures = gradients(batch, number, counts)
-        grads = reduce(grads)
-        if config.precision == "float16":
-            grads = optimizer.get_unscaled_gradients(grads)
-        grads, norm = clipped(grads)
-        optimizer.apply_gradients(
-            zip(grads, model.trainable_variables, strict=True), experimental_aggregate_gradients=False
-        )
-        tokens = tf.cast(tf.reduce_sum(batch["lengths"]), tf.float32)
-        losses, measures, tokens = reduce((losses, measures, tokens))
-        report = {f"{name}_loss": (losses[name], counts[name]) for name in losses}
-        # Where float16 overflows, the step is skipped and the loss scale halved: not a norm to report.
-        counted = tf.cast(tf.math.is_finite(norm) if config.precision == "float16" else True, tf.float32)
-        norm = tf.where(counted > 0, norm, 0.0)
-        return {**report, **measures, "gradient_norm": (norm, counted), "tokens": (tokens, tf.ones([]))}
-
-    if whole and alone:
-        replica_step = tf.function(replica_step, jit_compile=True, autograph=False)
-
-    @tf.function(autograph=False)
-    def step(batch, number):
-        return strategy.experimental_local_results(strategy.run(replica_step, args=(batch, number)))[0]
-
-    return step
+    def evaluated(self, step: int, values: dict) -> dict:
+        """Of held-out text; returns the values."""
+        self._watch.check_held_out(values, step)
+        self._log.write(step, "eval", values)
+        self._log.draw()
+        self.bar.write(f"step {step}: held-out " + ", ".join(f"{k} {v:.4f}" for k, v in values.items()))
+        return values
 
 
-def evaluation(model, config, strategy, corpus, tokenizer):
+def evaluation(objective: PretrainingObjective, config: PretrainConfig, strategy, corpus, tokenizer):
     """`evaluate() -> {name: value}` over the held-out examples; the same noise every time."""
-    whole = config.xla == "on" or config.xla == "auto" and compiles_whole_step(strategy)
-
-    @tf.function(jit_compile=whole or None, autograph=False)
-    def sums(batch, number):
-        losses, measures = model(batch, None, Noise(config.seed, _EVALUATION, number, batch["row"][0]))
-        counts = model.counts(batch)
-        return {**{f"{name}_loss": (losses[name], counts[name]) for name in losses}, **measures}
-
-    @tf.function(autograph=False)
-    def distributed(batch, number):
-        results = strategy.run(sums, args=(batch, number))
-        return tf.nest.map_structure(lambda x: strategy.reduce("SUM", x, axis=None), results)
-
+    step = evaluation_step(objective, strategy, config.seed, config.xla)
     dataset = strategy.experimental_distribute_dataset(batches.evaluation_batches(corpus, config, tokenizer))
 
     def evaluate():
-        window = _Window()
-        for number, batch in enumerate(dataset):
-            window.add(distributed(batch, tf.constant(number, tf.int64)))
-        return window.means(model.loss_weights_by_name)
+        sums: dict[str, tuple[float, float]] = {}
+        # All steps first: a number that is looked at makes the host wait.
+        for pairs in [step(batch, tf.constant(number, tf.int64)) for number, batch in enumerate(dataset)]:
+            add(sums, pairs)
+        return means(sums, objective.loss_weights)
 
     return evaluate
 
@@ -246,13 +220,7 @@ def claim_directory(model_dir: str, config: PretrainConfig, tokenizer, counts: d
         InputError: another run's; names the first key that differs.
     """
     values = dataclasses.asdict(config)
-    if tf.io.gfile.exists(f"{model_dir}/config.json"):
-        for key, before in read_config(model_dir).items():
-            if key in values and key not in _FREE and values[key] != before:
-                raise InputError(
-                    f"{model_dir}/config.json: {key} is {before!r} there and {values[key]!r} now; a run "
-                    "continues with the settings it began with: use another --model_dir"
-                )
+    if check_same(model_dir, values, "--model_dir", _FREE):
         if Tokenizer.load(model_dir).fingerprint != tokenizer.fingerprint:
             raise InputError(
                 f"{model_dir}/vocab.txt is another vocabulary than the records'; a run continues with the "
@@ -273,99 +241,3 @@ def claim_directory(model_dir: str, config: PretrainConfig, tokenizer, counts: d
     tokenizer.save(model_dir)
     write_json(f"{model_dir}/data.json", counts)
     write_config(model_dir, values)
-
-
-class _Window:
-    """Sums of (sum, count) pairs over the steps of one report."""
-
-    def __init__(self):
-        self._sums, self._pending, self._begin, self._steps = {}, [], time.perf_counter(), 0
-
-    def add(self, pairs):
-        self._pending.append(pairs)
-        self._steps += 1
-        if len(self._pending) >= 16:  # tensors of finished steps; bounded without waiting for each
-            self._drain()
-
-    def _drain(self):
-        for pairs in self._pending:
-            for name, (total, count) in pairs.items():
-                before = self._sums.get(name, (0.0, 0.0))
-                self._sums[name] = (before[0] + float(total), before[1] + float(count))
-        self._pending = []
-
-    def means(self, loss_weights) -> dict:
-        self._drain()
-        values = {name: total / count if count else 0.0 for name, (total, count) in self._sums.items()}
-        loss = sum(weight * values[f"{name}_loss"] for name, weight in loss_weights.items())
-        return {"loss": loss, **values}
-
-    def close(self, loss_weights) -> dict:
-        values = self.means(loss_weights)
-        values["tokens_per_second"] = values.pop("tokens") * self._steps / (time.perf_counter() - self._begin)
-        return values
-
-
-def _check_batch(config, strategy):
-    if config.train_batch_size % strategy.num_replicas_in_sync:
-        raise InputError(
-            f"train_batch_size {config.train_batch_size} is not a multiple of the "
-            f"{strategy.num_replicas_in_sync} replicas"
-        )
-
-
-class _Watch:
-    """Stops a run that has gone wrong."""
-
-    def __init__(self, config, loss_weights, checkpoints):
-        self._config, self._checkpoints = config, checkpoints
-        self._chance = sum(
-            weight * (math.log(config.vocab_size) if name == "mlm" else math.log(2))
-            for name, weight in loss_weights.items()
-        )
-        self._best, self._best_step, self._worse = math.inf, 0, 0
-
-    def check(self, values: dict, step: int) -> None:
-        """
-        Raises:
-            InputError: the loss is not a number, is three times that of a model that knows nothing, or
-                has left its best value far behind in several reports in a row.
-        """
-        loss = values["loss"]
-        if not (math.isfinite(loss) and math.isfinite(values["gradient_norm"])) or loss >= 3 * self._chance:
-            raise self._gone_wrong(
-                f"the loss is {loss:.4g} within the {self._config.log_steps} steps before step {step} "
-                f"(chance is {self._chance:.1f})"
-            )
-        if loss < self._best:
-            self._best, self._best_step = loss, step
-        far = loss > _COLLAPSE * self._best and loss - self._best > 0.1 * self._chance
-        self._worse = self._worse + 1 if far else 0
-        if self._worse == _COLLAPSED_REPORTS:
-            raise InputError(
-                f"the loss is {loss:.4g} before step {step} and was {self._best:.4g} at step "
-                f"{self._best_step}: it has collapsed; newest checkpoint: "
-                f"{self._checkpoints.latest or 'none yet'}. {_REMEDY}"
-            )
-
-    def check_held_out(self, values: dict, step: int) -> None:
-        """
-        Raises:
-            InputError: a held-out value is not a number, or the loss is three times that of a model that knows nothing.
-        """
-        if not all(map(math.isfinite, values.values())) or values["loss"] >= 3 * self._chance:
-            raise self._gone_wrong(
-                f"the held-out loss is {values['loss']:.4g} at step {step} (chance is {self._chance:.1f})"
-            )
-
-    def check_weights(self, variables, step: int) -> None:
-        """
-        Raises:
-            InputError: not all of them are numbers, though the losses up to here were.
-        """
-        for variable in variables:
-            if variable.dtype.is_floating and not bool(tf.reduce_all(tf.math.is_finite(variable))):
-                raise self._gone_wrong(f"after step {step}, {variable.name} holds values that are not numbers")
-
-    def _gone_wrong(self, what):
-        return InputError(f"{what}; last good checkpoint: {self._checkpoints.latest or 'none yet'}. {_REMEDY}")

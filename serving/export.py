@@ -70,38 +70,25 @@ def export(model_dir: str, output_dir: str, format: str = "huggingface") -> list
 
 
 def _load_pretrained(model_dir, values):
-    from pretrain.start import pretrained
+    from pretrain.continuation import restored
     from vocab.tokenizer import Tokenizer
 
-    _, model = pretrained(model_dir, values)
-    return model.config, Tokenizer.load(model_dir), model
+    return Tokenizer.load(model_dir), restored(model_dir, values)
 
 
 def _pretrained(model_dir, values, out):
     from checkpoints import hugging_face
 
-    config, tokenizer, model = _load_pretrained(model_dir, values)
-    special = {"pad_token_id": tokenizer.pad_id}
-
-    def write(name, architecture, shape, tensors, about):
+    tokenizer, objective = _load_pretrained(model_dir, values)
+    networks = objective.networks()
+    for name, network in networks.items():
         directory = os.path.join(out, name)
         os.makedirs(directory)
-        hugging_face.write(directory, config.objective, architecture, shape, tensors, special)
-        tokenizer.save_hugging_face(directory, shape.max_position_embeddings)
-        _card(directory, about, values, _curve(model_dir, directory))
-
-    if config.objective == "electra":
-        write("discriminator", "ForPreTraining", config.encoder(), model.tensors(), "an ELECTRA discriminator")
-        write("generator", "ForMaskedLM", config.generator(), model.tensors(generator=True), "an ELECTRA generator")
-        return ["discriminator", "generator"]
-    write(
-        "",
-        "ForPreTraining" if config.sentence_order else "ForMaskedLM",
-        config.encoder(),
-        model.tensors(),
-        "a BERT" + (", with a head that tells whether two segments are in order" if config.sentence_order else ""),
-    )
-    return [""]
+        special = {"pad_token_id": tokenizer.pad_id}
+        hugging_face.write(directory, network.family, network.architecture, network.shape, network.tensors, special)
+        tokenizer.save_hugging_face(directory, network.shape.max_position_embeddings)
+        _card(directory, network.about, values, _curve(model_dir, directory))
+    return list(networks)
 
 
 def _finetuned(model_dir, values, out):
@@ -146,12 +133,11 @@ def _finetuned(model_dir, values, out):
 def _pretrained_saved(model_dir, values, out):
     from serving import saved_model
 
-    config, tokenizer, model = _load_pretrained(model_dir, values)
-    encoder = model.discriminator if config.objective == "electra" else model.encoder
-    signatures = saved_model.save(out, tokenizer, encoder, config.max_seq_length)
+    tokenizer, objective = _load_pretrained(model_dir, values)
+    signatures = saved_model.save(out, tokenizer, objective.encoder, objective.config.max_seq_length)
     _card(
         out,
-        f"the encoder of a pretrained {config.objective.upper()}",
+        f"the encoder of a pretrained {objective.config.objective.upper()}",
         values,
         [*saved_model.card(signatures, []), *_curve(model_dir, out)],
         "a SavedModel: text in, embeddings out",
@@ -203,7 +189,7 @@ def _finetuned_lite(model_dir, values, out):
 
 def _scores(model_dir):
     """Lines of the card on the fine-tuned model's data and scores."""
-    from pretrain.start import best_seed
+    from checkpoints.opening import best_seed
 
     seed = best_seed(model_dir)
     with open(os.path.join(model_dir, "results.json"), encoding="utf-8") as file:

@@ -44,8 +44,8 @@ def describe(strategy: tf.distribute.Strategy) -> str:
     return f"{replicas} {kinds[0]}{'s' if replicas > 1 else ''} ({name})"
 
 
-def compiles_whole_step(strategy: tf.distribute.Strategy) -> bool:
-    """Whether XLA should compile the step as a whole: on GPU and TPU; a CPU runs fused kernels faster."""
+def has_accelerator() -> bool:
+    """Whether a GPU or a TPU trains."""
     return bool(tf.config.list_logical_devices("TPU") or tf.config.list_logical_devices("GPU"))
 
 

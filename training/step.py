@@ -17,6 +17,16 @@ from training.optimizer import clipped
 Pair = tuple[tf.Tensor, tf.Tensor]  # (sum, count), float32 scalars
 
 
+class Streams(NamedTuple):
+    """The noise streams that a step draws from; those of the two roads have nothing in common."""
+
+    dropout: int
+    sampling: int
+
+
+PRETRAINING, EVALUATION, FINETUNING = Streams(0, 1), 2, Streams(3, 4)
+
+
 class Draws(NamedTuple):
     """What one replica draws in one step, each from a stream of its own; None draws nothing.
 
@@ -27,6 +37,9 @@ class Draws(NamedTuple):
 
     dropout: Noise | None = None
     sampling: Noise | None = None
+
+
+NO_DRAWS = Draws()
 
 
 class Objective(Protocol):
@@ -48,7 +61,7 @@ class Objective(Protocol):
 
 
 def training_step(
-    objective: Objective, optimizer, seed: int, strategy: tf.distribute.Strategy, xla: str, streams: tuple[int, int]
+    objective: Objective, optimizer, strategy: tf.distribute.Strategy, seed: int, xla: str, streams: Streams
 ) -> Callable[[dict, tf.Tensor], dict[str, Pair]]:
     """The compiled step.
 
@@ -58,10 +71,10 @@ def training_step(
     Args:
         objective: its variables and the optimizer's slots are made already.
         optimizer: of `training.optimizer`; with loss scaling for float16.
-        seed: of everything that is drawn.
         strategy: where to train.
+        seed: of everything that is drawn.
         xla: `on` and `off` say whether the step is compiled as a whole, `auto` leaves it to `compiles_whole`.
-        streams: the noise streams of dropout and of sampling.
+        streams: PRETRAINING or FINETUNING.
 
     Returns:
         `step(batch, number) -> {name: (sum, count)}` over all replicas: `NAME_loss` of each loss, the objective's
@@ -119,17 +132,16 @@ def training_step(
 
 
 def evaluation_step(
-    objective: Objective, seed: int, strategy: tf.distribute.Strategy, xla: str, stream: int
+    objective: Objective, strategy: tf.distribute.Strategy, seed: int, xla: str
 ) -> Callable[[dict, tf.Tensor], dict[str, Pair]]:
     """`step(batch, number) -> {name: (sum, count)}` over all replicas, without dropout and without learning.
 
-    Args:
-        stream: the noise stream of what is sampled, the same at every evaluation.
+    What is sampled is the same at every evaluation.
     """
 
     @tf.function(jit_compile=compiles_whole(xla) or None, autograph=False)
     def replica_step(batch, number):
-        losses, measures = objective(batch, Draws(None, Noise(seed, stream, number, batch["row"][0])))
+        losses, measures = objective(batch, Draws(None, Noise(seed, EVALUATION, number, batch["row"][0])))
         return {**loss_pairs(losses, objective.counts(batch)), **measures}
 
     @tf.function(autograph=False)

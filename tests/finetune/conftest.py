@@ -4,10 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from finetune.config import FinetuneConfig
-from finetune.model import Start
+from finetune.model import Start, TaskObjective
 from finetune.tasks import TASKS
+from training.step import FINETUNING, training_step
 
 HEADER = "id\tdocument\tlabel\n"
 SETTINGS = FinetuneConfig(
@@ -23,6 +25,18 @@ SETTINGS = FinetuneConfig(
     num_attention_heads=2,
     intermediate_size=64,
 )
+
+
+def task_step(model, kind, optimizer, config, seed=1):
+    """The training step of a task on one device."""
+    strategy = tf.distribute.get_strategy()
+    return training_step(TaskObjective(model, kind), optimizer, strategy, seed, config.xla, FINETUNING)
+
+
+def loss_of(step, batch, number=0):
+    """The mean loss of a step."""
+    total, count = step(batch, tf.constant(number, tf.int64))["task_loss"]
+    return float(total / count)
 
 
 def write_reviews(path, count, seed):

@@ -12,6 +12,7 @@ import torch
 import transformers
 
 from checkpoints.model_directory import Checkpoints, write_config
+from checkpoints.pretrained import write_networks
 from cli import InputError
 from finetune.classification import Classification
 from finetune.model import Start, TaskModel
@@ -84,6 +85,7 @@ def test_bert_s_encoder_is_what_fine_tuning_gets(settings, tiny, tokenizer, tmp_
     model = Bert(config)
     hugging_face.randomize(model, seed=4)
     Checkpoints(str(tmp_path), 1, model=model).save(7)
+    write_networks(str(tmp_path), model.networks())
     write_config(str(tmp_path), {**config.__dict__})
     tokenizer.save(str(tmp_path))
     created = Start.pretrained(str(tmp_path), settings()).create(KIND, "float32")

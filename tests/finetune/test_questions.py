@@ -19,10 +19,12 @@ from finetune.config import FinetuneConfig
 from finetune.model import TaskModel
 from finetune.questions import Question
 from finetune.run import fingerprint
+from finetune.splits import split_training
 from finetune.tasks import TASKS
 from finetune.tasks.korquad_v2 import clean
 from finetune.tasks.tydiqa import character_of_byte
 from tests.checkpoints import hugging_face
+from tests.finetune.conftest import loss_of, task_step
 from training.optimizer import create_optimizer, create_slots
 from vocab.tokenizer import Tokenizer
 
@@ -134,11 +136,11 @@ def test_questions_that_cannot_be_answered(tmp_path):
 def test_questions_of_a_context_are_all_learned_from_or_all_in_dev(name, folder, real_data):
     settings = task(name, all_samples=True)
     questions = settings.splits(real_data(folder or "korquad-articles"), 0)["train"]
-    training, dev = train.split_training(settings, questions, FinetuneConfig(dev_share=0.05))
+    training, dev = split_training(settings, questions, FinetuneConfig(dev_share=0.05))
     assert len(training) + len(dev) == len(questions)
     assert not {question.context for question in training} & {question.context for question in dev}
     assert len(dev) == pytest.approx(0.05 * len(questions), rel=0.1)
-    assert train.split_training(settings, questions, FinetuneConfig(dev_share=0.05)) == (training, dev)
+    assert split_training(settings, questions, FinetuneConfig(dev_share=0.05)) == (training, dev)
 
 
 BAD = {
@@ -1032,5 +1034,5 @@ def test_logits_and_loss_are_those_of_pytorch(made_up, settings, start):
     hugging_face.randomize(still)
     optimizer = create_optimizer(stepping)
     create_slots(optimizer, still.trainable_variables)
-    step = train.training_step(still, made.kind, optimizer, stepping, 1, tf.distribute.get_strategy())
-    assert float(step(batch)) == pytest.approx(np.mean(expected), abs=1e-4)
+    step = task_step(still, made.kind, optimizer, stepping)
+    assert loss_of(step, batch) == pytest.approx(np.mean(expected), abs=1e-4)

@@ -20,7 +20,7 @@ tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU"
 from finetune.config import FinetuneConfig
 from finetune.model import TaskModel
 from finetune.tasks import TASKS
-from finetune.train import prediction
+from finetune.prediction import prediction
 from vocab.tokenizer import Tokenizer
 values, vocab, texts, cases, out = (json.loads(argument) for argument in sys.argv[1:])
 config, tokenizer, saved = FinetuneConfig(**values), Tokenizer.load(vocab), {}

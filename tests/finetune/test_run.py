@@ -64,7 +64,9 @@ def test_a_folder_belongs_to_the_settings_it_began_with(tmp_path):
     ):
         with pytest.raises(InputError) as caught:
             run.claim_directory(str(tmp_path), {**settings, **other})
-        assert str(caught.value) == f"{tmp_path}/config.json: {said}; use another --output_dir"
+        assert str(caught.value) == (
+            f"{tmp_path}/config.json: {said}; a run continues with the settings it began with: use another --output_dir"
+        )
     assert (tmp_path / "config.json").read_bytes() == before
 
 

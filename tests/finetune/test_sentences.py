@@ -12,8 +12,8 @@ import pytest
 from cli import InputError
 from finetune.config import FinetuneConfig
 from finetune.sentences import Example
+from finetune.splits import split_training
 from finetune.tasks import TASKS
-from finetune.train import split_training
 
 PAWS = "id\tsentence1\tsentence2\tlabel\n"
 KORNLI = "sentence1\tsentence2\tgold_label\n"

@@ -16,12 +16,16 @@ import transformers
 from cli import InputError
 from finetune import batches, train
 from finetune.model import TaskModel
+from finetune.prediction import prediction
 from finetune.sentences import SentenceTask
+from finetune.splits import split_training
 from finetune.tasks import TASKS
 from modeling.noise import Noise
 from tests.checkpoints import hugging_face
 from tests.conftest import ROOT
+from tests.finetune.conftest import loss_of, task_step
 from training.optimizer import create_optimizer, create_slots
+from training.step import FINETUNING
 
 
 def nsmc(config, kind=SentenceTask, **keywords):
@@ -200,9 +204,9 @@ def watch_steps(monkeypatch):
     def make_watched(*arguments):
         step = make(*arguments)
 
-        def watched(batch):
+        def watched(batch, number):
             rows.append(batch["index"].numpy())
-            return step(batch)
+            return step(batch, number)
 
         return watched
 
@@ -247,14 +251,14 @@ def test_compiled_as_a_whole_the_step_has_a_static_shape_for_each_length(xla, tr
     features = nsmc(config).features(reviews["train"], start(config).tokenizer, training=True)
     optimizer = create_optimizer(config)
     create_slots(optimizer, model.trainable_variables)
-    step = train.training_step(model, nsmc(config).kind, optimizer, config, 1, tf.distribute.get_strategy())
+    step = task_step(model, nsmc(config).kind, optimizer, config)
     (batch,) = batches.dataset(features, [np.arange(16)], 16, 16, True, 0)
     for width in (16, 20, 24, 20, 16):
         wider = {
             name: tf.pad(value, [[0, 0], [0, width - 16]]) if value.shape.rank == 2 else value
             for name, value in batch.items()
         }
-        assert np.isfinite(float(step(wider)))
+        assert np.isfinite(loss_of(step, wider))
     assert step.experimental_get_tracing_count() == traces
 
 
@@ -281,7 +285,7 @@ def test_dev_and_training_shares(settings):
     rows = list(range(1000))
 
     def split(rows, **values):
-        return train.split_training(Texts, rows, settings(**values))
+        return split_training(Texts, rows, settings(**values))
 
     training, dev = split(rows, dev_share=0.05)
     assert len(dev) == 50 and sorted(training + dev) == rows
@@ -301,16 +305,16 @@ def test_examples_of_one_text_are_all_learned_from_or_all_in_dev(share, settings
     sizes = np.random.default_rng(0).geometric(0.15, 300)
     rows = [(f"context {i}", f"question {j}") for i, size in enumerate(sizes) for j in range(size)]
     rows = [rows[i] for i in np.random.default_rng(1).permutation(len(rows))]
-    training, dev = train.split_training(Texts, rows, settings(dev_share=share))
+    training, dev = split_training(Texts, rows, settings(dev_share=share))
     assert sorted(training + dev) == sorted(rows)
     assert not {context for context, _ in training} & {context for context, _ in dev}
     assert abs(len(dev) - share * len(rows)) <= 1
-    assert train.split_training(Texts, rows, settings(dev_share=share)) == (training, dev)
+    assert split_training(Texts, rows, settings(dev_share=share)) == (training, dev)
 
 
 def test_a_text_that_is_too_large_for_the_share_is_learned_from(settings):
     rows = [("long", i) for i in range(400)] + [(f"short {i}", i) for i in range(600)]
-    training, dev = train.split_training(Texts, rows, settings(dev_share=0.05))
+    training, dev = split_training(Texts, rows, settings(dev_share=0.05))
     assert len(dev) == 50 and "long" not in {context for context, _ in dev}
 
 
@@ -324,7 +328,7 @@ def test_a_text_that_is_too_large_for_the_share_is_learned_from(settings):
 )
 def test_a_share_that_leaves_nothing_is_refused(share, rows, reason, settings):
     with pytest.raises(InputError, match=reason) as caught:
-        train.split_training(Texts, list(rows), settings(dev_share=share))
+        split_training(Texts, list(rows), settings(dev_share=share))
     assert "\n" not in str(caught.value)
 
 
@@ -358,7 +362,7 @@ def test_ten_steps_are_those_of_pytorch(decay, reviews, settings, start):
     factors = model.learning_rate_factors(decay)
     optimizer = create_optimizer(config, factors if decay != 1 else None)
     create_slots(optimizer, model.trainable_variables)
-    step = train.training_step(model, nsmc(config).kind, optimizer, config, 1, tf.distribute.get_strategy())
+    step = task_step(model, nsmc(config).kind, optimizer, config)
 
     def plain(name):
         return "bias" in name or "LayerNorm" in name
@@ -446,9 +450,9 @@ def test_dropout_is_on_while_training_and_off_while_predicting(reviews, settings
     model = TaskModel(start(config).shape, nsmc(config).kind)
     hugging_face.randomize(model)
     batch = next(iter(batches.dataset(features, [np.arange(16)], 16, 16, True, 0)))
-    noisy = model(batch, Noise(1, train._DROPOUT, 0, 0)).numpy()
+    noisy = model(batch, Noise(1, FINETUNING.dropout, 0, 0)).numpy()
     assert np.abs(noisy - model(batch).numpy()).max() > 0.01
-    predict = train.prediction(model, nsmc(config).kind, config, tf.distribute.get_strategy())
+    predict = prediction(model, nsmc(config).kind, config, tf.distribute.get_strategy())
     expected = tf.nn.softmax(model(batch)).numpy()
     np.testing.assert_allclose(predict(features, 0), expected, atol=1e-5)
     np.testing.assert_allclose(expected.sum(-1), 1, atol=1e-5)
@@ -461,12 +465,12 @@ def test_told_to_stop_inside_an_epoch_it_goes_on_there_and_ends_the_same(finishe
     def make_stopping(*arguments):
         step = make(*arguments)
 
-        def stopping(batch):
-            loss = step(batch)
+        def stopping(batch, number):
+            report = step(batch, number)
             taken.append(batch["index"].numpy())
             if len(taken) in stops:
                 os.kill(os.getpid(), signal.SIGINT)
-            return loss
+            return report
 
         return stopping
 

@@ -14,9 +14,11 @@ from finetune import batches, train
 from finetune.config import FinetuneConfig
 from finetune.features import Features
 from finetune.model import TaskModel
+from finetune.prediction import prediction
 from finetune.tasks import TASKS
 from finetune.words import Sentence
 from tests.checkpoints import hugging_face
+from tests.finetune.conftest import loss_of, task_step
 from training.optimizer import create_optimizer, create_slots
 from vocab.tokenizer import Tokenizer
 
@@ -406,13 +408,13 @@ def test_loss_and_predictions_are_those_of_transformers(settings, start):
     np.testing.assert_allclose(model(batch).numpy()[rows][inside], theirs.logits.detach().numpy()[inside], atol=1e-4)
     optimizer = create_optimizer(config)
     create_slots(optimizer, model.trainable_variables)
-    predict = train.prediction(
+    predict = prediction(
         model, task.kind, dataclasses.replace(config, eval_batch_size=16), tf.distribute.get_strategy()
     )
     expected = torch.softmax(theirs.logits, -1).detach().numpy()[inside]
     np.testing.assert_allclose(predict(features, 0)[: len(expected)], expected, atol=1e-5)
     # The mean over words, not over rows.
-    loss = float(train.training_step(model, task.kind, optimizer, config, 1, tf.distribute.get_strategy())(batch))
+    loss = loss_of(task_step(model, task.kind, optimizer, config), batch)
     assert loss == pytest.approx(theirs.loss.item(), abs=1e-4) and loss > 1
 
 

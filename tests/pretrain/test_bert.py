@@ -8,6 +8,7 @@ from pretrain import batches
 from pretrain.bert import Bert
 from tests.checkpoints import hugging_face
 from tests.pretrain import reference
+from training.step import Draws
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_losses_and_measures_are_those_of_transformers(make, values):
     losses, measures = model(batch)
     counts = model.counts(batch)
     expected_losses, expected_measures = reference.Bert(model, config)(batch)
-    assert losses.keys() == counts.keys() == expected_losses.keys() == model.loss_weights_by_name.keys()
+    assert losses.keys() == counts.keys() == expected_losses.keys() == model.loss_weights.keys()
     for name, loss in expected_losses.items():
         assert float(losses[name] / counts[name]) == pytest.approx(loss.item(), abs=1e-4), name
     assert measures.keys() == expected_measures.keys()
@@ -74,7 +75,7 @@ def test_rows_without_a_pair_do_not_count_for_sentence_order(make):
 def test_without_sentence_order_there_is_the_masked_lm_alone(make):
     config, model, batch = make(sentence_order=False)
     losses, measures = model(batch)
-    assert losses.keys() == model.counts(batch).keys() == model.loss_weights_by_name.keys() == {"mlm"}
+    assert losses.keys() == model.counts(batch).keys() == model.loss_weights.keys() == {"mlm"}
     assert measures.keys() == {"mlm_accuracy"}
     assert not hasattr(model, "pooler")
     assert set(batch["sentence_order"].numpy()) == {-1}
@@ -86,7 +87,7 @@ def test_dropout_takes_part_only_where_noise_is_given(make, tiny):
     dropping.set_weights(model.get_weights())
 
     def loss(model, noise):
-        return float(model(batch, noise)[0]["mlm"])
+        return float(model(batch, Draws(noise))[0]["mlm"])
 
     assert loss(dropping, None) == pytest.approx(loss(model, None), abs=1e-4)
     assert loss(model, Noise(1, 0, 0)) == loss(model, None)

@@ -11,6 +11,7 @@ from pretrain import batches
 from pretrain.electra import Electra, replace
 from tests.checkpoints import hugging_face
 from tests.pretrain import reference
+from training.step import Draws
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def make(data, tokenizer, tiny):
 
 
 def means(model, config, batch, step=0):
-    losses, measures = model(batch, None, Noise(config.seed, reference.SAMPLING, step))
+    losses, measures = model(batch, Draws(None, Noise(config.seed, reference.SAMPLING, step)))
     counts = model.counts(batch)
     return (
         {name: float(losses[name] / counts[name]) for name in losses},
@@ -64,7 +65,7 @@ def test_losses_and_measures_are_those_of_transformers(make, values):
     for step in (0, 7):
         losses, measures = means(model, config, batch, step)
         expected_losses, expected_measures = theirs(batch, step)
-        assert losses.keys() == expected_losses.keys() == model.loss_weights_by_name.keys()
+        assert losses.keys() == expected_losses.keys() == model.loss_weights.keys()
         for name, loss in expected_losses.items():
             assert losses[name] == pytest.approx(loss.item(), abs=1e-4), name
         assert measures.keys() == expected_measures.keys()
@@ -105,7 +106,7 @@ def test_a_sample_that_equals_the_original_counts_as_original(make):
     input_ids[rows[::2], columns[::2]] = token
     batch = {**batch, "input_ids": tf.constant(input_ids)}
     model.generator_head.output_bias.assign(100.0 * tf.one_hot(token, config.vocab_size))  # always drawn
-    _, measures = model(batch, None, Noise(1, 1, 0))
+    _, measures = model(batch, Draws(None, Noise(1, 1, 0)))
     others = np.sum(input_ids[rows, columns] != token)
     assert 0 < others < len(rows)
     assert float(measures["replaced_share"][0]) == others
@@ -115,14 +116,14 @@ def test_a_sample_that_equals_the_original_counts_as_original(make):
 def test_samples_that_may_not_be_correct_replace_every_chosen_token(make):
     config, model, batch = make(disallow_correct=True)
     model.generator_head.output_bias.assign(tf.one_hot(77, config.vocab_size) * 100.0)
-    measures = model(batch, None, Noise(1, 1, 0))[1]
+    measures = model(batch, Draws(None, Noise(1, 1, 0)))[1]
     assert float(measures["replaced_share"][0]) == len(reference.chosen_places(batch)[0])
 
 
 def test_only_chosen_places_are_replaced_whatever_the_empty_ones_hold(make):
     config, model, batch = make()
     none = {**batch, "masked_weights": tf.zeros_like(batch["masked_weights"])}
-    losses, measures = model(none, None, Noise(1, 1, 0))
+    losses, measures = model(none, Draws(None, Noise(1, 1, 0)))
     assert float(losses["mlm"]) == 0 and float(measures["replaced_share"][0]) == 0
     assert float(measures["mlm_accuracy"][1]) == 0
 
@@ -130,7 +131,7 @@ def test_only_chosen_places_are_replaced_whatever_the_empty_ones_hold(make):
 def test_no_gradient_flows_through_the_samples(make):
     _, model, batch = make()
     with tf.GradientTape(persistent=True) as tape:
-        losses, _ = model(batch, None, Noise(1, 1, 0))
+        losses, _ = model(batch, Draws(None, Noise(1, 1, 0)))
     shared = {id(variable) for variable in model.embeddings.variables}
     own = [
         variable
@@ -159,7 +160,7 @@ def test_dropout_takes_part_only_where_noise_is_given(make):
     dropping.set_weights(model.get_weights())
 
     def loss(model, noise):
-        return float(model(batch, noise, Noise(1, 1, 0))[0]["mlm"])
+        return float(model(batch, Draws(noise, Noise(1, 1, 0)))[0]["mlm"])
 
     assert loss(dropping, None) == pytest.approx(loss(model, None), abs=1e-5)
     assert loss(dropping, Noise(1, 0, 0)) == loss(dropping, Noise(1, 0, 0))

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from pretrain import masking
+from pretrain.objectives import OBJECTIVES
 from training import keyed_random
 
 VOCAB_SIZE, MASK = 200, 4
@@ -13,7 +14,7 @@ SEQ_LEN = 512
 
 
 def rules(tokenizer, config):
-    return masking.MaskingRules.from_config(config, tokenizer)
+    return masking.MaskingRules.from_config(config, tokenizer, OBJECTIVES[config.objective].REPLACEMENT)
 
 
 @pytest.fixture(scope="module")

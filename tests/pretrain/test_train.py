@@ -18,13 +18,16 @@ from checkpoints.model_directory import latest_checkpoint, read_config
 from cli import InputError
 from pretrain import batches, records, train
 from pretrain.config import PretrainConfig
+from pretrain.electra import Electra
 from pretrain.examples import Examples
 from pretrain.objectives import OBJECTIVES
+from pretrain.watch import Watch
 from tests.checkpoints import hugging_face
 from tests.conftest import ROOT
 from tests.pretrain import reference
 from training import metrics
 from training.optimizer import create_optimizer, create_slots
+from training.step import PRETRAINING, training_step
 from vocab.tokenizer import Tokenizer
 
 NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
@@ -41,7 +44,7 @@ def begin(data, tokenizer):
             hugging_face.randomize(model, scale=0.1)
         optimizer = create_optimizer(config)
         create_slots(optimizer, model.trainable_variables)
-        step = train.training_step(model, optimizer, config, tf.distribute.get_strategy())
+        step = training_step(model, optimizer, tf.distribute.get_strategy(), config.seed, config.xla, PRETRAINING)
         corpus = batches.Corpus.open(data, config.eval_examples)
         return model, optimizer, step, iter(batches.training_batches(corpus, config, tokenizer))
 
@@ -60,7 +63,7 @@ def reports_of(step, stream, count, first=0):
 
 
 def losses_of(reports, model):
-    return np.array([[report[f"{name}_loss"] for name in model.loss_weights_by_name] for report in reports])
+    return np.array([[report[f"{name}_loss"] for name in model.loss_weights] for report in reports])
 
 
 class Lamb:
@@ -428,7 +431,7 @@ def test_a_loss_that_falls_back_to_chance_stops_the_run_but_noise_does_not(tiny)
     class Saved:
         latest = "model/step-40"
 
-    watch = train._Watch(tiny(), {"mlm": 1.0, "disc": 50.0}, Saved)
+    watch = Watch(Electra.chance(tiny()), 100, Saved)
     good = [30, 20, 15, 12, 14, 17, 12.5, 19, 18.5, 18.1, 18.1, 12.2]  # never five far ones in a row
     for step, loss in enumerate(good):
         watch.check({"loss": loss, "gradient_norm": 1.0}, step)

@@ -9,6 +9,7 @@ import torch
 import transformers
 
 from checkpoints.model_directory import Checkpoints, write_config, write_json
+from checkpoints.pretrained import write_networks
 from cli import InputError
 from finetune.config import FinetuneConfig
 from finetune.model import Start, TaskModel, finetuned
@@ -25,6 +26,7 @@ def pretrained(config, tokenizer, directory):
     model = OBJECTIVES[config.objective](config)
     hugging_face.randomize(model, scale=0.1)
     Checkpoints(str(directory), 1, model=model).save(7)
+    write_networks(str(directory), model.networks())
     write_config(str(directory), dict(config.__dict__))
     tokenizer.save(str(directory))
     (directory / "data.json").write_text(json.dumps({"examples": 12345, "unk_rate": 0.0125}))

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from checkpoints.model_directory import Checkpoints, write_config, write_json
+from checkpoints.pretrained import write_networks
 from cli import InputError
 from finetune.config import FinetuneConfig
 from finetune.model import TaskModel
@@ -155,6 +156,7 @@ def pretrained_dir(tiny, tokenizer, tmp_path_factory):
     model = OBJECTIVES["electra"](config)
     hugging_face.randomize(model, scale=0.1)
     Checkpoints(str(directory), 1, model=model).save(7)
+    write_networks(str(directory), model.networks())
     write_config(str(directory), dict(config.__dict__))
     tokenizer.save(str(directory))
     return str(directory), model.discriminator

@@ -10,10 +10,11 @@ import torch
 import transformers
 
 from checkpoints.model_directory import Checkpoints, latest_checkpoint, read_config, write_config
+from checkpoints.pretrained import write_networks
 from cli import InputError
 from pretrain.config import PretrainConfig
+from pretrain.continuation import Continuation
 from pretrain.objectives import OBJECTIVES
-from pretrain.start import Continuation
 from pretrain.train import train
 from serving.export import export
 from tests.checkpoints import hugging_face
@@ -117,6 +118,7 @@ def model_directory(config, tokenizer, directory):
     model = OBJECTIVES[config.objective](config)
     hugging_face.randomize(model)
     Checkpoints(str(directory), 1, model=model).save(7)
+    write_networks(str(directory), model.networks())
     write_config(str(directory), dataclasses.asdict(config))
     tokenizer.save(str(directory))
     return model

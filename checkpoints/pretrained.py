@@ -1,0 +1,97 @@
+"""What pretrain/run.py wrote, read without the code that made it.
+
+`networks.json` in a model directory says of each network of the objective (an ELECTRA's discriminator and generator, a
+BERT) its family, its shape, and which variable of the checkpoint each of its tensors is:
+
+    {"discriminator": {"family": "electra", "shape": {…}, "tensors": {
+        "embeddings.word_embeddings.weight": {"variable": "embeddings/word_embeddings", "transposed": false}, …}}}
+
+So fine-tuning and exports need to know no objective, and an objective may hold its networks as it likes.
+"""
+
+import os
+
+import tensorflow as tf
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
+
+from checkpoints.hugging_face import FAMILIES, Network, Released
+from checkpoints.model_directory import first_line, latest_checkpoint, read_json, write_json
+from cli import InputError
+from modeling.config import EncoderConfig
+from settings import construct
+
+NETWORKS_FILE = "networks.json"
+_ADVICE = "the command of pretrain/run.py that made the directory writes it again"
+
+
+def write_networks(directory: str, networks: dict[str, Network]) -> None:
+    """Writes networks.json; the network that fine-tuning starts from comes first."""
+    write_json(
+        os.path.join(directory, NETWORKS_FILE),
+        {
+            name: {
+                "family": network.family,
+                "shape": network.shape.to_dict(),
+                "tensors": {
+                    tensor.name: {"variable": tensor.variable.name.split(":")[0], "transposed": tensor.transposed}
+                    for tensor in network.tensors
+                },
+            }
+            for name, network in networks.items()
+        },
+    )
+
+
+def open_network(directory: str, values: dict, generator: bool = False) -> Released:
+    """The weights of a network in the newest checkpoint.
+
+    Args:
+        directory: the model directory.
+        values: its config.json.
+        generator: the network of that name; else the first.
+
+    Raises:
+        InputError: there is no checkpoint yet, it is damaged, or there is no such network.
+    """
+    path = os.path.join(directory, NETWORKS_FILE)
+    networks = read_json(path, _ADVICE)
+    name = "generator" if generator else next(iter(networks), "")
+    if name not in networks:
+        raise InputError(f"{directory}: a {values.get('objective')} model has no {name or 'network'}")
+    try:
+        family, tensors = networks[name]["family"], networks[name]["tensors"]
+        places = {theirs: (entry["variable"], entry["transposed"]) for theirs, entry in tensors.items()}
+        shape = construct(EncoderConfig, networks[name]["shape"], path)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: damaged ({type(error).__name__}: {error}); {_ADVICE}") from None
+    if family not in FAMILIES:
+        raise InputError(f"{path}: its family is {family!r}, none of {', '.join(FAMILIES)}")
+    checkpoint = latest_checkpoint(directory)
+    arrays = _read(checkpoint, {variable for variable, _ in places.values()})
+    found = {
+        theirs: arrays[variable].T if transposed else arrays[variable]
+        for theirs, (variable, transposed) in places.items()
+    }
+    return Released(checkpoint, family, shape, values, found)
+
+
+def _read(checkpoint, names):
+    """Variable name -> array, of a checkpoint as `tf.train.Checkpoint` writes it."""
+    try:
+        reader = tf.train.load_checkpoint(checkpoint)
+        graph = TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
+        keys = {
+            attribute.full_name: attribute.checkpoint_key
+            for node in graph.nodes
+            for attribute in node.attributes
+            if attribute.full_name in names and ".OPTIMIZER_SLOT" not in attribute.checkpoint_key
+        }
+        missing = sorted(names - set(keys))
+        if missing:
+            raise InputError(f"{checkpoint}: the encoder's weights are not all in it: no {missing[0]}")
+        return {name: reader.get_tensor(key) for name, key in keys.items()}
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{checkpoint}: cannot be read as this model ({first_line(error)}); if it is damaged, delete its files, "
+            "and the one before it is taken"
+        ) from None
