@@ -23,6 +23,7 @@ class EncoderConfig:
         position_offset: rows of the position table before that of the first token (RoBERTa: 2).
         type_vocab_size: number of segment types; 0 for none (DistilBERT).
         hidden_act: inside the feed-forward block: `gelu`, `gelu_new` (its tanh approximation) or `relu`.
+        attention: which tokens see which, a key of `modeling.attention.ATTENTION`.
         shared_layers: all layers are one and the same (ALBERT).
         pooler_act: of the first token's state, before it is classified: `gelu` (ELECTRA), `tanh` (BERT), ….
         pooler_input_dropout: whether that state has dropout before its dense layer too, and not after it alone.
@@ -42,6 +43,7 @@ class EncoderConfig:
     position_offset: int = 0
     type_vocab_size: int = 2
     hidden_act: str = "gelu"
+    attention: str = "full"
     shared_layers: bool = False
     pooler_act: str = "gelu"
     pooler_input_dropout: bool = True

@@ -9,11 +9,10 @@ plain matrix product; what lies between the products is fused (see `fused.py`).
 import tensorflow as tf
 import tf_keras
 
+from modeling.attention import ATTENTION
 from modeling.config import EncoderConfig
 from modeling.fused import fused
 from modeling.noise import Noise, dropped
-
-_MASKED = -1e9  # added to the attention scores of padding
 
 
 def initializer(config: EncoderConfig):
@@ -51,23 +50,6 @@ def sizes(x) -> list:
     """The sizes of a tensor: ints where they are static, else scalars."""
     dynamic = tf.shape(x)
     return [dynamic[axis] if size is None else size for axis, size in enumerate(x.shape)]
-
-
-def attention_bias(lengths, seq_len, documents=None):
-    """What is added to attention scores: 0 for tokens to attend to, -1e9 for others.
-
-    Args:
-        lengths: int32 `[batch]`, tokens of each row.
-        seq_len: of the batch.
-        documents: int `[batch, seq_len]`; tokens of another document are not attended to. None: all of a row is one.
-
-    Returns:
-        float32 `[batch, 1, 1, seq_len]`, or `[batch, 1, seq_len, seq_len]` with `documents`.
-    """
-    visible = tf.sequence_mask(lengths, seq_len)[:, None, None, :]
-    if documents is not None:
-        visible &= documents[:, None, :, None] == documents[:, None, None, :]
-    return tf.where(visible, 0.0, _MASKED)
 
 
 class Layer(tf_keras.layers.Layer):
@@ -173,49 +155,50 @@ class TransformerLayer(Layer):
         self.output_dense = Dense(inner, hidden, config, name=f"{self.name}/output")
         self.output_norm = LayerNorm(hidden, name=f"{self.name}/output_layer_norm")
 
-    def call(self, x, bias, noise: Noise | None = None):
+    def call(self, x, prepared, shape, noise: Noise | None = None):
         """
         Args:
             x: `[batch * seq_len, hidden]`.
-            bias: as `attention_bias` returns it.
+            prepared: what the attention variant prepared for the batch.
+            shape: `(batch, seq_len)`.
             noise: for dropout, or None.
 
         Returns:
             `[batch * seq_len, hidden]`.
         """
-        config = self.config
-        context = self._attention(x, bias, noise)
-        x = self._residual(self.attention_output, self.attention_norm, context, x, bias, noise)
-        inner = _bias_activation(config.hidden_act)(self.intermediate.product(x), self.intermediate.bias)
-        return self._residual(self.output_dense, self.output_norm, inner, x, bias, noise)
+        context = self._attention(x, prepared, shape, noise)
+        x = self._residual(self.attention_output, self.attention_norm, context, x, shape, noise)
+        inner = _bias_activation(self.config.hidden_act)(self.intermediate.product(x), self.intermediate.bias)
+        return self._residual(self.output_dense, self.output_norm, inner, x, shape, noise)
 
-    def _attention(self, x, bias, noise):
+    def _attention(self, x, prepared, shape, noise):
         config = self.config
         heads, rate = config.num_attention_heads, config.attention_probs_dropout_prob
-        batch, _, _, seq_len = sizes(bias)
+        scale = (config.hidden_size // heads) ** -0.5
         # Three kernels, so that LAMB adapts each alone; one product, which is faster.
         kernel = tf.concat([self.query.kernel, self.key.kernel, self.value.kernel], 1)
         qkv = tf.matmul(x, tf.cast(kernel, x.dtype))
         qkv_bias = tf.concat([self.query.bias, self.key.bias, self.value.bias], 0)
-        qkv = tf.reshape(qkv, [batch, seq_len, 3 * config.hidden_size])
+        qkv = tf.reshape(qkv, [*shape, 3 * config.hidden_size])
         query, key, value = tf.unstack(_split_heads(heads)(qkv, qkv_bias))  # [batch, heads, seq_len, size]
-        scores = tf.matmul(query, key, transpose_b=True)
-        scale = (config.hidden_size // heads) ** -0.5
-        if noise is None or not rate:
-            probs, *_ = _attention_probs(scale)(scores, bias)
-        else:
-            probs, *_ = _attention_probs(scale, rate)(scores, bias, noise.bytes([batch, heads, seq_len, seq_len]))
-        context = tf.transpose(tf.matmul(probs, value), [0, 2, 1, 3])
-        return tf.reshape(context, [-1, config.hidden_size])
 
-    def _residual(self, dense, norm, x, residual, bias, noise):
+        def softmax(scores, bias):
+            if noise is None or not rate:
+                probs, *_ = _attention_probs(scale)(scores, bias)
+            else:
+                probs, *_ = _attention_probs(scale, rate)(scores, bias, noise.bytes(sizes(scores)))
+            return probs
+
+        context = ATTENTION[config.attention].attend(query, key, value, prepared, softmax)
+        return tf.reshape(tf.transpose(context, [0, 2, 1, 3]), [-1, config.hidden_size])
+
+    def _residual(self, dense, norm, x, residual, shape, noise):
         config = self.config
         rate, epsilon = config.hidden_dropout_prob, config.layer_norm_eps
         arguments = (dense.product(x), dense.bias, residual, norm.gamma, norm.beta)
         if noise is None or not rate:
             return _bias_residual_norm(epsilon)(*arguments)
-        batch, _, _, seq_len = sizes(bias)
-        noise_bytes = noise.bytes([batch, seq_len, config.hidden_size])
+        noise_bytes = noise.bytes([*shape, config.hidden_size])
         return _bias_residual_norm(epsilon, rate)(*arguments, tf.reshape(noise_bytes, [-1, config.hidden_size]))
 
 
@@ -269,15 +252,15 @@ class Encoder(Layer):
         Raises:
             ValueError: the sequence is longer than the position table.
         """
-        _, seq_len = sizes(input_ids)
+        batch, seq_len = sizes(input_ids)
         if isinstance(seq_len, int) and seq_len > self.config.max_position_embeddings:
             raise ValueError(f"{seq_len} tokens, but the model has {self.config.max_position_embeddings} positions")
-        bias = attention_bias(lengths, seq_len, documents)
+        prepared = ATTENTION[self.config.attention].prepare(lengths, seq_len, documents)
         x = tf.cast(self.embeddings(input_ids, token_type_ids, noise, position_ids), self.activation_dtype)
         if self.embeddings_project is not None:
             x = self.embeddings_project(x)
         for number in range(self.config.num_hidden_layers):
-            x = self.transformer_layers[number % len(self.transformer_layers)](x, bias, noise)
+            x = self.transformer_layers[number % len(self.transformer_layers)](x, prepared, (batch, seq_len), noise)
         return tf.reshape(x, [-1, seq_len, self.config.hidden_size])
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from checkpoints.hugging_face import FAMILIES
 from cli import InputError
+from modeling.attention import ATTENTION
 from modeling.config import MODEL_SIZES, EncoderConfig
 from pretrain.objectives import OBJECTIVES
 from settings import checked, find_config, key, parse_overrides, read_config
@@ -186,8 +187,9 @@ class PretrainConfig:
                 raise InputError(f"{origin}: {message}")
 
         require(
-            self.attention == "full",
-            f'attention must be "full", not {self.attention!r}: block-sparse attention is not available yet',
+            self.attention in ATTENTION,
+            f'attention must be "{", ".join(ATTENTION)}", not {self.attention!r}: block-sparse attention is not '
+            "available yet",
         )
         for name in (
             "vocab_size",
@@ -258,6 +260,7 @@ class PretrainConfig:
             num_attention_heads=self.num_attention_heads,
             intermediate_size=self.intermediate_size,
             max_position_embeddings=self.max_position_embeddings,
+            attention=self.attention,
             pooler_act=family.pooler_act,
             pooler_input_dropout=family.pooler_input_dropout,
             initializer_range=self.initializer_range,

@@ -9,7 +9,8 @@ by XLA, which would compile anew on the server for every size that it meets.
 import numpy as np
 import tensorflow as tf
 
-from modeling.encoder import _MASKED, ACTIVATIONS, Encoder, normalized
+from modeling.attention import ATTENTION
+from modeling.encoder import ACTIVATIONS, Encoder, normalized
 
 
 class PackedEncoder(tf.Module):
@@ -36,7 +37,7 @@ class PackedEncoder(tf.Module):
         Returns:
             float32 `[tokens, hidden_size]`.
         """
-        places = _Places(row_splits, self.config.num_attention_heads)
+        places = _Places(row_splits, self.config)
         x = tf.gather(self._words, input_ids) + tf.gather(self._positions, places.column)
         if self.config.type_vocab_size == 1:
             x += self._types  # RoBERTa: one type, in the second segment too
@@ -55,18 +56,18 @@ class _Places:
 
     Attributes:
         column: int32 `[tokens]`, each token's place in its row.
-        bias: float32 `[batch, 1, 1, longest]`, added to the attention scores.
+        prepared: what the attention variant prepared for the batch.
         heads_of: int32 `[3, batch, heads, longest]`, rows of `[tokens * 3 * heads, size]`: query, key, value.
         tokens_of: int32 `[tokens, heads]`, rows of `[batch * heads * longest, size]`.
     """
 
-    def __init__(self, row_splits, heads):
-        lengths = row_splits[1:] - row_splits[:-1]
+    def __init__(self, row_splits, config):
+        heads, lengths = config.num_attention_heads, row_splits[1:] - row_splits[:-1]
         longest = tf.reduce_max(tf.concat([lengths, [0]], 0))
         row = tf.repeat(tf.range(tf.size(lengths)), lengths)
         self.column = tf.range(tf.size(row)) - tf.gather(row_splits, row)
         real = tf.sequence_mask(lengths, longest)
-        self.bias = tf.where(real, 0.0, _MASKED)[:, None, None, :]
+        self.prepared = ATTENTION[config.attention].prepare(lengths, longest)
         token = tf.where(real, row_splits[:-1, None] + tf.range(longest), 0)[None, :, None, :]
         head = tf.range(heads)
         self.heads_of = (3 * token + tf.range(3)[:, None, None, None]) * heads + head[:, None]
@@ -79,6 +80,7 @@ class _Layer(tf.Module):
     def __init__(self, layer, config):
         super().__init__()
         self.size, self.activation = config.hidden_size // config.num_attention_heads, ACTIVATIONS[config.hidden_act]
+        self.attend = ATTENTION[config.attention].attend
         scale = self.size**-0.5  # of the scores, taken by the query
         self.qkv = _Product(layer.query, layer.key, layer.value, factors=(scale, 1.0, 1.0))
         self.attention_output, self.attention_norm = (
@@ -92,8 +94,8 @@ class _Layer(tf.Module):
         """float32 `[tokens, hidden]` -> the same."""
         qkv = tf.reshape(self.qkv(x), [-1, self.size])
         query, key, value = tf.unstack(tf.gather(qkv, places.heads_of))  # [batch, heads, longest, size]
-        probs = tf.nn.softmax(tf.matmul(query, key, transpose_b=True) + places.bias)
-        context = tf.gather(tf.reshape(tf.matmul(probs, value), [-1, self.size]), places.tokens_of)
+        context = self.attend(query, key, value, places.prepared, lambda scores, bias: tf.nn.softmax(scores + bias))
+        context = tf.gather(tf.reshape(context, [-1, self.size]), places.tokens_of)
         x = self.attention_norm(self.attention_output(tf.reshape(context, tf.shape(x))) + x)
         return self.output_norm(self.output(self.activation(self.intermediate(x))) + x)
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 import torch
 
 from modeling import encoder
+from modeling.attention.full import Full
 from modeling.fused import fused
 from modeling.noise import Noise, dropped
 
@@ -101,7 +102,7 @@ def test_bias_residual_and_norm_against_torch():
 
 def test_attention_probabilities_against_torch():
     scores, upstream = normal(2, 2, 8, 8) * 4, normal(2, 2, 8, 8)
-    bias = encoder.attention_bias(tf.constant([8, 5]), 8)
+    bias = Full.prepare(tf.constant([8, 5]), 8)
     value, (gradient, _) = value_and_gradients(
         lambda *x: encoder._attention_probs(0.25)(*x)[0], (scores, bias), upstream
     )
@@ -114,7 +115,7 @@ def test_attention_probabilities_against_torch():
 
 def dropout_cases():
     shape, norm = (ROWS, WIDTH), (normal(WIDTH), normal(WIDTH))
-    bias = encoder.attention_bias(tf.constant([8, 5]), 8)
+    bias = Full.prepare(tf.constant([8, 5]), 8)
     yield (
         "residual",
         encoder._bias_residual_norm(1e-12, RATE),

@@ -18,7 +18,7 @@ from pretrain.objectives import OBJECTIVES
 from pretrain.train import train
 from serving.export import export
 from tests.checkpoints import hugging_face
-from tests.modeling.test_tensorflow1 import published, save
+from tests.checkpoints.test_tensorflow1 import published, save
 from vocab.tokenizer import Tokenizer
 
 SHAPE = dict(

@@ -21,7 +21,7 @@ from pretrain.objectives import OBJECTIVES
 from serving.export import export
 from serving.packed import PackedEncoder
 from tests.checkpoints import hugging_face
-from tests.pretrain.test_export import SEQ_LEN
+from tests.serving.test_export import SEQ_LEN
 from vocab.tokenizer import Tokenizer
 
 SMALL = FinetuneConfig(
