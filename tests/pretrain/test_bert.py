@@ -1,6 +1,5 @@
 """BERT's losses and measures are those of transformers' model with the same weights."""
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
