@@ -17,6 +17,8 @@ from training import keyed_random
 
 READERS = 16  # shards that are mixed with each other; more mixes better and holds more in memory
 HELD_OUT_SHARDS = 32  # at most so many are read for an evaluation
+# So much text before held-out examples is not trained on, a tenth of a shard at most: nearly every document is shorter.
+GAP_TOKENS = 8192
 SAMPLED_SHARDS, SAMPLED_EXAMPLES = 16, 65536  # at most so many are read to count tokens
 
 # What a key word of its own is drawn for.
@@ -28,14 +30,19 @@ _EVALUATION_VISIT = 2**40  # no training visit ever gets here
 class Corpus:
     """The shards, and how many examples of each are held out for evaluation.
 
+    Examples lie in the order of the text, so the last of a shard are whole documents but for the first. What comes
+    right before them is neither held out nor trained on: it may be of the same document.
+
     Attributes:
         paths: of the shards.
         examples: int64 [shards], in each shard.
-        held_out: int64 [shards], so many of each shard, evenly spaced, are never trained on.
+        trained: int64 [shards], so many of each shard, its first, are trained on.
+        held_out: int64 [shards], so many of each shard, its last, are for evaluation.
     """
 
     paths: tuple[str, ...]
     examples: np.ndarray
+    trained: np.ndarray
     held_out: np.ndarray
 
     @classmethod
@@ -55,12 +62,13 @@ class Corpus:
         read = np.zeros_like(examples)
         read[evenly] = examples[evenly]
         held_out = np.diff(np.cumsum([0, *read]) * min(wanted, read.sum()) // max(read.sum(), 1))
-        return cls(tuple(records.shard_paths(directory, index)), examples, held_out)
+        gap = np.where(held_out > 0, np.minimum(GAP_TOKENS // index["max_seq_length"], examples // 10), 0)
+        return cls(tuple(records.shard_paths(directory, index)), examples, examples - held_out - gap, held_out)
 
     @property
     def training_examples(self) -> int:
         """Examples of one epoch."""
-        return int((self.examples - self.held_out).sum())
+        return int(self.trained.sum())
 
     @property
     def first_id(self) -> np.ndarray:
@@ -79,12 +87,18 @@ class Corpus:
         counts[list(special_ids)] = 0
         return (counts + 0.1) / (counts + 0.1).sum()
 
+    def is_trained(self, example):
+        """bool tensor [n] for numbers int64 [n] of examples in the whole corpus."""
+        return self._is_before(self.trained, example)
+
     def is_held_out(self, example):
         """bool tensor [n] for numbers int64 [n] of examples in the whole corpus."""
+        return ~self._is_before(self.examples - self.held_out, example)
+
+    def _is_before(self, places, example):
+        """Whether an example's place in its shard is below that shard's `places`."""
         shard = tf.searchsorted(self.first_id, example, side="right") - 1
-        place, size, held = (tf.gather(values, shard) for values in (self.first_id, self.examples, self.held_out))
-        place = example - place
-        return (place + 1) * held // size > place * held // size
+        return example - tf.gather(self.first_id, shard) < tf.gather(places, shard)
 
     def shard_order(self, seed: int, epoch: int) -> np.ndarray:
         """int [shards]: the order in which the epoch reads the shards."""
@@ -100,7 +114,7 @@ class Corpus:
             (block, offset): the number of the block, counted over all epochs, and the place in it.
         """
         epoch, rest = divmod(position, self.training_examples)
-        counts = (self.examples - self.held_out)[self.shard_order(seed, epoch)]
+        counts = self.trained[self.shard_order(seed, epoch)]
         block = 0
         for start in range(0, len(counts), READERS):
             size = int(counts[start : start + READERS].sum())
@@ -144,7 +158,7 @@ def training_batches(corpus: Corpus, config, tokenizer, first_step: int = 0) -> 
         return examples.batch(np.iinfo(np.int64).max).map(lambda record, example: _shuffled(record, example, epoch))
 
     def _shuffled(record, example, epoch):
-        trained = ~corpus.is_held_out(example)
+        trained = corpus.is_trained(example)
         record, example = record[trained], example[trained]
         order = _argsort(keyed_random.fold(seed, _EXAMPLE_ORDER, epoch, example))
         return tf.gather(record, order), tf.gather(example, order), tf.fill(tf.shape(example), epoch)

@@ -140,8 +140,11 @@ class Electra(tf_keras.Model):
     def start_from(self, frequencies) -> None:
         """Sets the output biases to what the tokens' frequencies [vocab_size] alone predict."""
         self.generator_head.output_bias.assign(np.log(frequencies))
-        # A sample that hits the original, by frequency alone, has not replaced it.
-        replaced = self.config.mask_prob * 0.85 * (1 - np.sum(frequencies**2))
+        # Every chosen token is sampled anew, also where the generator was shown the original; a sample that hits it, by
+        # frequency alone, has not replaced it.
+        samples = frequencies ** (1 / self.config.temperature)
+        hits = 0 if self.config.disallow_correct else np.sum(frequencies * samples) / np.sum(samples)
+        replaced = self.config.mask_prob * (1 - hits)
         self.discriminator_head.prediction.bias.assign([np.log(replaced / (1 - replaced))])
 
     def counts(self, batch) -> dict:

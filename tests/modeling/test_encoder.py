@@ -56,6 +56,28 @@ def pair(shape, seed=0):
 
 
 @pytest.mark.parametrize("name", SHAPES)
+def test_packed_texts_have_the_hidden_states_that_each_has_alone(name):
+    encoder = Encoder(SHAPES[name], name="electra")
+    hugging_face.randomize(encoder, 3)
+    rng = np.random.default_rng(0)
+    lengths, rows = [5, 3, 6], np.zeros([3, SEQ_LEN], int)
+    texts = [np.append(2, rng.integers(10, 100, length - 1)) for length in lengths]  # each with a [CLS] of its own
+    rows[0, :14], rows[1, :9], rows[2, :3] = np.concatenate(texts), np.concatenate([texts[2], texts[1]]), texts[1]
+    documents, positions = np.zeros([3, SEQ_LEN], int), np.tile(np.arange(SEQ_LEN), [3, 1])
+    documents[0, 5:8], documents[0, 8:], documents[1, 6:] = 1, 2, 1
+    positions[0, 5:8], positions[0, 8:], positions[1, 6:] = range(3), range(8), range(10)
+    input_ids, types, filled, documents, positions = as_tensors(rows, 0 * rows, [14, 9, 3], documents, positions)
+    packed = encoder(input_ids, types, filled, None, documents, positions).numpy()
+    for number, places in enumerate([[(0, 0)], [(0, 5), (1, 6), (2, 0)], [(0, 8), (1, 0)]]):
+        length = lengths[number]
+        alone = encoder(*as_tensors([texts[number]], [[0] * length], [length])).numpy()[0]
+        for row, begin in places:
+            np.testing.assert_allclose(packed[row, begin : begin + length], alone, atol=2e-5)
+    running_on = encoder(input_ids, types, filled, None, documents).numpy()
+    assert np.abs(running_on[0, 5:8] - packed[0, 5:8]).max() > 1e-2  # positions make a difference
+
+
+@pytest.mark.parametrize("name", SHAPES)
 def test_hidden_states_and_gradients_are_those_of_transformers(name):
     shape = SHAPES[name]
     encoder, theirs, pairs = pair(shape)

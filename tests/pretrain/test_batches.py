@@ -2,13 +2,12 @@
 
 import dataclasses
 import itertools
-import math
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from pretrain import batches
+from pretrain import batches, examples
 
 SIZES = [13, 29, 7, 22, 18, 11]
 
@@ -52,21 +51,30 @@ def test_an_epoch_visits_every_training_example_once(directory, config, tokenize
     corpus = batches.Corpus.open(directory, config.eval_examples)
     held_out = set(held_out_numbers(corpus))
     size = corpus.training_examples
-    assert size == sum(SIZES) - 9 and len(held_out) == 9
+    assert size == sum(SIZES) - 9 - 7 and len(held_out) == 9
+    trained = trained_numbers(corpus)
+    assert len(trained) == size and not held_out & set(trained)
     numbers = example_numbers(joined(first(corpus, config, tokenizer, 3 * size // 8 + 1), "input_ids"))
     epochs = [numbers[start : start + size].tolist() for start in range(0, 3 * size, size)]
     for epoch in epochs:
-        assert sorted(epoch) == sorted(set(range(sum(SIZES))) - held_out)
+        assert sorted(epoch) == trained
     assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
 
 
 def held_out_numbers(corpus):
     starts = np.cumsum([0, *corpus.examples])
-    return [
-        start + math.ceil((i + 1) * size / count) - 1
-        for start, size, count in zip(starts, corpus.examples, corpus.held_out, strict=False)
-        for i in range(count)
-    ]
+    return [i for end, count in zip(starts[1:], corpus.held_out, strict=True) for i in range(end - count, end)]
+
+
+def trained_counts(corpus):
+    return corpus.examples - corpus.held_out - np.where(corpus.held_out > 0, corpus.examples // 10, 0)
+
+
+def trained_numbers(corpus):
+    """Without the held-out ones and a tenth of the shard before them, which may be of the same document."""
+    starts = np.cumsum([0, *corpus.examples])
+    ends = starts[:-1] + trained_counts(corpus)
+    return [i for start, end in zip(starts[:-1], ends, strict=True) for i in range(start, end)]
 
 
 def test_examples_are_shuffled_within_a_block_and_shards_over_blocks(directory, config, tokenizer, example_numbers):
@@ -96,7 +104,7 @@ def test_examples_are_shuffled_within_a_block_and_shards_over_blocks(directory, 
 
 @pytest.mark.parametrize("step", [1, 2, 5, 11, 12, 13, 23, 24, 40])
 def test_starting_at_a_step_gives_the_batches_of_the_whole_stream(directory, tiny, tokenizer, step):
-    # 91 examples an epoch in batches of 8: most of these steps lie inside blocks, some run over an epoch's end.
+    # 84 examples an epoch in batches of 8: most of these steps lie inside blocks, some run over an epoch's end.
     config = tiny(objective="bert", train_batch_size=8, eval_examples=9)
     corpus = batches.Corpus.open(directory, config.eval_examples)
     whole = first(corpus, config, tokenizer, step + 2)[step:]
@@ -108,7 +116,7 @@ def test_starting_at_a_step_gives_the_batches_of_the_whole_stream(directory, tin
 
 def test_locate_counts_blocks_and_places(directory):
     corpus = batches.Corpus.open(directory, 9)
-    counts = corpus.examples - corpus.held_out
+    counts = trained_counts(corpus)
     expected = [
         (epoch * 3 + block, place)
         for epoch in range(3)
@@ -141,12 +149,44 @@ def test_at_most_a_tenth_is_held_out(directory, make_records, tmp_path):
     assert few.held_out.sum() == 0 and few.training_examples == 9
 
 
-def test_held_out_examples_are_spread_over_the_corpus(make_records, tmp_path):
+def test_held_out_examples_are_the_ends_of_shards_all_over_the_corpus(make_records, tmp_path):
     one = batches.Corpus.open(make_records(tmp_path / "one", [200]), 8)
-    assert np.flatnonzero(one.is_held_out(np.arange(200))).tolist() == list(range(24, 200, 25))
+    assert np.flatnonzero(one.is_held_out(np.arange(200))).tolist() == list(range(192, 200))
+    assert np.flatnonzero(one.is_trained(np.arange(200))).tolist() == list(range(172))
     many = batches.Corpus.open(make_records(tmp_path / "many", [10] * 70), 64)
     assert (many.held_out > 0).sum() == batches.HELD_OUT_SHARDS and many.held_out.sum() == 64
     assert np.diff(np.flatnonzero(many.held_out)).max() <= 3
+
+
+def test_no_more_is_left_out_than_a_long_document(make_records, tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "GAP_TOKENS", 16 * 5)
+    corpus = batches.Corpus.open(make_records(tmp_path, [200]), 20)
+    assert (corpus.trained.tolist(), corpus.held_out.tolist()) == ([175], [20])
+
+
+def test_documents_of_held_out_examples_are_not_trained_on():
+    """Long documents through `examples`: of those at the end of a shard, next to nothing is before the gap."""
+    rng = np.random.default_rng(0)
+    lengths = np.minimum(rng.geometric(1 / 600, 3000), 20_000)  # tokens of each document, as petitions have
+    sentences = np.concatenate([np.full(length // 25 + 1, 25) for length in lengths])
+    document_splits = np.append(0, np.cumsum(lengths // 25 + 1))
+    sentence_splits = np.append(0, np.cumsum(sentences))
+    document = np.repeat(np.arange(len(lengths)), np.diff(sentence_splits[document_splits]))
+    for max_seq_length in (64, 512):
+        made = examples.make(
+            np.arange(2, sentence_splits[-1] + 2, dtype=np.int32),
+            sentence_splits,
+            document_splits,
+            np.zeros(sentence_splits[-1] + 2, bool),
+            0,
+            1,
+            examples.ExampleSettings(max_seq_length),
+            examples.random_generator(0, 0),
+        )
+        rows = [set(document[row[row > 1] - 2]) for row in np.split(made.input_ids, made.row_splits[1:-1])]
+        held = 200
+        trained = set.union(*rows[: len(rows) - held - batches.GAP_TOKENS // max_seq_length])
+        assert sum(bool(row & trained) for row in rows[-held:]) <= 0.02 * held
 
 
 def test_another_visit_masks_anew_and_the_same_visit_the_same(directory, config, tokenizer, example_numbers):

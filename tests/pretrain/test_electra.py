@@ -88,8 +88,22 @@ def test_output_biases_can_start_from_what_frequencies_alone_predict(make):
     chosen = batch["masked_weights"].numpy() > 0
     assert losses["mlm"] == pytest.approx(-np.log(frequencies[labels[chosen]]).mean(), abs=1e-4)
     said = 1 / (1 + np.exp(-float(model.discriminator_head.prediction.bias[0])))
-    # 85 % of 15 % are masked and sampled; two draws are the same with the probability of the sum of squares.
-    assert said == pytest.approx(0.15 * 0.85 * (1 - (frequencies**2).sum()), rel=1e-5)
+    # All of the 15 % are sampled; two draws are the same with the probability of the sum of squares.
+    assert said == pytest.approx(0.15 * (1 - (frequencies**2).sum()), rel=1e-5)
+
+
+@pytest.mark.parametrize("values", [dict(), dict(temperature=0.5), dict(disallow_correct=True)], ids=str)
+def test_the_first_share_of_replaced_tokens_is_that_of_samples_by_frequency(make, values):
+    config, model, _ = make(**values)
+    frequencies = np.full(config.vocab_size, 1e-9)
+    frequencies[20:24] = 0.4, 0.3, 0.2, 0.1
+    model.start_from(frequencies)
+    rng = np.random.default_rng(0)
+    labels = rng.choice(4, 10_000, p=[0.4, 0.3, 0.2, 0.1]) + 20
+    logits = np.tile(np.log(frequencies), [len(labels), 1])
+    sampled = reference.draw(logits, labels, rng.random([len(labels), 2]), config.temperature, config.disallow_correct)
+    said = 1 / (1 + np.exp(-float(model.discriminator_head.prediction.bias[0])))
+    assert said == pytest.approx(0.15 * (sampled != labels).mean(), abs=0.003)
 
 
 def test_counts_are_the_chosen_places_and_the_real_tokens(make):

@@ -39,7 +39,7 @@ def rows(made):
 
 
 def texts(row, segment_b=0):
-    """The texts of a row, each a list of segments, those lists of tokens; no text here has CLS or SEP in it."""
+    """The texts of a row: lists of segments, lists of tokens. The ids of the tests never use CLS and SEP as text."""
     out = []
     for place, token in enumerate(row):
         if token == CLS:

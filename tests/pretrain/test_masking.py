@@ -149,7 +149,7 @@ def test_what_chosen_tokens_become(make_rules, tokenizer, objective, mask_share,
 
 @pytest.mark.parametrize("ngram_max", [1, 3])
 def test_no_word_is_split(make_rules, tokenizer, ngram_max):
-    ids, lengths = made_rows(full=False, longest_word=9)
+    ids, lengths = made_rows(full=False, longest_word=8)
     *_, chosen = run(ids, lengths, make_rules(ngram_max=ngram_max, whole_word_masking=True))
     words = words_of(ids, maskable_of(ids, lengths), tokenizer.is_continuation)
     both = (words[:, 1:] == words[:, :-1]) & (words[:, 1:] >= 0)
@@ -265,19 +265,27 @@ def plain_mask(ids, length, key, made):
                 spans.append([])
         spans[-1].append(i)
         previous = i
+    if made.whole_word:
+        spans = [part for span in spans for part in shortened(span, ids, made)]
     tokens = sum(map(len, spans))
-    numbering = range(len(spans)) if ngram == 1 else range(1, len(spans) + 1)
-    order = sorted(zip(numbering, spans, strict=True), key=lambda pair: integer(masking._SPAN_ORDER, pair[0]))
-    limit = min(max(np.float32(tokens) * np.float32(made.mask_prob), 1), made.max_predictions)
-    chosen = []
-    for _, span in order:
-        if len(chosen) + len(span) <= int(limit):
-            chosen += span
-            continue
-        share = (limit - len(chosen)) / len(span)
-        if uniform(masking._LAST_SPAN) < share and len(chosen) + len(span) <= made.max_predictions:
-            chosen += span
-        break
+    # Spans around a circle: a random one first, the others in random order; those that begin in the window are chosen.
+    begin = uniform(masking._WINDOW) * np.float32(tokens)
+    place, first = int(begin), 0
+    while spans and place >= len(spans[first]):
+        place -= len(spans[first])
+        first += 1
+    others = [number for number in range(len(spans)) if number != first]
+    others.sort(key=lambda number: integer(masking._SPAN_ORDER, number + 1))
+    begin = place + begin % 1
+    end, at, chosen = (
+        begin + max(np.float32(tokens) * np.float32(made.mask_prob), 1),
+        len(spans[first]) if spans else 0,
+        [],
+    )
+    for number in [*others, first] if spans else []:
+        if begin < at < end:
+            chosen += spans[number]
+        at += len(spans[number])
     result = ids.tolist()
     for i in chosen:
         treatment = uniform(masking._TREATMENT, i)
@@ -286,6 +294,62 @@ def plain_mask(ids, length, key, made):
         elif treatment < made.mask_share + made.random_share:
             result[i] = int(made.ordinary_ids[integer(masking._REPLACEMENT, i) % len(made.ordinary_ids)])
     return result, chosen
+
+
+def shortened(span, ids, made):
+    """A span as it is, or, where it is too long, its words, or their parts."""
+    if len(span) <= made.longest_span:
+        return [span]
+    words = []
+    for i in span:
+        if not words or not made.is_continuation[ids[i]]:
+            words.append([])
+        words[-1].append(i)
+    size = made.longest_span
+    return [word[start : start + size] for word in words for start in range(0, len(word), size)]
+
+
+@pytest.mark.parametrize("whole_word, ngram_max", [(False, 1), (False, 3), (True, 1), (True, 3)])
+@pytest.mark.parametrize("length", [32, 33, 64])
+def test_words_of_every_length_are_chosen_with_the_same_chance_in_rows_of_every_length(
+    tokenizer, tiny, length, whole_word, ngram_max
+):
+    config = tiny(
+        max_seq_length=length, max_position_embeddings=length, whole_word_masking=whole_word, ngram_max=ngram_max
+    )
+    rng = np.random.default_rng(length)
+    batch, longest = 3000, 12  # pieces of a word; more than a span may have
+    ids = rng.integers(105, 200, [batch, length]).astype(np.int32)
+    word_length = np.zeros([batch, length], int)
+    for row in range(batch):
+        place = 1
+        while place < length - 1:
+            size = min(rng.choice([1, 2, 3, 4, 8, longest]), length - 1 - place)
+            ids[row, place] = 10 + rng.integers(95)
+            word_length[row, place : place + size] = size
+            place += size
+    ids[:, 0], ids[:, -1] = 2, 3
+    lengths = np.full(batch, length, np.int32)
+    made = rules(tokenizer, config)
+    chosen = sum(run(ids, lengths, made, keys_of(ids, visit=visit))[3].astype(int) for visit in range(4)) / 4
+    assert chosen[:, 1:-1].mean() == pytest.approx(0.15, abs=0.002)
+    for size in (1, 2, 3, 4, 8, longest):
+        share = chosen[word_length == size].mean()
+        # Chosen words scatter as if drawn one by one, or less; in n-grams, three at a time.
+        count = 4 * (word_length == size).sum() / (size * ngram_max if whole_word else ngram_max)
+        assert share == pytest.approx(0.15, abs=4.5 * np.sqrt(0.15 * 0.85 / count)), size
+
+
+@pytest.mark.parametrize("ngram_max", [1, 3])
+def test_words_that_are_too_long_for_a_span_are_chosen_in_parts(make_rules, ngram_max):
+    made = make_rules(ngram_max=ngram_max, whole_word_masking=True)
+    size = 3 * made.longest_span + 2
+    ids = np.full([300, SEQ_LEN], 150, np.int32)
+    ids[:, 1::size], ids[:, 0], ids[:, -1] = 50, 2, 3
+    *_, chosen = run(ids, np.full(300, SEQ_LEN, np.int32), made)
+    assert chosen.mean() == pytest.approx(0.15, abs=0.01)
+    runs = {len(part) for row in chosen for part in "".join("x" if c else " " for c in row).split()}
+    assert made.longest_span in runs and 2 in runs and max(runs) > made.longest_span  # neighbours by chance
 
 
 @pytest.mark.parametrize("length", [128, 512])
