@@ -45,8 +45,8 @@ def read_config(path: str) -> dict:
     return values
 
 
-def parse_json(text: str):
-    """The value of a JSON text, by the letter: no NaN, no key twice.
+def parse_json(text: str, allow_nan: bool = False):
+    """The value of a JSON text, by the letter: no key twice, and no NaN but where we may have written one.
 
     Raises:
         ValueError: it is not JSON, or nothing that can be used as such; one line.
@@ -63,7 +63,7 @@ def parse_json(text: str):
         return values
 
     try:
-        return json.loads(text, parse_constant=refuse, object_pairs_hook=once)
+        return json.loads(text, parse_constant=float if allow_nan else refuse, object_pairs_hook=once)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

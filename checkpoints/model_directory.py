@@ -89,7 +89,7 @@ def read_json(path: str, advice: str, keys: tuple[str, ...] = ()) -> dict:
     """
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
-            values = parse_json(file.read().decode("utf-8"))
+            values = parse_json(file.read().decode("utf-8"), allow_nan=True)  # a score may be none
     except (tf.errors.NotFoundError, tf.errors.PermissionDeniedError, tf.errors.FailedPreconditionError) as error:
         raise InputError(f"{path}: cannot be read ({first_line(error)}); {advice}") from None
     except ValueError as error:
@@ -232,7 +232,8 @@ def restore(checkpoint: tf.train.Checkpoint, path: str, advice: str = "put a cop
 
 def first_line(error: Exception) -> str:
     """What a library's error says, short enough for a line of ours."""
-    return (str(error).strip() or type(error).__name__).split("\n")[0][:300]
+    text = re.sub(r"^\{\{.*?\}\} ", "", str(error).strip())  # which node of which function of TensorFlow's
+    return (text or type(error).__name__).split("\n")[0][:300]
 
 
 def latest_checkpoint(directory: str) -> str:

@@ -36,6 +36,7 @@ def directory(tmp_path):
         "max_seq_length": 8,
         "vocab_size": 70000,
         "tokenizer_fingerprint": "abc",
+        "examples": 6,
         "shards": shards,
     }
     records.write_json(str(tmp_path / "index.json"), index)
