@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import files
 from checkpoints.model_directory import write_file
 from cli import InputError
-from vocab.bad_rows import BadRows
-from vocab.tables import quoted_rows as _quoted_rows
+from corpus.bad_rows import BadRows
+from corpus.tables import quoted_rows as _quoted_rows
 
 
 def data_file(data_dir: str, name: str, download: str) -> str:
