@@ -147,11 +147,15 @@ def read_corpus(
         has the field or column that the settings name.
     """
     settings.check(paths)
-    before = 0
-    for path in paths:
-        show = position and (lambda done, before=before: position(before + done))
-        yield from read_file(path, settings, show, counts)
-        before += files.size(path)
+
+    def files():
+        before = 0
+        for path in paths:
+            show = position and (lambda done, before=before: position(before + done))
+            yield read_file(path, settings, show, counts)
+            before += files.size(path)
+
+    return itertools.chain.from_iterable(files())
 
 
 def read_file(

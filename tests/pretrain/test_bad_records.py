@@ -1,5 +1,6 @@
 """Nonsense given to the building of records and to those that read them."""
 
+import argparse
 import json
 import os
 import shutil
@@ -13,7 +14,9 @@ from cli import InputError
 from corpus.cleaning import CleaningSettings
 from corpus.formats import FormatSettings
 from pretrain import build, inspect, records
+from pretrain import run as pretraining
 from pretrain.build import BuildSettings
+from pretrain.config import PretrainConfig
 from pretrain.examples import ExampleSettings
 from tests.conftest import ROOT
 from vocab.tokenizer import Tokenizer
@@ -167,3 +170,17 @@ def test_tokenizer_of_records_is_checked_wherever_it_is_loaded(data, tmp_path):
     (tmp_path / "records" / "vocab.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     with pytest.raises(InputError, match="were changed since they were saved"):
         Tokenizer.load(str(tmp_path / "records"))
+
+
+@pytest.mark.parametrize("given", ["vocab", "data"])
+def test_the_vocabulary_decides_its_size_unless_set_does(given, data, tmp_path):
+    flags = argparse.Namespace(vocab=None, data=None, corpus=[], dry_run=False)
+    if given == "vocab":
+        flags.vocab, flags.corpus = data, ["text.txt"]
+    else:
+        flags.data = data
+    decided = pretraining._of_vocabulary(flags)
+    assert PretrainConfig.load("tiny", [], decided).vocab_size == 200 != PretrainConfig.load("tiny").vocab_size
+    assert PretrainConfig.load("tiny", ["vocab_size=300"], decided).vocab_size == 300
+    flags.vocab, flags.corpus, flags.data = None, [], str(tmp_path / "not built yet")
+    assert pretraining._of_vocabulary(flags) is None

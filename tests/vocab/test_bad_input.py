@@ -38,6 +38,10 @@ FILES = {  # name: (content, what the line says)
     "hidden.txt": (COMPRESSED, r"hidden\.txt: compressed with gzip, .*ends in \.gz"),
     "a.txt.gz": (gzip.compress(codecs.BOM_UTF16_LE + KOREAN.encode("utf-16-le")), r"a\.txt\.gz: UTF-16"),
     "broken.gz": (flipped(COMPRESSED, 25), r"broken\.gz: broken \.gz"),
+    "flipped.gz": (
+        flipped(gzip.compress(KOREAN.encode(), 0), 30),
+        r"flipped\.gz: broken \.gz",
+    ),  # the text, not its form
     "cut.gz": (COMPRESSED[:-12], r"cut\.gz: broken \.gz"),
     "table.xlsx": (b"PK\x03\x04\x14\x00\x06\x00\xff\n", r"table\.xlsx: a zip archive .*save it as text"),
     "list.json": (b'[{"text": "\xea\xb0\x80"}]', r"list\.json: a JSON list"),
@@ -231,6 +235,9 @@ def test_a_vocabulary_that_is_gone_is_trained_again_and_a_cut_one_is_refused(tra
     with pytest.raises(InputError, match="changed since"):
         build(corpus, SETTINGS, str(out))
     assert build(corpus, SETTINGS, str(out), overwrite=True)[1]
+    Tokenizer([*SPECIAL, "가"]).save(str(out))  # with a fingerprint of its own
+    with pytest.raises(InputError, match=r"vocab\.txt: changed since it was trained"):
+        build(corpus, SETTINGS, str(out))
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_the_command_compares_vocabularies(tmp_path):
 
 
 def test_the_same_lines_are_shown_as_each_vocabulary_cuts_them():
-    lines = [f"영화는 가나 다 {number:02d} 영화" for number in range(9)]
+    lines = [f"영화는 가나 다 {number:03d} 영화" for number in range(9)]
     tokenizers = {"pieces": Tokenizer(PIECES), "words": Tokenizer([*SPECIAL, "영화는", "가나"])}
     samples = report.cuts(tokenizers, ["short", *lines, "가" * 70], 3)
     assert [sample["text"] for sample in samples] == [lines[0], lines[3], lines[6]]
