@@ -36,6 +36,7 @@ from typing import IO
 from absl import flags
 
 import cli
+import files
 from cli import InputError
 
 ATTEMPTS = 5  # connections for one file, before it is left to the next run
@@ -491,10 +492,8 @@ def fetch(name: str, data_set: DataSet, folder: str) -> None:
     print(f"{name}: licence {data_set.licence}; source {data_set.source}", flush=True)
     if data_set.by_hand:
         raise InputError(f"{name} can't be fetched by a program: {data_set.by_hand} into {folder}")
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise InputError(f"{folder}: {error.strerror}; choose another folder with --data_dir") from None
+    files.check_output(folder)
+    os.makedirs(folder, exist_ok=True)
     for file in data_set.files:
         path = os.path.join(folder, file.name)
         if os.path.exists(path):

@@ -332,7 +332,7 @@ def test_a_full_disk_is_no_fault_of_the_connection(server, tmp_path):
 
 def test_a_folder_that_is_a_file_is_one_line(server, tmp_path):
     (tmp_path / "data").write_text("a file")
-    with pytest.raises(InputError, match="data/letters: Not a directory; choose another folder with --data_dir"):
+    with pytest.raises(InputError, match="/data: not a directory; name another place for the output"):
         fetch(published(server.serve("/a", CONTENT)), tmp_path / "data" / "letters")
 
 
