@@ -20,6 +20,7 @@ import sys
 if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
+import errno
 import json
 import shutil
 
@@ -67,6 +68,10 @@ def export(model_dir: str, output_dir: str, format: str = "huggingface") -> list
         with disk_full_named(output_dir):
             names = write(model_dir, values, partial)
         os.replace(partial, output_dir)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            error.filename = error.filename or output_dir  # writing does not say which file
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return [os.path.normpath(os.path.join(output_dir, name)) for name in names]
