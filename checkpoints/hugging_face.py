@@ -11,6 +11,7 @@ here needs PyTorch, and nothing unpickles.
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -254,14 +255,18 @@ class Released:
                 values = json.load(file)
         except FileNotFoundError:
             raise InputError(f"{path}: no such file") from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # not UTF-8, lists without end, numbers without end
             raise InputError(f"{path}: not JSON ({error})") from None
-        family = _ALIASES.get(values.get("model_type"), values.get("model_type"))
+        if not isinstance(values, dict):
+            raise InputError(f"{path}: not a JSON object")
+        family = str(values.get("model_type"))
+        family = _ALIASES.get(family, family)
         if family not in FAMILIES:
             raise InputError(
                 f"{path}: model_type {values.get('model_type')!r} is none of {', '.join([*FAMILIES, *_ALIASES])}"
             )
         try:
+            _check_types(values)
             shape = _SHAPES.get(family, _shape)(values)
             shape = dataclasses.replace(
                 shape,
@@ -273,6 +278,21 @@ class Released:
         except ValueError as error:
             raise InputError(f"{path}: {error}") from None
         return cls(os.path.join(directory, WEIGHTS), family, shape, values, _read(directory, FAMILIES[family].prefix))
+
+
+def check_not_of_the_hub(path: str) -> None:
+    """Says of a model that is not here, and may be one of Hugging Face's hub, how to get it.
+
+    Raises:
+        InputError: no such folder, and a name as models have on the hub: `monologg/koelectra-base-v3-discriminator`.
+    """
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", path, re.ASCII) and not os.path.exists(path):
+        folder = path.split("/")[1]
+        raise InputError(
+            f"{path}: no such folder. If this is a name on Hugging Face's hub: put config.json, {WEIGHTS} and the "
+            f"tokenizer's files from https://huggingface.co/{path}/tree/main into a folder "
+            f"(hf download {path} --local-dir {folder}), and give that"
+        )
 
 
 def load(tensors: Iterable[Tensor], released: Released, allow_partial: bool = False) -> str:
@@ -357,7 +377,7 @@ def write(
     Raises:
         InputError: the family can't have this shape.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     prefix = FAMILIES[family].prefix
     content = {}
@@ -372,7 +392,9 @@ def write(
         **(values or {}),
         **_values(family, shape),
     }
-    save_file(content, os.path.join(directory, WEIGHTS), metadata={"format": "pt"})
+    # Not `save_file`: that leaves a file which nobody else may read, and a full disk is an error of its own.
+    with open(os.path.join(directory, WEIGHTS), "wb") as file:
+        file.write(save(content, metadata={"format": "pt"}))
     with open(os.path.join(directory, "config.json"), "w", encoding="utf-8") as file:
         json.dump(config, file, ensure_ascii=False, indent=2)
         file.write("\n")
@@ -470,10 +492,30 @@ def _size(shape):
     return " x ".join(map(str, shape))
 
 
+_WHOLE = frozenset(
+    "vocab_size hidden_size embedding_size num_hidden_layers num_attention_heads intermediate_size dim n_layers "
+    "n_heads hidden_dim max_position_embeddings".split()
+)
+_FROM_ZERO = frozenset(("type_vocab_size", "pad_token_id"))
+_NUMBERS = frozenset(
+    "hidden_dropout_prob attention_probs_dropout_prob dropout attention_dropout layer_norm_eps "
+    "initializer_range".split()
+)
+
+
+def _check_types(values):
+    """Raises ValueError for a key of config.json that is read below and holds what no model can have."""
+    for key, value in values.items():
+        if key in _WHOLE | _FROM_ZERO and (type(value) is not int or not (key in _WHOLE) <= value < 2**31):
+            raise ValueError(f"{key} must be a whole number, not {value!r:.40}")
+        if key in _NUMBERS and (type(value) not in (int, float) or not 0 <= value < float("inf")):
+            raise ValueError(f"{key} must be a number, not {value!r:.40}")
+
+
 def _activation(name):
     """Ours of theirs. Raises ValueError for one that there isn't."""
     known = {"gelu": "gelu", "gelu_new": "gelu_new", "gelu_pytorch_tanh": "gelu_new", "relu": "relu"}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise ValueError(f"activation {name!r} is none of {', '.join(known)}")
     return known[name]
 

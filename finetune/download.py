@@ -4,9 +4,13 @@
     python finetune/download.py --list
 
 Each goes to DATA_DIR/NAME. What was cut off goes on where it stopped, with the same command; what is
-there already is kept. Where a size and a SHA-256 are known, a file has them or is refused; they were
-published by tfds-korean, TensorFlow Datasets and Hugging Face datasets, which load the same files.
-Addresses name a commit where they can, so that a file can't change under its address.
+there already is kept. The data sets are in finetune/downloads.json. Where a size and a SHA-256 are known, a file
+has them or is refused; they were published by tfds-korean, TensorFlow Datasets and Hugging Face datasets, which
+load the same files. None are published of naver-ner, fake-news and hate-speech; the last one's are those of a copy in
+use. Addresses name a commit where they can, so that a file can't change under its address.
+
+naver-ner is in the sentence-a-line form of KoELECTRA. hate-speech is KoELECTRA's copy too: it has the articles'
+titles beside the comments, which the original has in other files.
 """
 
 import os
@@ -20,6 +24,7 @@ import errno
 import functools
 import hashlib
 import http.client
+import json
 import re
 import shutil
 import stat
@@ -36,12 +41,15 @@ from typing import IO
 from absl import flags
 
 import cli
+import files
 from cli import InputError
 
 ATTEMPTS = 5  # connections for one file, before it is left to the next run
 PAUSE = 1.0  # seconds before the second attempt; doubles with each further one
 TIMEOUT = 30  # seconds without a byte after which a connection counts as cut
 CHUNK = 1 << 16  # bytes read at once: all that a cut can lose
+# What an archive may unpack to, in bytes: so much always, or so many times its own size. Web pages take 15.
+UNPACKED, UNPACKED_RATIO = 1 << 30, 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,361 +93,18 @@ class DataSet:
     by_hand: str = ""
 
 
-_GITHUB = "https://raw.githubusercontent.com"
-_KOELECTRA = f"{_GITHUB}/monologg/KoELECTRA"
-_KORNLU = f"{_GITHUB}/kakaobrain/kor-nlu-datasets/0df0fe7d496eb61b092e022e238c2230b29f1cbc"
-_KORQUAD = f"{_GITHUB}/korquad/korquad.github.io/918f5229639203d741045fdcdbb7462c602887da/dataset"
-_NSMC = f"{_GITHUB}/e9t/nsmc/cc0670e872d4ac27bfe36c87456783004b39ef6c"
-_QUESTION_PAIR = f"{_GITHUB}/songys/Question_pair/e84b6f0e784c10c6a22cbbc7b1e415b901baa877"
-_SQUAD = "https://rajpurkar.github.io/SQuAD-explorer/dataset"
-_TYDIQA = "https://storage.googleapis.com/tydiqa/v1.0"
+def _read_catalogue() -> dict[str, DataSet]:
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "downloads.json"), encoding="utf-8") as file:
+        content = json.load(file)
+    for entry in content.values():
+        entry["files"] = tuple(
+            File(**{**values, "members": tuple(values["members"]) if "members" in values else None})
+            for values in entry.get("files", ())
+        )
+    return {name: DataSet(**entry) for name, entry in content.items()}
 
-CATALOGUE = {
-    "nsmc": DataSet(
-        "sentiment of film reviews",
-        "CC0 1.0",
-        "https://github.com/e9t/nsmc",
-        (
-            File(
-                f"{_NSMC}/ratings_train.txt",
-                "ratings_train.txt",
-                14_628_807,
-                "e03b7d14e9e41be8d464a28057cd25d7396c53e67aa7fd5f7e552c59b0ee2940",
-            ),
-            File(
-                f"{_NSMC}/ratings_test.txt",
-                "ratings_test.txt",
-                4_893_335,
-                "8ac9f64052f11dbf6ae0acb5e038f03d90a76f0eda7820cfb3a92d02edfcebda",
-            ),
-        ),
-    ),
-    # In the sentence-a-line form of KoELECTRA. No sizes or SHA-256 of these were published.
-    "naver-ner": DataSet(
-        "named entities",
-        "none stated; for research, as in the Naver NLP Challenge 2018",
-        "https://github.com/naver/nlp-challenge",
-        (
-            File(
-                f"{_KOELECTRA}/89691367595d0ad91d9f4d5baa742c2d26135f03/finetune/data/naver-ner/train.tsv", "train.tsv"
-            ),
-            File(f"{_KOELECTRA}/89691367595d0ad91d9f4d5baa742c2d26135f03/finetune/data/naver-ner/test.tsv", "test.tsv"),
-        ),
-    ),
-    "paws": DataSet(
-        "paraphrases",
-        "free for any purpose, naming Google LLC as the source",
-        "https://github.com/google-research-datasets/paws/tree/master/pawsx",
-        (
-            File(
-                "https://storage.googleapis.com/paws/pawsx/x-final.tar.gz",
-                "x-final.tar.gz",
-                30_282_057,
-                "4146db499101d66e68ae4c8ed3cf9dadecd625f44b7d8cf3d4a0fe93afc4fd9f",
-                unpack=".",
-                members=("ko/translated_train.tsv", "ko/dev_2k.tsv", "ko/test_2k.tsv"),
-            ),
-        ),
-    ),
-    "kornli": DataSet(
-        "entailment between sentences",
-        "CC BY-SA 4.0",
-        "https://github.com/kakaobrain/kor-nlu-datasets",
-        (
-            File(
-                f"{_KORNLU}/KorNLI/multinli.train.ko.tsv",
-                "multinli.train.ko.tsv",
-                83_550_821,
-                "dca5bf65597af45b139a5fbc8aa3587b612b391446475617b8faa09e5dfcd349",
-            ),
-            File(
-                f"{_KORNLU}/KorNLI/snli_1.0_train.ko.tsv",
-                "snli_1.0_train.ko.tsv",
-                78_486_224,
-                "aaf12d8955fcda2b14319e5cabb9b31824c6f504aede460c975b518911f484c0",
-            ),
-            File(
-                f"{_KORNLU}/KorNLI/xnli.dev.ko.tsv",
-                "xnli.dev.ko.tsv",
-                511_383,
-                "821fb1c1c2e538ac2724a6132da36ffa379eb9a542ceb89243b3cf711377382c",
-            ),
-            File(
-                f"{_KORNLU}/KorNLI/xnli.test.ko.tsv",
-                "xnli.test.ko.tsv",
-                1_032_430,
-                "0db53cf8e182283a0d0404ec3fe1b15d1e29236d23d22082dc20d43067254b3e",
-            ),
-        ),
-    ),
-    "korsts": DataSet(
-        "similarity of sentences",
-        "CC BY-SA 4.0",
-        "https://github.com/kakaobrain/kor-nlu-datasets",
-        (
-            File(
-                f"{_KORNLU}/KorSTS/sts-train.tsv",
-                "sts-train.tsv",
-                1_046_952,
-                "b5aaa7f957d6ff46f4b6834a8b0f024a9234a6eefe9289aed66746b4533da3b8",
-            ),
-            File(
-                f"{_KORNLU}/KorSTS/sts-dev.tsv",
-                "sts-dev.tsv",
-                307_276,
-                "d835b65b424401fbcce6be28a78159df8d61f5b19977ea7a0b83b8cb6105f393",
-            ),
-            File(
-                f"{_KORNLU}/KorSTS/sts-test.tsv",
-                "sts-test.tsv",
-                249_596,
-                "13f83a3440d9db52d134eb40303ce021b03264aa338fbf2871c8786ce04d2105",
-            ),
-        ),
-    ),
-    "question-pair": DataSet(
-        "questions that ask the same",
-        "MIT",
-        "https://github.com/songys/Question_pair",
-        (
-            File(
-                f"{_QUESTION_PAIR}/train.txt",
-                "train.tsv",
-                441_758,
-                "addf4c88b19066ad55a09f466c5c3f6428b3f2bd5d55100d3ca5b93d9d8daff9",
-            ),
-            File(
-                f"{_QUESTION_PAIR}/validation.txt",
-                "dev.tsv",
-                49_083,
-                "3928c783f561f36547fd8e0c9d78a6e1d6013db3debcf559c4135aa5536badea",
-            ),
-            File(
-                f"{_QUESTION_PAIR}/test.txt",
-                "test.tsv",
-                54_395,
-                "0d5738107ea3742de4dcaf3a358b6bfa4818781bc6aec11a9956a3fbe35f8b61",
-            ),
-        ),
-    ),
-    # KoELECTRA's copy: it has the articles' titles beside the comments, the original has them in other files.
-    # Size and SHA-256 are those of a copy that is in use, not published ones.
-    "hate-speech": DataSet(
-        "hate and bias in news comments",
-        "CC BY-SA 4.0",
-        "https://github.com/kocohub/korean-hate-speech",
-        (
-            File(
-                f"{_KOELECTRA}/a2eba40b2d48005187ac0e85d4902ab750adaac4/finetune/data/hate-speech/train.tsv",
-                "train.tsv",
-                1_609_701,
-                "d851fb0a3bceed9aa1f7f287612986a6c2c0eb66680f37bc2dfb23201ce9252b",
-            ),
-            File(
-                f"{_KOELECTRA}/a2eba40b2d48005187ac0e85d4902ab750adaac4/finetune/data/hate-speech/val.tsv",
-                "validate.tsv",
-                96_297,
-                "3389eecafe121839b632eddb0d8ad475f049f3bddc10f3b9360e9e5a82434eef",
-            ),
-        ),
-    ),
-    "korquad": DataSet(
-        "question answering",
-        "CC BY-ND 2.0 KR",
-        "https://korquad.github.io/KorQuad%201.0/",
-        (
-            File(
-                f"{_KORQUAD}/KorQuAD_v1.0_train.json",
-                "KorQuAD_v1.0_train.json",
-                38_527_475,
-                "40d5115879a701751781df721d901abfa736d8db5f89000f2619433f39bf2dd2",
-            ),
-            File(
-                f"{_KORQUAD}/KorQuAD_v1.0_dev.json",
-                "KorQuAD_v1.0_dev.json",
-                3_881_058,
-                "25ffeb51e6c51ec02c071b60a10188e10005c144110f0d876b26079d80a35bdf",
-            ),
-        ),
-    ),
-    "korquad-v2": DataSet(
-        "question answering on whole web pages",
-        "CC BY-ND 2.0 KR",
-        "https://korquad.github.io/",
-        tuple(
-            File(f"{_KORQUAD}/KorQuAD_2.1/{split}/{name}", name, size, sha256, unpack=split)
-            for split, name, size, sha256 in (
-                (
-                    "train",
-                    "KorQuAD_2.1_train_00.zip",
-                    96_161_084,
-                    "98918d10e3e08bf6b34b50d17cd7f7438d5a577a8089d02698d16a151424a36a",
-                ),
-                (
-                    "train",
-                    "KorQuAD_2.1_train_01.zip",
-                    92_163_603,
-                    "0a8a59ee82e92e9509c5dbf7d98a31c007a3693afb818e37c60ddacf7f48c4b3",
-                ),
-                (
-                    "train",
-                    "KorQuAD_2.1_train_02.zip",
-                    91_681_447,
-                    "7035a35daac0c210b4754fc6a2885442929754db35e33b40d7c912706c66b9bc",
-                ),
-                (
-                    "train",
-                    "KorQuAD_2.1_train_03.zip",
-                    94_792_676,
-                    "4a61272d13e535f73fa20f2d1619b895adb763d8fa7cf02d813b733e7f702562",
-                ),
-                (
-                    "train",
-                    "KorQuAD_2.1_train_04.zip",
-                    94_470_762,
-                    "35834a74b3486eaa32712c689bccaab0c841c3ee252560e754245d3ed89e1c3a",
-                ),
-                (
-                    "train",
-                    "KorQuAD_2.1_train_05.zip",
-                    93_427_959,
-                    "5ea9b2975451c5a67bc172690a56a6e7a9e87b4001d3d1d684cb1336958a3a3b",
-                ),
-                (
-                    "train",
-                    "KorQuAD_2.1_train_06.zip",
-                    93_224_892,
-                    "87872acd46c2a8291a176826ad7eb23f3a6cf1db05bb27566d2eac1199a9091b",
-                ),
-                (
-                    "train",
-                    "KorQuAD_2.1_train_07.zip",
-                    92_550_803,
-                    "a615c0ebba60fc9b55fa602973d504f76d0273592c22f63b7f202655c1bb10bf",
-                ),
-                (
-                    "train",
-                    "KorQuAD_2.1_train_08.zip",
-                    93_684_404,
-                    "fa3955e23eab859819990edde3dd23308740cf94c3839fb538f30b1126117a39",
-                ),
-                (
-                    "train",
-                    "KorQuAD_2.1_train_09.zip",
-                    94_028_022,
-                    "b3b7ec508fbacaf6a5c12065e1d061cbfd8990bf2ae4c940a0a8d841294c2c1c",
-                ),
-                (
-                    "train",
-                    "KorQuAD_2.1_train_10.zip",
-                    93_432_479,
-                    "b7e8e44e43ec63514265e2202f73a4a6ce46f7226cc5662efc6a2ab92161a462",
-                ),
-                (
-                    "train",
-                    "KorQuAD_2.1_train_11.zip",
-                    94_500_610,
-                    "f6483e1e4b2577603e4fc881ec1651ca2ea5764a4b0f7e5eb59007ed9cc4bbae",
-                ),
-                (
-                    "train",
-                    "KorQuAD_2.1_train_12.zip",
-                    99_301_520,
-                    "84c4b6391a07bc1fdcc70d7194bda0e65edc796ae9b4e184a58c58d6973af7ad",
-                ),
-                (
-                    "dev",
-                    "KorQuAD_2.1_dev_00.zip",
-                    93_536_216,
-                    "4a0b25f896f333dc470e87b83cef874a9f7ea9a3df4c83f5ce8d5de6d71b07db",
-                ),
-                (
-                    "dev",
-                    "KorQuAD_2.1_dev_01.zip",
-                    56_806_828,
-                    "bf76fe7c684409151f92eacc56d551d0471477c47959b916c002ae39666caf59",
-                ),
-            )
-        ),
-    ),
-    "squad-v1.1": DataSet(
-        "question answering, English",
-        "CC BY-SA 4.0",
-        "https://rajpurkar.github.io/SQuAD-explorer/",
-        (
-            File(
-                f"{_SQUAD}/train-v1.1.json",
-                "train-v1.1.json",
-                30_288_272,
-                "3527663986b8295af4f7fcdff1ba1ff3f72d07d61a20f487cb238a6ef92fd955",
-            ),
-            File(
-                f"{_SQUAD}/dev-v1.1.json",
-                "dev-v1.1.json",
-                4_854_279,
-                "95aa6a52d5d6a735563366753ca50492a658031da74f301ac5238b03966972c9",
-            ),
-        ),
-    ),
-    "squad-v2.0": DataSet(
-        "question answering, English",
-        "CC BY-SA 4.0",
-        "https://rajpurkar.github.io/SQuAD-explorer/",
-        (
-            File(
-                f"{_SQUAD}/train-v2.0.json",
-                "train-v2.0.json",
-                42_123_633,
-                "68dcfbb971bd3e96d5b46c7177b16c1a4e7d4bdef19fb204502738552dede002",
-            ),
-            File(
-                f"{_SQUAD}/dev-v2.0.json",
-                "dev-v2.0.json",
-                4_370_528,
-                "80a5225e94905956a6446d296ca1093975c4d3b3260f1d6c8f68bc2ab77182d8",
-            ),
-        ),
-    ),
-    "tydiqa": DataSet(
-        "question answering, 11 languages",
-        "Apache-2.0",
-        "https://github.com/google-research-datasets/tydiqa",
-        (
-            File(
-                f"{_TYDIQA}/tydiqa-v1.0-train.jsonl.gz",
-                "tydiqa-v1.0-train.jsonl.gz",
-                1_729_651_634,
-                "8eeedfee7593db7c3637d65a3d5c67b82486137ac6ac3ea7d08be9a64d71b629",
-            ),
-            File(
-                f"{_TYDIQA}/tydiqa-v1.0-dev.jsonl.gz",
-                "tydiqa-v1.0-dev.jsonl.gz",
-                160_614_310,
-                "b52b8d4db1850b1549e960219e6056d8139986f8caf1b5e8b4eecadabed24413",
-            ),
-        ),
-    ),
-    "fake-news": DataSet(
-        "articles whose content belies their title",
-        "none stated",
-        "https://github.com/2alive3s/Fake_news",
-        (
-            File(
-                f"{_GITHUB}/2alive3s/Fake_news/b43638105f4802de5773c21afe539157ebed6cc5/data/mission2_train.zip",
-                "mission2_train.zip",
-                unpack=".",
-                members=("mission2_train.csv",),
-            ),
-        ),
-    ),
-    "modu-sentiment": DataSet(
-        "sentiment of texts",
-        "the institute's, agreed to in person",
-        "https://corpus.korean.go.kr",
-        by_hand="ask the National Institute of Korean Language for the sentiment analysis corpus 2020 (감성 분석 "
-        "말뭉치 2020), with the form at https://corpus.korean.go.kr, and put EXSA2002108040.json",
-    ),
-}
+
+CATALOGUE = _read_catalogue()
 
 
 def _define_flags():
@@ -491,10 +156,8 @@ def fetch(name: str, data_set: DataSet, folder: str) -> None:
     print(f"{name}: licence {data_set.licence}; source {data_set.source}", flush=True)
     if data_set.by_hand:
         raise InputError(f"{name} can't be fetched by a program: {data_set.by_hand} into {folder}")
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise InputError(f"{folder}: {error.strerror}; choose another folder with --data_dir") from None
+    files.check_output(folder)
+    os.makedirs(folder, exist_ok=True)
     for file in data_set.files:
         path = os.path.join(folder, file.name)
         if os.path.exists(path):
@@ -556,8 +219,8 @@ def unpack(path: str, folder: str, members: tuple[str, ...] | None = None) -> No
         members: how the paths of the wanted ones end (see `File`); None for all.
 
     Raises:
-        InputError: the archive is damaged, lacks a member, has a path out of the folder or a link, or would
-            overwrite another file.
+        InputError: the archive is damaged, lacks a member, has a path out of the folder or a link, unpacks to
+            more than it may or than the disk has room for, or would overwrite another file.
     """
     os.makedirs(folder, exist_ok=True)
     # In the folder, as moving a file is atomic only within a file system.
@@ -567,6 +230,9 @@ def unpack(path: str, folder: str, members: tuple[str, ...] | None = None) -> No
             with zipfile.ZipFile(path) if path.endswith(".zip") else tarfile.open(path) as archive:
                 entries = _wanted(path, list(_entries(path, archive)), members)
                 lacking = {name: entry for name, entry in entries.items() if not _has(folder, name, entry.size, path)}
+                size, free = sum(entry.size for entry in lacking.values()), shutil.disk_usage(folder).free
+                if size > free:
+                    raise InputError(f"{path}: unpacks to {size:,} bytes, and the disk has {free:,} free; free space")
                 if lacking:
                     _extract(lacking, temporary)
         except _BAD_ARCHIVE as error:
@@ -706,10 +372,9 @@ _BAD_ARCHIVE_ERRNO = (None, errno.EINVAL, errno.EEXIST, errno.ENOTDIR, errno.EIS
 def _entries(path, archive) -> Iterator[_Entry]:
     """The files of an open archive; refuses it as a whole where one would not stay in its folder."""
     is_zip = isinstance(archive, zipfile.ZipFile)
-    members = archive.infolist() if is_zip else archive.getmembers()
-    while not is_zip and archive.fileobj.read(CHUNK):
-        pass  # gzip's checksum comes last, where tarfile doesn't read
-    for info in members:
+    limit = left = max(UNPACKED, UNPACKED_RATIO * os.path.getsize(path))
+    too_much = f"{path}: refused, as it unpacks to more than {limit:,} bytes, which no data set of its size does"
+    for info in archive.infolist() if is_zip else archive:
         if is_zip:
             name, size, is_folder = info.filename, info.file_size, info.filename.endswith("/")
             is_link = stat.S_ISLNK(info.external_attr >> 16)  # the upper half is the mode that Unix gave the file
@@ -723,8 +388,16 @@ def _entries(path, archive) -> Iterator[_Entry]:
             )
         if is_link:
             raise InputError(f"{path}: refused, as {name!r} in it is a link or a device; nothing was unpacked")
+        left -= size
+        if left < 0:
+            raise InputError(f"{too_much}; nothing was unpacked")
         if not is_folder:
             yield _Entry(name, size, functools.partial(archive.open if is_zip else archive.extractfile, info))
+
+    while not is_zip and (rest := archive.fileobj.read(CHUNK)):  # gzip's checksum comes last, where tarfile doesn't
+        left -= len(rest)
+        if left < 0:
+            raise InputError(f"{too_much}; nothing was unpacked")
 
 
 def _extract(entries, folder):

@@ -189,9 +189,9 @@ def _published(content, source):
         ]
     if isinstance(content.get("document"), list):
         return [
-            {**document, "text": " ".join(str(part.get("paragraph_form", "")) for part in parts)}
+            {**document, "text": " ".join(str(part.get("paragraph_form", "")) for part in parts) if parts else None}
             for document in rows.objects(content, "document", source)
-            if (parts := rows.objects(document, "paragraph", source))
+            for parts in [rows.objects(document, "paragraph", source)]
         ]
     return None
 

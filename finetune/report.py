@@ -31,6 +31,7 @@ from absl import flags
 
 import cli
 from cli import InputError
+from files import check_output, write_atomically
 
 PUBLISHED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "published.json")
 # Task: the scores that stand in the table. In this order are the columns.
@@ -183,6 +184,7 @@ def find_results(patterns: Sequence[str], names: Sequence[str] = ()) -> list[Res
             )
         found |= below
     results = [_result(directory, summary) for directory, summary in found.items()]
+    _tell_models_apart(results)
     _rename(results, names)
     _tell_apart(results)
     return results
@@ -202,22 +204,58 @@ def _read_json(path) -> dict:
     try:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also of numbers without end, and lists in lists in lists
         raise InputError(f"{path}: not JSON: {error}; delete it and run finetune/run.py again") from None
     except OSError as error:
         raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from None
     return content if isinstance(content, dict) else {}
 
 
+# What is read of a results.json, where it is there: types, {…: type} of any keys, [type] of any length.
+_SCORES = {...: float}
+_FORM = {
+    "task": str,
+    "metrics": _SCORES,
+    "deviation": _SCORES,
+    "seconds": float,
+    "dev_share": float,
+    "split_note": str,
+    "config": {"train_share": float, **dict.fromkeys(_SETTINGS, float)},
+    "seeds": {...: {"metrics": _SCORES}},
+    "best_on_dev": {"seed": object, "metrics": _SCORES},
+    "labels": [object],
+    "confusion": [[float]],
+    "entities": {...: _SCORES},
+    "worst": [{...: object}],
+    "examples": _SCORES,
+}
+
+
+def _check_form(value, form, path, name="the whole") -> None:
+    """Raises InputError, which names the place, where a value is not of a form as above."""
+    kind = form if isinstance(form, type) else type(form)
+    if kind is float:
+        right = type(value) in (int, float) and not abs(value) > 1e300  # NaN is a number
+    else:
+        right = isinstance(value, kind)
+    if not right:
+        wanted = {float: "number", str: "text", list: "list", dict: "object"}[kind]
+        found = f"{name} is {value!r:.40}, which is no {wanted}"
+        raise InputError(f"{path}: {found}; delete the file and run finetune/run.py again")
+    if isinstance(form, list):
+        for item in value:
+            _check_form(item, form[0], path, name)
+    elif isinstance(form, dict):
+        for key, inside in value.items():
+            if wanted := form.get(key, form.get(...)):
+                _check_form(inside, wanted, path, key if form is _FORM else f"{name}, {key}")
+
+
 def _result(directory, summary) -> Result:
     path, metrics = os.path.join(directory, "results.json"), summary.get("metrics")
     if not isinstance(metrics, dict) or not metrics:
         raise InputError(f"{path}: no metrics in it; delete it and run finetune/run.py again")
-    for name, value in metrics.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InputError(
-                f"{path}: {name} is {value!r}, which is no number; delete the file and run finetune/run.py again"
-            )
+    _check_form(summary, _FORM, path)
     for name in MAIN_METRICS.get(summary["task"], ()):
         if name not in metrics:
             raise InputError(
@@ -226,6 +264,8 @@ def _result(directory, summary) -> Result:
             )
     paths = {seed: os.path.join(directory, f"seed-{seed}", "results.json") for seed in summary["seeds"]}
     seeds = {seed: _read_json(path) for seed, path in paths.items() if os.path.exists(path)}
+    for seed, content in seeds.items():
+        _check_form(content, _FORM, paths[seed])
     return Result(directory, model_name(summary), summary, seeds)
 
 
@@ -233,17 +273,41 @@ def model_name(summary: dict) -> str:
     """What the model of a results.json is called: its "model", or the model directory it started from."""
     if summary.get("model"):
         return str(summary["model"])
-    checkpoint = summary.get("init_checkpoint")
-    if checkpoint:
-        # MODEL_DIR/checkpoints/step-N
-        folder = os.path.dirname(checkpoint.rstrip("/"))
-        if os.path.basename(folder) == "checkpoints":
-            folder = os.path.dirname(folder)
-        return os.path.basename(folder) or checkpoint
+    if parts := _model_folder(summary):
+        # "model" says nothing of a model.
+        return os.path.join(*parts[-2 if parts[-1] == "model" else -1 :])
     config = summary.get("config", {})
     if config.get("num_hidden_layers") and config.get("hidden_size"):
         return f"random weights, {config['num_hidden_layers']} × {config['hidden_size']}"
     return ", ".join(filter(None, ("random weights", config.get("model_size"))))
+
+
+def _model_folder(summary) -> list[str]:
+    """The names of the folders that lead to the model directory that a result started from; none if to none."""
+    if summary.get("model") or not summary.get("init_checkpoint"):
+        return []
+    # MODEL_DIR/checkpoints/step-N, OUTPUT_DIR/seed-N/best/weights, or a file in the directory itself
+    path = re.sub(r"/(checkpoints|seed-[^/]*/best)$", "", os.path.dirname(str(summary["init_checkpoint"]).rstrip("/")))
+    return [part for part in path.split("/") if part] or [str(summary["init_checkpoint"])]
+
+
+def _tell_models_apart(results):
+    """Models in different folders of one name get as many names of the folders above as tell them apart."""
+    groups = defaultdict(lambda: defaultdict(list))
+    for result in results:
+        if parts := tuple(_model_folder(result.summary)):
+            groups[result.model][parts].append(result)
+    for folders in groups.values():
+        # A path that another one ends in is the same, from another working directory.
+        whole = {parts: max((one for one in folders if one[-len(parts) :] == parts), key=len) for parts in folders}
+        if len(set(whole.values())) == 1:
+            continue
+        length = 1
+        while len({parts[-length:] for parts in whole.values()}) < len(set(whole.values())):
+            length += 1
+        for parts, alike in folders.items():
+            for result in alike:
+                result.model = os.path.join(*whole[parts][-length:])
 
 
 def _rename(results, names):
@@ -406,19 +470,19 @@ def _format_run(result) -> str:
 
 def _format_scores(result) -> str:
     seeds = {seed: entry.get("metrics", {}) for seed, entry in result.summary["seeds"].items()}
-    best = result.summary.get("best_on_dev")
+    best = result.summary.get("best_on_dev") or {}
     header = ["score", *(f"seed {_escape(seed)}" for seed in seeds)]
     if len(seeds) > 1:
         header.append("mean ± deviation")
         if best:
-            header.append(f"best on dev: seed {_escape(best['seed'])}")
+            header.append(f"best on dev: seed {_escape(best.get('seed'))}")
     lines = []
     for name, mean in result.summary["metrics"].items():
         cells = [_rounded(metrics.get(name)) for metrics in seeds.values()]
         if len(seeds) > 1:
             cells.append(f"{_rounded(mean)} ± {_rounded(result.summary.get('deviation', {}).get(name))}")
             if best:
-                cells.append(_rounded(best["metrics"].get(name)))
+                cells.append(_rounded(best.get("metrics", {}).get(name)))
         lines.append([_escape(name), *cells])
     return _markdown_table(header, lines, "l" + "r" * (len(header) - 1))
 
@@ -512,14 +576,14 @@ def draw_table(table: Table) -> bytes:
 
     def write(x, y, text, size=9.0, align="center", **style):
         # A name may hold dollar signs, which are no formula.
-        axes.text(x, y, text, fontsize=size, ha=align, va="center", parse_math=False, **style)
+        axes.text(x, y, _printable(text), fontsize=size, ha=align, va="center", parse_math=False, **style)
 
     x = left
     for task, names in table.columns.items():
         marks = table.marks(table.notes.get(task, ()))
-        write(x + cell * len(names) / 2, 0.3, _printable(task) + marks, 10, weight="bold")
+        write(x + cell * len(names) / 2, 0.3, task + marks, 10, weight="bold")
         for name in names:
-            write(x + cell / 2, 0.55, _printable(_TITLES.get(name, name)), 8.5, color="0.35")
+            write(x + cell / 2, 0.55, _TITLES.get(name, name), 8.5, color="0.35")
             x += cell
     y = 0.75
     for source, rows in groups.items():
@@ -546,7 +610,7 @@ def draw_table(table: Table) -> bytes:
         y += 0.37
         for row in rows:
             weight = "bold" if source is None else "normal"
-            write(0.25, y + line / 2, _cut(_printable(row.model), longest), align="left", weight=weight)
+            write(0.25, y + line / 2, _cut(row.model, longest), align="left", weight=weight)
             for number, (task, place) in enumerate(columns):
                 x, texts = left + cell * number, _score_texts(row, task)
                 text = texts[place] if texts else _MISSING
@@ -579,28 +643,18 @@ def draw_table(table: Table) -> bytes:
     return image.getvalue()
 
 
-def _write(path, content: bytes) -> None:
-    """Writes a whole file or nothing."""
-    try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(path + ".part", "wb") as file:
-            file.write(content)
-        os.replace(path + ".part", path)
-    except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise InputError(f"{error.filename}: {error.strerror.lower()}; use another --output_dir") from None
-
-
 def main(_):
     args = flags.FLAGS
     if not args.results:
         raise InputError("no results given: name folders of finetune/run.py with --results, once each")
+    check_output(args.output_dir)
     results = find_results(args.results, args.name)
     table = make_table(results, _read_json(PUBLISHED))
-    markdown = format_table(table)
+    markdown = _printable(format_table(table))
     details = format_details(results, table.columns, args.worst)
     picture = draw_table(table)
-    _write(os.path.join(args.output_dir, "report.md"), f"# Results\n\n{markdown}\n{details}".encode())
-    _write(os.path.join(args.output_dir, "report.png"), picture)
+    write_atomically(os.path.join(args.output_dir, "report.md"), f"# Results\n\n{markdown}\n{_printable(details)}")
+    write_atomically(os.path.join(args.output_dir, "report.png"), picture)
     print(markdown)
 
 

@@ -20,6 +20,7 @@ import sys
 if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
+import errno
 import json
 import shutil
 
@@ -47,23 +48,33 @@ def export(model_dir: str, output_dir: str, format: str = "huggingface") -> list
         format: one of FORMATS.
 
     Raises:
-        InputError: it is no model directory, or one that the format can't have; or output_dir is there already.
+        InputError: it is no model directory, or one that the format can't have; or output_dir is there already,
+            or can't be made.
+        OSError: with ENOSPC when the disk is full; nothing is left of what was written.
     """
-    from checkpoints.model_directory import read_config
+    from checkpoints.model_directory import disk_full_named, read_config
+    from files import check_output
 
     values = read_config(model_dir)
     if os.path.exists(output_dir):
         raise InputError(f"{output_dir}: is there already; choose another --output_dir or remove it")
+    check_output(output_dir)
+    if "objective" in values:
+        write = _PRETRAINED[format]
+    elif "task" in values:
+        write = _FINETUNED[format]
+    else:
+        raise InputError(f"{model_dir}/config.json: neither of pretrain/run.py nor of finetune/run.py")
     partial = output_dir.rstrip("/") + ".partial"
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        if "objective" in values:
-            names = _PRETRAINED[format](model_dir, values, partial)
-        elif "task" in values:
-            names = _FINETUNED[format](model_dir, values, partial)
-        else:
-            raise InputError(f"{model_dir}/config.json: neither of pretrain/run.py nor of finetune/run.py")
+        with disk_full_named(output_dir):
+            names = write(model_dir, values, partial)
         os.replace(partial, output_dir)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            error.filename = error.filename or output_dir  # writing does not say which file
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return [os.path.normpath(os.path.join(output_dir, name)) for name in names]
@@ -97,6 +108,7 @@ def _finetuned(model_dir, values, out):
     from finetune.model import finetuned
     from finetune.regression import Regression
     from finetune.tagging import Tagging
+    from serving import spaced_words
 
     task, tokenizer, model, _ = finetuned(model_dir)
     family, kind, shape = values["family"], task.kind, model.encoder.config
@@ -119,15 +131,39 @@ def _finetuned(model_dir, values, out):
     if isinstance(kind, Regression):
         special |= {"problem_type": "regression", "id2label": {"0": "score"}, "label2id": {"score": 0}}
     elif isinstance(kind, Classification | Tagging):
+        labels = kind.labels if isinstance(kind, Classification) else list(map(_position_first, kind.labels))
         special |= {
-            "id2label": {str(number): label for number, label in enumerate(kind.labels)},
-            "label2id": {label: number for number, label in enumerate(kind.labels)},
+            "id2label": {str(number): label for number, label in enumerate(labels)},
+            "label2id": {label: number for number, label in enumerate(labels)},
         }
     os.makedirs(out)
     hugging_face.write(out, family, architecture, shape, tensors, special)
     tokenizer.save_hugging_face(out, shape.max_position_embeddings)
-    _card(out, f"fine-tuned on {task.name}", values, _scores(model_dir))
+    lines = _scores(model_dir)
+    if isinstance(kind, Tagging):
+        spaced_words.write(out)
+        lines = [*_TAGGER, *lines]
+    _card(out, f"fine-tuned on {task.name}", values, lines)
     return [""]
+
+
+def _position_first(tag):
+    """`PER-B`, as Naver's files have it, as `transformers` groups it: `B-PER`."""
+    kind, dash, position = tag.rpartition("-")
+    return f"{position}-{kind}" if position in ("B", "I") else tag
+
+
+_TAGGER = [
+    "```python",
+    "from transformers import pipeline",
+    "",
+    'print(pipeline("token-classification", "…", aggregation_strategy="first")("…"))',
+    "```",
+    "",
+    "Words are what spaces separate, and a word has the tag of its first piece. So that `transformers` goes by the "
+    "spaces too (it says that it uses a fallback), `tokenizer.json` marks where words begin, not what goes on.",
+    "",
+]
 
 
 def _pretrained_saved(model_dir, values, out):
@@ -242,11 +278,6 @@ def _curve(model_dir, directory):
 
 
 def _card(directory, about, values, lines, loads="loads with `transformers`' `Auto` classes"):
-    settings = [
-        f"| {name} | {value} |"
-        for name, value in values.items()
-        if value is not None and not isinstance(value, dict) and name != "notes"
-    ]
     content = [
         "---",
         "language: ko",
@@ -261,11 +292,51 @@ def _card(directory, about, values, lines, loads="loads with `transformers`' `Au
         "",
         "| | |",
         "|---|---|",
-        *settings,
+        *(f"| {name} | {value} |" for name, value in _told(values).items()),
         "",
     ]
     with open(os.path.join(directory, "README.md"), "w", encoding="utf-8") as file:
         file.write("\n".join(content))
+
+
+# Keys that say nothing of the model: where and how often, on what, and what is so of any.
+_OF_THE_RUN = frozenset(
+    "notes save_checkpoints_steps keep_checkpoint_max eval_steps eval_examples log_steps xla use_tpu num_tpu_cores "
+    "tpu_name tpu_zone gcp_project eval_batch_size batch_by_length max_bad_rows data vocabulary encoder".split()
+)
+_OF_TASKS = {
+    **dict.fromkeys(("label", "with_title"), ("hate-speech",)),
+    "all_samples": ("korquad-v2",),
+}
+_OF_QUESTIONS = frozenset(
+    "doc_stride eval_doc_stride max_query_length max_answer_length n_best_size null_score_diff_threshold "
+    "trim_particles".split()
+)
+
+
+def _told(values):
+    """What a card says of a config.json: what makes the model what it is, and no paths of this machine."""
+    from finetune.questions import QuestionTask
+    from finetune.report import model_name
+
+    told = {name: value for name, value in values.items() if name not in _OF_THE_RUN and value not in (None, "")}
+    for name in ("init_checkpoint", "init_generator"):
+        if name in told:
+            told[name] = model_name({"init_checkpoint": told[name]})
+    if "task" in values:
+        from finetune.config import FinetuneConfig
+        from finetune.tasks import TASKS
+
+        asks = isinstance(TASKS[values["task"]](FinetuneConfig()), QuestionTask)
+        told = {
+            name: value
+            for name, value in told.items()
+            if values["task"] in _OF_TASKS.get(name, (values["task"],)) and (asks or name not in _OF_QUESTIONS)
+        }
+        # The shape that it has: the config's is not that of a model that was begun from a checkpoint.
+        told.pop("model_size", None)
+        told |= values.get("encoder") or {}
+    return told
 
 
 _PRETRAINED = {"huggingface": _pretrained, "savedmodel": _pretrained_saved, "tflite": _pretrained_lite}

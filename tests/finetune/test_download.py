@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import gzip
 import hashlib
 import http.server
 import io
@@ -12,6 +13,7 @@ import sys
 import tarfile
 import threading
 import time
+import types
 import zipfile
 
 import pytest
@@ -332,7 +334,7 @@ def test_a_full_disk_is_no_fault_of_the_connection(server, tmp_path):
 
 def test_a_folder_that_is_a_file_is_one_line(server, tmp_path):
     (tmp_path / "data").write_text("a file")
-    with pytest.raises(InputError, match="data/letters: Not a directory; choose another folder with --data_dir"):
+    with pytest.raises(InputError, match="/data: not a directory; name another place for the output"):
         fetch(published(server.serve("/a", CONTENT)), tmp_path / "data" / "letters")
 
 
@@ -508,6 +510,38 @@ def test_a_file_of_the_users_is_not_overwritten_by_a_member(server, tmp_path):
     with pytest.raises(InputError, match="test.tsv: 4 bytes, 6 in .*x.zip; it was left as it is"):
         fetch(published(server.serve("/x", content), content, "x.zip", unpack=".", members=("test.tsv",)), tmp_path)
     assert (tmp_path / "test.tsv").read_text() == "mine" and names(tmp_path) == ["test.tsv", "x.zip"]
+
+
+@pytest.mark.parametrize("name, pack", [("x.zip", zipped), ("x.tar.gz", tarred)])
+def test_an_archive_that_would_fill_the_disk_is_refused_as_a_whole(name, pack, server, tmp_path, monkeypatch):
+    content = pack({"a.json": bytes(300_000), "b.json": bytes(300_000)})  # packed to a thousandth
+    entry = published(server.serve("/x", content), content, name, unpack=".")
+    monkeypatch.setattr(download, "UNPACKED", 500_000)
+    with pytest.raises(InputError, match=f"{name}: refused, as it unpacks to more than 500,000 bytes, which no data"):
+        fetch(entry, tmp_path)
+    assert names(tmp_path) == [name]
+    monkeypatch.setattr(download, "UNPACKED", 650_000)  # a tar has some more
+    free = [599_999]
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=free[0]))
+    with pytest.raises(InputError, match=f"{name}: unpacks to 600,000 bytes, and the disk has 599,999 free"):
+        fetch(entry, tmp_path)
+    assert names(tmp_path) == [name]
+    free[0] = 600_000
+    fetch(entry, tmp_path)
+    assert names(tmp_path) == ["a.json", "b.json", name]
+    # By its own size, where that is large.
+    monkeypatch.setattr(download, "UNPACKED", 0)
+    monkeypatch.setattr(download, "UNPACKED_RATIO", 600_000 // len(content) - 1)
+    with pytest.raises(InputError, match="refused, as it unpacks to more than"):
+        fetch(entry, tmp_path)
+
+
+def test_a_tar_that_goes_on_behind_its_files_is_read_no_further_than_an_archive_may_be(server, tmp_path, monkeypatch):
+    content = gzip.compress(gzip.decompress(tarred({"a.json": b"a"})) + bytes(3_000_000))
+    monkeypatch.setattr(download, "UNPACKED", 500_000)
+    with pytest.raises(InputError, match="x.tar.gz: refused, as it unpacks to more than 500,000 bytes"):
+        fetch(published(server.serve("/x", content), content, "x.tar.gz", unpack="."), tmp_path)
+    assert names(tmp_path) == ["x.tar.gz"]
 
 
 def test_what_a_killed_run_left_of_unpacking_is_cleared_away(server, tmp_path):

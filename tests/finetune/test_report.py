@@ -265,6 +265,10 @@ def test_results_are_found_below_folders_and_by_globs_each_once(tmp_path):
         ({"init_checkpoint": "gs://bucket/base/checkpoints/ckpt-7"}, "base"),
         ({"init_checkpoint": "/m/tf1/model.ckpt-7"}, "tf1"),
         ({"init_checkpoint": "step-7"}, "step-7"),
+        ({"init_checkpoint": "/runs/korean/model/checkpoints/step-7"}, "korean/model"),
+        ({"init_checkpoint": "model/checkpoints/step-7"}, "model"),
+        ({"init_checkpoint": "/m/koelectra-small/model.safetensors"}, "koelectra-small"),
+        ({"init_checkpoint": "/m/nsmc-small/seed-3/best/weights"}, "nsmc-small"),
         (
             {"init_checkpoint": None, "config": {"num_hidden_layers": 12, "hidden_size": 256, "model_size": "small"}},
             "random weights, 12 × 256",
@@ -278,6 +282,19 @@ def test_results_are_found_below_folders_and_by_globs_each_once(tmp_path):
 )
 def test_a_model_is_named_by_its_key_its_folder_or_its_shape(summary, name):
     assert report.model_name(summary) == name
+
+
+def test_models_in_different_folders_of_one_name_are_not_one_model(tmp_path):
+    for number, path in enumerate(("/a/x/small", "/b/x/small", "b/x/small", "/c/other"), 1):
+        checkpoint = f"{path}/checkpoints/step-1"
+        task = ("nsmc", "paws", "kornli", "nsmc")[number - 1]
+        write_result(tmp_path / str(number), task, init_checkpoint=checkpoint)
+    table = table_of(tmp_path)
+    assert [(row.model, list(row.scores)) for row in table.rows if row.source is None] == [
+        ("a/x/small", ["nsmc"]),
+        ("b/x/small", ["paws", "kornli"]),
+        ("other", ["nsmc"]),
+    ]
 
 
 def test_names_are_given_to_all_results_in_and_below_a_folder(tmp_path):
@@ -455,8 +472,14 @@ def test_the_picture_grows_with_rows_and_columns(tmp_path):
         ('{"task": "nsmc", "seeds": {}}', "no metrics in it"),
         ('{"task": "nsmc", "seeds": {}, "metrics": {}}', "no metrics in it"),
         ('{"task": "nsmc", "seeds": {}, "metrics": [1]}', "no metrics in it"),
-        ('{"task": "nsmc", "seeds": {}, "metrics": {"accuracy": "88"}}', "accuracy is '88', which is no number"),
-        ('{"task": "nsmc", "seeds": {}, "metrics": {"accuracy": null}}', "accuracy is None, which is no number"),
+        (
+            '{"task": "nsmc", "seeds": {}, "metrics": {"accuracy": "88"}}',
+            "metrics, accuracy is '88', which is no number",
+        ),
+        (
+            '{"task": "nsmc", "seeds": {}, "metrics": {"accuracy": null}}',
+            "metrics, accuracy is None, which is no number",
+        ),
         (
             '{"task": "korquad", "seeds": {}, "metrics": {"f1": 1, "a": 2}}',
             "korquad is reported by exact_match, which is not among its metrics (f1, a)",
@@ -519,5 +542,7 @@ def test_the_command_prints_the_table_and_writes_page_and_picture(command, one_c
     assert size_of((out / "report.png").read_bytes())[0] > 600
     assert sorted(path.name for path in out.iterdir()) == ["report.md", "report.png"]
 
-    one_clear_line(command(*arguments, "--output_dir", out / "report.md"), f"{out}/report.md", "--output_dir")
+    one_clear_line(
+        command(*arguments, "--output_dir", out / "report.md"), f"{out}/report.md: not a directory", "output"
+    )
     assert (out / "report.md").read_text("utf-8") == page

@@ -1,6 +1,8 @@
 """Exported models load with transformers' own classes and say what ours say."""
 
+import errno
 import json
+import os
 
 import numpy as np
 import pytest
@@ -8,17 +10,22 @@ import tensorflow as tf
 import torch
 import transformers
 
+from checkpoints import hugging_face as layout
 from checkpoints.model_directory import Checkpoints, write_config, write_json
 from checkpoints.pretrained import write_networks
 from cli import InputError
+from files import read_lines
 from finetune.config import FinetuneConfig
 from finetune.model import Start, TaskModel, finetuned
+from finetune.predict import Predictor
 from finetune.tasks import TASKS
 from pretrain.objectives import OBJECTIVES
 from serving.export import export
 from tests.checkpoints import hugging_face
+from vocab.tokenizer import Tokenizer
 
 SEQ_LEN = 12
+TYPES = ("PER", "FLD", "AFW", "ORG", "LOC", "CVL", "DAT", "TIM", "NUM", "EVT", "ANM", "PLT", "MAT", "TRM")
 
 
 def pretrained(config, tokenizer, directory):
@@ -100,7 +107,7 @@ def test_a_bert_keeps_its_heads(order, tiny, tokenizer, tmp_path):
         assert_same(model.order_head(model.pooler(hidden)), loaded.seq_relationship_logits)
 
 
-def fine_tuned(name, family, tokenizer, directory):
+def fine_tuned(name, family, tokenizer, directory, positions=24):
     """An output directory of finetune/run.py with random weights; returns the model."""
     config = FinetuneConfig(
         embedding_size=32,
@@ -108,7 +115,7 @@ def fine_tuned(name, family, tokenizer, directory):
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=64,
-        max_seq_length=24,
+        max_seq_length=positions,
     )
     acts = {
         "bert": dict(pooler_act="tanh"),
@@ -118,11 +125,12 @@ def fine_tuned(name, family, tokenizer, directory):
         "albert": dict(pooler_act="tanh", shared_layers=True),
         "big_bird": dict(hidden_act="gelu_new", pooler_act="gelu_new"),
     }
-    shape = {**config.encoder(200).to_dict(), **acts[family], "max_position_embeddings": 24}
+    shape = {**config.encoder(tokenizer.vocab_size).to_dict(), **acts[family], "max_position_embeddings": positions}
     task = TASKS[name](config)
     model = TaskModel(type(config.encoder(1))(**shape), task.kind)
     hugging_face.randomize(model, scale=0.1)
-    write_config(str(directory), {**config.__dict__, "task": name, "family": family, "encoder": shape})
+    settings = {"task": name, "init_checkpoint": "/runs/small/checkpoints/step-7", "vocabulary": "0a1b", "data": "2c3d"}
+    write_config(str(directory), {**settings, "family": family, "encoder": shape, **config.__dict__})
     tokenizer.save(str(directory))
     write_json(str(directory / "results.json"), {"seeds": {"3": {"metrics": {"accuracy": 88.125}}}})
     (directory / "seed-3" / "best").mkdir(parents=True)
@@ -163,7 +171,8 @@ def test_fine_tuned_models_keep_their_heads(name, kind, family, tokenizer, tmp_p
     else:
         assert_same(logits, outputs.logits, real if name == "naver-ner" else ...)
         labels = {"kornli": {0: "entailment", 1: "neutral", 2: "contradiction"}, "korsts": {0: "score"}}
-        expected = labels[name] if name in labels else dict(enumerate(TASKS[name](FinetuneConfig()).kind.labels))
+        tags = dict(enumerate(["O", *(f"{at}-{kind}" for kind in TYPES for at in "BI")]))
+        expected = labels.get(name, tags)
         assert loaded.config.id2label == expected
     assert "accuracy: 88.12" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
 
@@ -189,3 +198,104 @@ def test_what_cannot_be_exported_is_one_line(tmp_path, tiny, tokenizer):
     (tmp_path / "out").mkdir()
     with pytest.raises(InputError, match="is there already; choose another --output_dir"):
         export(str(tmp_path), str(tmp_path / "out"))
+
+
+def agreeing(sentences, directory, exported):
+    """How many sentences have the same entities by predict.py and by transformers' pipeline; and of how many entities.
+
+    The weights are random, so that every piece says something else, those inside of words too.
+    """
+    pipeline = transformers.pipeline("token-classification", exported, aggregation_strategy="first")
+    predictor = Predictor.load(str(directory))
+    same = entities = 0
+    for text, answer in zip(
+        sentences, predictor([predictor.task.example("", text) for text in sentences]), strict=True
+    ):
+        ours = [(entity["type"], entity["begin"], entity["end"]) for entity in answer["entities"]]
+        same += ours == [(entity["entity_group"], entity["start"], entity["end"]) for entity in pipeline(text)]
+        entities += len(ours)
+    return same, entities
+
+
+@pytest.mark.filterwarnings("ignore:Tokenizer does not support real words")
+def test_a_tagger_says_through_a_pipeline_what_it_says_here(tokenizer, tmp_path):
+    fine_tuned("naver-ner", "electra", tokenizer, tmp_path)
+    [exported] = export(str(tmp_path), str(tmp_path / "out"))
+    # Brackets, commas and unknown pieces inside of words, at their ends, and alone.
+    vocab = [piece for piece in tokenizer.vocab if "\uac00" <= piece[0]]
+    rng = np.random.default_rng(0)
+    syllables = [*vocab[:40], "(", ")", ",", ".", "x", "\U0001f642", "##"]
+    sentences = [
+        " ".join("".join(rng.choice(syllables, rng.integers(1, 4))) for _ in range(rng.integers(1, 6)))
+        for _ in range(60)
+    ]
+    same, entities = agreeing(sentences, tmp_path, exported)
+    assert same == 60 and entities > 100
+    theirs = transformers.AutoTokenizer.from_pretrained(exported)
+    for text in (*sentences, "", "\1가\1감"):
+        ids, _ = tokenizer.encode([text])
+        assert theirs(text)["input_ids"] == [tokenizer.cls_id, *ids, tokenizer.sep_id]
+    # It can still be started from, with the tokenizer as it was.
+    assert Tokenizer.load(exported).fingerprint == tokenizer.fingerprint
+
+
+@pytest.mark.filterwarnings("ignore:Tokenizer does not support real words")
+def test_a_tagger_says_the_same_through_a_pipeline_of_real_sentences(real_data, tmp_path):
+    lines = read_lines(real_data("naver-ner/test.tsv"))
+    sentences = [line.partition("\t")[0] for line, _ in zip(lines, range(60), strict=False)]
+    fine_tuned("naver-ner", "electra", Tokenizer.load(real_data("vocab/koelectra.txt")), tmp_path, positions=256)
+    [exported] = export(str(tmp_path), str(tmp_path / "out"))
+    same, entities = agreeing(sentences, tmp_path, exported)
+    assert same == 60 and entities > 100
+
+
+def test_files_may_be_read_by_whom_the_others_may(tokenizer, tmp_path):
+    fine_tuned("nsmc", "electra", tokenizer, tmp_path)
+    [directory] = export(str(tmp_path), str(tmp_path / "out"))
+    assert {os.stat(os.path.join(directory, name)).st_mode for name in os.listdir(directory)} == {
+        os.stat(tmp_path / "results.json").st_mode
+    }
+
+
+def test_a_card_tells_what_makes_the_model_and_no_path_of_this_machine(tiny, tokenizer, tmp_path):
+    told = {}
+    for name in ("pretrained", "nsmc", "korquad", "hate-speech"):
+        (tmp_path / name).mkdir()
+        if name == "pretrained":
+            pretrained(tiny(init_checkpoint="/runs/older/checkpoints/step-7"), tokenizer, tmp_path / name)
+        else:
+            fine_tuned(name, "electra", tokenizer, tmp_path / name)
+        directory = export(str(tmp_path / name), str(tmp_path / name / "out"))[0]
+        card = (tmp_path / directory / "README.md").read_text("utf-8")
+        assert str(tmp_path) not in card and "/runs" not in card
+        rows = [line.strip("| ").split(" | ") for line in card.split("## Settings")[1].splitlines() if " | " in line]
+        told[name] = dict(row for row in rows if len(row) == 2)
+        no_word = {"log_steps", "keep_checkpoint_max", "tpu_zone", "eval_batch_size", "max_bad_rows", "data", "notes"}
+        assert no_word.isdisjoint(told[name])
+    assert told["pretrained"]["init_checkpoint"] == "older" and told["nsmc"]["init_checkpoint"] == "small"
+    assert all(
+        one["hidden_size"] == "32" and one["num_hidden_layers"] == "2" and one["learning_rate"] for one in told.values()
+    )
+    assert [name for name in told if "doc_stride" in told[name]] == ["korquad"]
+    assert [name for name in told if "with_title" in told[name]] == ["hate-speech"]
+
+
+def test_a_full_disk_leaves_nothing_of_an_export(tokenizer, tmp_path, monkeypatch):
+    fine_tuned("nsmc", "electra", tokenizer, tmp_path)
+
+    def full(path, mode="r", **how):
+        return open("/dev/full" if path.endswith(layout.WEIGHTS) else path, mode, **how)
+
+    monkeypatch.setattr(layout, "open", full, raising=False)
+    with pytest.raises(OSError) as caught:
+        export(str(tmp_path), str(tmp_path / "out"))
+    assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(tmp_path / "out")
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_a_place_that_may_not_be_written_to_is_said_before_the_work(tokenizer, tmp_path, monkeypatch):
+    fine_tuned("nsmc", "electra", tokenizer, tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(InputError, match=f"^{tmp_path}: may not be written to; name another place for the output$"):
+        export(str(tmp_path), str(tmp_path / "out"))
+    assert not list(tmp_path.glob("out*"))
