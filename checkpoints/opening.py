@@ -27,6 +27,7 @@ def open_checkpoint(path: str, generator: bool = False) -> Released:
     old = None if tf.io.gfile.exists(os.path.join(path, "config.json")) else tensorflow1.find(path)
     if old is not None:
         return tensorflow1.open_checkpoint(old, generator)
+    hugging_face.check_not_of_the_hub(path)
     values = read_config(path)
     if "objective" in values:
         return pretrained.open_network(path, values, generator)
