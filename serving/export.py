@@ -52,7 +52,7 @@ def export(model_dir: str, output_dir: str, format: str = "huggingface") -> list
             or can't be made.
         OSError: with ENOSPC when the disk is full; nothing is left of what was written.
     """
-    from checkpoints.model_directory import disk_full_named, read_config
+    from checkpoints.model_directory import disk_errors_named, read_config
     from files import check_output
 
     values = read_config(model_dir)
@@ -68,7 +68,7 @@ def export(model_dir: str, output_dir: str, format: str = "huggingface") -> list
     partial = output_dir.rstrip("/") + ".partial"
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        with disk_full_named(output_dir):
+        with disk_errors_named(output_dir):
             names = write(model_dir, values, partial)
         os.replace(partial, output_dir)
     except OSError as error:
