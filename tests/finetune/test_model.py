@@ -186,7 +186,7 @@ BROKEN = {
     "other positions": (lambda d: spoil(d, max_position_embeddings=12), "cannot be read as this model"),
     "another vocabulary": (
         lambda d: (d / "vocab.txt").write_text("\n".join((d / "vocab.txt").read_text().split("\n")[:150])),
-        "its vocabulary has 150 pieces, the checkpoint 200",
+        "the vocabulary or its settings were changed since they were saved",
     ),
     "another width": (lambda d: spoil(d, hidden_size=48, intermediate_size=96), "cannot be read as this model"),
     "bytes of the checkpoint changed": (lambda d: flip(d), "cannot be read as this model"),
