@@ -24,9 +24,14 @@ def find_config(source: str, room: str) -> str:
     for path in (source, named):
         if os.path.isfile(path):
             return path
-    directory = os.path.join(CONFIG_DIRECTORY, room)
-    known = sorted(name for name in os.listdir(directory) if name.endswith(".json"))
-    raise InputError(f"--config {source}: no such file, and none of that name under configs/{room}: {', '.join(known)}")
+    known = ", ".join(config_names(room))
+    raise InputError(f"--config {source}: no such file, and none of that name under configs/{room}: {known}")
+
+
+def config_names(room: str) -> list[str]:
+    """The names of the configs of `pretrain` or `finetune`, which are the tasks'."""
+    names = os.listdir(os.path.join(CONFIG_DIRECTORY, room))
+    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
 
 def read_config(path: str) -> dict:

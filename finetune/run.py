@@ -33,13 +33,7 @@ _MOST_SEEDS = 1000
 
 
 def _define_flags():
-    flags.DEFINE_string(
-        "task",
-        None,
-        "nsmc, naver-ner, paws, kornli, korsts, question-pair, hate-speech, korquad, "
-        "squad-v1.1, squad-v2.0, korquad-v2, tydiqa, fake-news or modu-sentiment.",
-        required=True,
-    )
+    flags.DEFINE_string("task", None, f"{', '.join(settings.config_names('finetune'))}.", required=True)
     flags.DEFINE_string("data_dir", None, "Folder with the task's files; data/TASK if not given.")
     flags.DEFINE_string("output_dir", None, "Where scores, predictions and the model go.", required=True)
     flags.DEFINE_string("init_checkpoint", None, "Model to start from; this or --vocab.")
@@ -82,10 +76,9 @@ def main(_):
         raise InputError("give either --init_checkpoint MODEL_DIR, or --vocab FILE for random weights")
 
     from finetune.config import FinetuneConfig
-    from finetune.model import Start
+    from finetune.splits import split_training
     from finetune.tasks import TASKS
-    from finetune.train import finetune
-    from tpu.strategy import create_strategy, describe
+    from tpu.strategy import create_strategy
     from vocab import jamo
 
     if FLAGS.task not in TASKS:
@@ -96,41 +89,54 @@ def main(_):
     strategy = create_strategy(FLAGS.tpu_name, FLAGS.tpu_zone, FLAGS.gcp_project)  # before any tensor
     data_dir = FLAGS.data_dir or os.path.join("data", FLAGS.task)
     data = task.splits(data_dir, config.max_bad_rows)
-    if FLAGS.init_checkpoint:
-        start = Start.pretrained(
-            FLAGS.init_checkpoint, config, FLAGS.allow_partial, FLAGS.init_from_generator, FLAGS.grow_positions
-        )
-    else:
-        start = Start.random(FLAGS.vocab, config)
+    if "dev" not in data:
+        split_training(task, data["train"], config)  # so that a share that can't be is said before anything is written
+    start = _start(config)
     for split, examples in data.items():
         texts = (part for example in examples for part in task.texts(example))
         jamo.warn(texts, start.tokenizer, f"{task.name}, {split}")
     with owned(FLAGS.output_dir, "--output_dir"):
-        claim_directory(
-            FLAGS.output_dir,
-            {
-                "task": task.name,
-                "init_checkpoint": start.checkpoint,
-                "vocabulary": start.tokenizer.fingerprint,
-                "data": fingerprint(data),
-                "family": start.family,
-                "encoder": start.shape.to_dict(),
-                **dataclasses.asdict(config),
-            },
-        )
-        start.tokenizer.save(FLAGS.output_dir)
-        print(
-            f"{task.name}: "
-            + ", ".join(f"{len(rows):,} {split}" for split, rows in data.items())
-            + f"; on {describe(strategy)}",
-            file=sys.stderr,
-        )
-        runs = [
-            finetune(task, data, start, config, seed, os.path.join(FLAGS.output_dir, f"seed-{seed}"), strategy)
-            for seed in seeds
-        ]
-        note = split_note(task, data, data_dir)
-        print(report(task, runs, FLAGS.output_dir, note, 0.0 if "dev" in data else config.dev_share))
+        print(_run(task, data, data_dir, start, config, seeds, strategy))
+
+
+def _start(config):
+    """What the flags say the model starts from."""
+    from finetune.model import Start
+
+    FLAGS = flags.FLAGS
+    if FLAGS.vocab:
+        return Start.random(FLAGS.vocab, config)
+    return Start.pretrained(
+        FLAGS.init_checkpoint, config, FLAGS.allow_partial, FLAGS.init_from_generator, FLAGS.grow_positions
+    )
+
+
+def _run(task, data, data_dir, start, config, seeds, strategy) -> str:
+    """Trains and scores every seed; returns the table over them."""
+    from finetune.train import finetune
+    from tpu.strategy import describe
+
+    output_dir = flags.FLAGS.output_dir
+    claim_directory(
+        output_dir,
+        {
+            "task": task.name,
+            "init_checkpoint": start.checkpoint,
+            "vocabulary": start.tokenizer.fingerprint,
+            "data": fingerprint(data),
+            "family": start.family,
+            "encoder": start.shape.to_dict(),
+            **dataclasses.asdict(config),
+        },
+    )
+    start.tokenizer.save(output_dir)
+    sizes = ", ".join(f"{len(rows):,} {split}" for split, rows in data.items())
+    print(f"{task.name}: {sizes}; on {describe(strategy)}", file=sys.stderr)
+    runs = [
+        finetune(task, data, start, config, seed, os.path.join(output_dir, f"seed-{seed}"), strategy) for seed in seeds
+    ]
+    note = split_note(task, data, data_dir)
+    return report(task, runs, output_dir, note, 0.0 if "dev" in data else config.dev_share)
 
 
 def split_note(task, data: dict[str, list], data_dir: str) -> str:
