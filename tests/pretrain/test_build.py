@@ -201,7 +201,7 @@ def test_cleaning_reaches_the_records(tmp_path):
     index = build.build(wanted)
     (row,), _ = read_rows(wanted.output_dir)
     tokenizer = build.Tokenizer.load(wanted.vocab)
-    assert tokenizer.decode(row) == "[CLS] 영화아 [SEP] 다 가 [SEP]"
+    assert tokenizer.decode(row) == "[CLS] 영화아 [SEP] [CLS] 다 가 [SEP]"
     assert index["unk_rate"] == 0
 
 

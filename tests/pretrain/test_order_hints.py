@@ -47,7 +47,7 @@ def petitions(real_data):
     from vocab.tokenizer import Tokenizer
 
     tokenizer = Tokenizer.load(real_data("vocab/koelectra.txt"))
-    lines = list(itertools.islice(files.read_lines(real_data("corpus/petitions.txt.gz")), 24_000))
+    lines = list(itertools.islice(files.read_lines(real_data("corpus/petitions.txt.gz")), 12_000))
     documents = [list(group) for filled, group in itertools.groupby(lines, bool) if filled]
     ids, sentence_splits = tokenizer.encode([line for document in documents for line in document])
     document_splits = np.cumsum([0, *map(len, documents)])
@@ -126,15 +126,10 @@ def test_no_rule_on_how_segments_begin_and_end_or_how_long_they_are(corpus, max_
     assert abs(longer.mean()) < tolerance * 2
 
 
-def shown(pairs, seed=0):
-    """Half of the pairs swapped: (first segment shown, second, whether swapped), segments as [pairs, 2] of places."""
-    swapped = np.random.default_rng(seed).random(len(pairs)) < 0.5
+def shown(pairs):
+    """Each pair in both orders: (first segment shown, second, whether swapped); segments are [2 * pairs, 2], places."""
     first, second = pairs[:, :2], pairs[:, 1:]
-    return (
-        np.where(swapped[:, None], second, first),
-        np.where(swapped[:, None], first, second),
-        swapped,
-    )
+    return np.concatenate([first, second]), np.concatenate([second, first]), np.repeat([False, True], len(pairs))
 
 
 def accuracy(features, swapped, documents):
@@ -152,7 +147,7 @@ def end_pieces(corpus, pairs):
     columns = pieces + np.arange(4) * len(is_continuation)
     features = csr_matrix(
         (np.ones(columns.size), columns.ravel(), np.arange(0, columns.size + 1, 4)),
-        shape=(len(pairs), 4 * len(is_continuation)),
+        shape=(len(pieces), 4 * len(is_continuation)),
     )
     return accuracy(features, swapped, document_of(corpus, pairs))
 
@@ -161,7 +156,7 @@ def words(corpus, pairs):
     """What a linear classifier makes of the segments' two bags of pieces."""
     ids, _, _, is_continuation = corpus
     one, other, swapped = shown(pairs)
-    bags = np.zeros([len(pairs), len(is_continuation)])
+    bags = np.zeros([len(one), len(is_continuation)])
     for row, ((begin, end), (begin_2, end_2)) in enumerate(zip(one, other, strict=True)):
         np.add.at(bags[row], ids[begin:end], 1)
         np.add.at(bags[row], ids[begin_2:end_2], -1)
@@ -169,8 +164,9 @@ def words(corpus, pairs):
 
 
 def document_of(corpus, pairs):
+    """Of each pair that is shown."""
     _, sentence_splits, document_splits, _ = corpus
-    return np.searchsorted(sentence_splits[document_splits], pairs[:, 0], side="right")
+    return np.tile(np.searchsorted(sentence_splits[document_splits], pairs[:, 0], side="right"), 2)
 
 
 @pytest.mark.parametrize("max_seq_length", [64, 128])
@@ -180,7 +176,7 @@ def test_first_and_last_pieces_tell_no_more_than_of_pairs_cut_by_hand(corpus, ma
     assert size > 400
     rng = np.random.default_rng(1)
     ours, theirs = (end_pieces(corpus, some[np.sort(rng.permutation(len(some))[:size])]) for some in (pairs, by_hand))
-    assert ours <= theirs + 0.02
+    assert ours <= max(theirs, 0.5) + 0.02  # two standard errors
 
 
 def test_first_and_last_pieces_tell_nothing_where_they_have_no_part_in_the_story(generated):
