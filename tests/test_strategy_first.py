@@ -28,9 +28,12 @@ from cli import InputError
 from tests.in_process import call
 
 def create_strategy(*_):
+    calls.append(None)  # what is as it was before is not refused, so each time there is one more
     cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()])
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration() for _ in calls])
     raise InputError("nothing was started before the strategy")
+
+calls = []
 
 tpu.strategy.create_strategy = create_strategy
 for arguments in json.loads(sys.argv[1]):
