@@ -37,6 +37,7 @@ from absl import flags
 
 import cli
 from cli import InputError
+from corpus import tables
 from finetune import rows
 from finetune.sentences import Table
 from finetune.words import WordTask
@@ -276,7 +277,7 @@ def _rows(lines, header, table, inputs, source):
     if repeated:
         raise InputError(f"{source}:1: two columns are called {repeated[0]!r}; name them apart")
     if table.quoted:
-        found = rows._quoted_rows(source, lines, table.delimiter)
+        found = tables.quoted_rows(source, lines, table.delimiter)
     else:
         found = ((number, line.split(table.delimiter)) for number, line in enumerate(lines, 1))
     found = ((number, cells) for number, cells in found if any(cell.strip() for cell in cells))

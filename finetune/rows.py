@@ -12,7 +12,7 @@ import files
 from checkpoints.model_directory import write_file
 from cli import InputError
 from corpus.bad_rows import BadRows
-from corpus.tables import quoted_rows as _quoted_rows
+from corpus.tables import quoted_rows
 
 
 def data_file(data_dir: str, name: str, download: str) -> str:
@@ -89,7 +89,7 @@ def read_table(
         InputError: an empty file, or a header that has one of the columns not at all or twice.
     """
     lines = files.read_lines(path)
-    rows = _quoted_rows(path, lines, delimiter) if quoted else enumerate((line.split(delimiter) for line in lines), 1)
+    rows = quoted_rows(path, lines, delimiter) if quoted else enumerate((line.split(delimiter) for line in lines), 1)
     _, header = next(rows, (1, None))
     if header is None:
         raise InputError(f"{path}: empty file")

@@ -129,7 +129,12 @@ def fine_tuned(name, family, tokenizer, directory, positions=24):
     task = TASKS[name](config)
     model = TaskModel(type(config.encoder(1))(**shape), task.kind)
     hugging_face.randomize(model, scale=0.1)
-    settings = {"task": name, "init_checkpoint": "/runs/small/checkpoints/step-7", "vocabulary": "0a1b", "data": "2c3d"}
+    settings = {
+        "task": name,
+        "init_checkpoint": "/runs/small/checkpoints/step-7",
+        "vocabulary": tokenizer.fingerprint,
+        "data": "2c3d",
+    }
     write_config(str(directory), {**settings, "family": family, "encoder": shape, **config.__dict__})
     tokenizer.save(str(directory))
     write_json(str(directory / "results.json"), {"seeds": {"3": {"metrics": {"accuracy": 88.125}}}})
