@@ -84,7 +84,7 @@ class Electra(tf_keras.Model):
             "embeddings": cost.embeddings(shape),
             "discriminator": cost.encoder(shape, seq_len)
             + cost.dense(shape.hidden_size, shape.hidden_size)
-            + cost.dense(shape.hidden_size, 1),
+            + cost.dense(shape.hidden_size, 1, share=0.0),  # one column is no product worth counting
             "generator": layers + head,
         }
 
