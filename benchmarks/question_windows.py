@@ -181,14 +181,9 @@ def _decode(vocabulary, rows):
         targets={},
         token_targets={},
         segment_b=np.tile(made.segment_b, repeats)[:_WINDOWS],
-        example=example[:_WINDOWS],
+        example=example[:_WINDOWS].astype(np.int32),
     )
-    many = Windows(
-        **fields,
-        context_begin=np.tile(made.context_begin, repeats)[:_WINDOWS],
-        first_token=np.tile(made.first_token, repeats)[:_WINDOWS],
-        offsets=made.offsets,
-    )
+    many = Windows(**fields, first_token=np.tile(made.first_token, repeats)[:_WINDOWS], offsets=made.offsets)
     logits = np.random.default_rng(0).normal(size=(int(splits[-1]), 2)).astype(np.float32)
     contexts = ([row[1] for row in rows] * repeats)[: int(many.example[-1]) + 1]
 
