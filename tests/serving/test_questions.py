@@ -11,8 +11,8 @@ from serving.questions import signature
 from tests.finetune.test_answers import SYLLABLES, by_hand
 
 
-@pytest.mark.parametrize("n_best, max_answer_length", [(2, 30), (20, 3)])
-def test_answers_in_a_graph_are_those_of_the_procedure_by_hand(n_best, max_answer_length, tokenizer):
+def test_answers_in_a_graph_are_those_of_the_procedure_by_hand(tokenizer):
+    n_best, max_answer_length = 5, 8
     rng = np.random.default_rng(n_best)
     contexts = ["".join(rng.choice([*SYLLABLES, " ", "  "], size)) for size in (0, 1, 5, 12, 30, 60, 12, 40)]
     questions = [" ".join(rng.choice(SYLLABLES, rng.integers(0, 8))) for _ in contexts]
