@@ -88,10 +88,8 @@ def answers(
     last_begins, ends = windows.offsets[first_token + spans.last].T.tolist()
     scores = spans.score.tolist()
 
-    cls = logits[windows.row_splits[:-1]].sum(1)
     null = np.full(len(contexts), np.inf, np.float32)
-    np.minimum.at(null, windows.example, cls)
-    null = null.tolist()
+    np.minimum.at(null, windows.example, logits[windows.row_splits[:-1]].sum(1))
     borders = np.searchsorted(spans.example, np.arange(len(contexts) + 1)).tolist()
     result = []
     for number, context in enumerate(contexts):
@@ -115,7 +113,7 @@ def answers(
             Candidate(text, begin, end, score, exponential / total)
             for (text, (begin, end, score)), exponential in zip(found.items(), exponentials, strict=True)
         )
-        result.append(Answer(candidates, null[number] - scores[best], (begins[best], ends[best])))
+        result.append(Answer(candidates, float(null[number]) - scores[best], (begins[best], ends[best])))
     return result
 
 
@@ -144,7 +142,7 @@ def _search(n_best, max_answer_length):
     """`best_spans` compiled: operation by operation it takes twice as long."""
 
     def search(logits, row_splits, segment_b, example, first_token):
-        group = Windows(None, row_splits, segment_b, {}, example, first_token=first_token)
+        group = Windows(None, row_splits, segment_b, {}, example, first_token=first_token, offsets=None)
         return best_spans(logits, group, n_best, max_answer_length)
 
     types = (tf.int64, tf.int64, tf.int32, tf.int64)

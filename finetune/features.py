@@ -7,7 +7,7 @@ have more than 2^31 tokens, int32 in a graph.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import tensorflow as tf
@@ -26,11 +26,11 @@ class Pieces(NamedTuple):
     sizes: np.ndarray | tf.Tensor
 
     @classmethod
-    def split(cls, ids, row_splits) -> "Pieces":
+    def split(cls, ids, row_splits) -> Self:
         """Texts one after another, as a tokenizer's `encode` gives them."""
         return cls(ids, row_splits[:-1], row_splits[1:] - row_splits[:-1])
 
-    def of(self, texts) -> "Pieces":
+    def of(self, texts) -> Self:
         """Some of the texts, by their numbers."""
         return self._replace(begins=tf.gather(self.begins, texts), sizes=tf.gather(self.sizes, texts))
 
@@ -71,7 +71,7 @@ class Features:
         """int64 [n]."""
         return self.row_splits[1:] - self.row_splits[:-1]
 
-    def arrays(self) -> "Features":
+    def arrays(self) -> Self:
         """The same with NumPy arrays for tensors, of the types that are said above."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         found = {name: value.numpy() for name, value in fields.items() if tf.is_tensor(value)}

@@ -13,7 +13,7 @@ import tensorflow as tf
 from finetune.features import Features, Pieces, joined
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Windows(Features):
     """Features whose inputs are windows over the examples' contexts.
 
@@ -22,8 +22,8 @@ class Windows(Features):
         offsets: int32 [tokens, 2], begin and end of each context token, in characters of its context.
     """
 
-    first_token: np.ndarray = None
-    offsets: np.ndarray = None
+    first_token: np.ndarray
+    offsets: np.ndarray
 
     @property
     def context_begin(self) -> np.ndarray:
