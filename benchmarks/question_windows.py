@@ -187,14 +187,9 @@ def _decode(vocabulary, rows, decoded):
         targets={},
         token_targets={},
         segment_b=np.tile(made.segment_b, repeats)[:decoded],
-        example=example[:decoded],
+        example=example[:decoded].astype(np.int32),
     )
-    many = Windows(
-        **fields,
-        context_begin=np.tile(made.context_begin, repeats)[:decoded],
-        first_token=np.tile(made.first_token, repeats)[:decoded],
-        offsets=made.offsets,
-    )
+    many = Windows(**fields, first_token=np.tile(made.first_token, repeats)[:decoded], offsets=made.offsets)
     logits = np.random.default_rng(0).normal(size=(int(splits[-1]), 2)).astype(np.float32)
     contexts = ([row[1] for row in rows] * repeats)[: int(many.example[-1]) + 1]
 

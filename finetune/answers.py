@@ -2,17 +2,36 @@
 
 As BERT's run_squad.py: of overlapping windows, a span counts in the one that shows most context around its
 first token; spans are ranked by the sum of their logits, and text that occurs twice counts once.
+
+`best_spans` runs in the graph of a SavedModel too. What follows are other operations there (`serving/questions.py`):
+here the answers are Python's strings, and a function of Python may shorten them.
 """
 
 import dataclasses
+import functools
+import itertools
+import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from finetune.windows import Windows
 
-_GROUP = 256  # windows that are searched together
+_GROUP = 256  # about so many windows are searched together
 NOTHING_TO_SAY = 1e30  # beyond any threshold, and a number that JSON has
+
+
+class Candidate(NamedTuple):
+    """A span that may be the answer: what stands there, its place in characters of the context, the sum of the logits
+    of its first and last token, and its probability among the question's candidates."""
+
+    text: str
+    begin: int
+    end: int
+    score: float
+    probability: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,19 +39,29 @@ class Answer:
     """What a model says to one question.
 
     Attributes:
-        candidates: (text, begin, end, score, probability), the best first; begin and end are characters of the
-            context, and text is what stands there.
+        candidates: the best first.
         no_answer: how much better no answer scores than the best candidate; NOTHING_TO_SAY without candidates.
         whole_tokens: begin and end of the best candidate before particles were taken off.
     """
 
-    candidates: tuple[tuple[str, int, int, float, float], ...]
+    candidates: tuple[Candidate, ...]
     no_answer: float
     whole_tokens: tuple[int, int] = (0, 0)
 
     def text(self, threshold: float = np.inf) -> str:
         """The best candidate; "" if no answer is better by more than `threshold`, or there is none."""
-        return self.candidates[0][0] if self.candidates and self.no_answer <= threshold else ""
+        return self.candidates[0].text if self.candidates and self.no_answer <= threshold else ""
+
+
+class Spans(NamedTuple):
+    """Spans of windows, by example, the best first: int and (score) float32 [spans]. `first` and `last` are context
+    tokens, counted within the window; `score` is the sum of their logits."""
+
+    example: np.ndarray | tf.Tensor
+    window: np.ndarray | tf.Tensor
+    first: np.ndarray | tf.Tensor
+    last: np.ndarray | tf.Tensor
+    score: np.ndarray | tf.Tensor
 
 
 def answers(
@@ -53,19 +82,18 @@ def answers(
         max_answer_length: tokens.
         trim: `(context, begin, end, begin of the last token) -> end`, may shorten a span.
     """
-    example, window, first, last, score = best_spans(logits, windows, n_best, max_answer_length)
-    begins = windows.offsets[windows.first_token[window] + first, 0].tolist()
-    last_tokens = windows.offsets[windows.first_token[window] + last]
-    ends, last_begins = last_tokens[:, 1].tolist(), last_tokens[:, 0].tolist()
-    scores = score.tolist()
+    spans = _spans_of_groups(logits, windows, n_best, max_answer_length)
+    first_token = windows.first_token[spans.window]
+    begins = windows.offsets[first_token + spans.first, 0].tolist()
+    last_begins, ends = windows.offsets[first_token + spans.last].T.tolist()
+    scores = spans.score.tolist()
 
-    cls = logits[windows.row_splits[:-1]].sum(1)
     null = np.full(len(contexts), np.inf, np.float32)
-    np.minimum.at(null, windows.example, cls)
-    borders = np.searchsorted(example, np.arange(len(contexts) + 1))
+    np.minimum.at(null, windows.example, logits[windows.row_splits[:-1]].sum(1))
+    borders = np.searchsorted(spans.example, np.arange(len(contexts) + 1)).tolist()
     result = []
     for number, context in enumerate(contexts):
-        found = {}
+        found = {}  # text -> its place and score
         for i in range(borders[number], borders[number + 1]):
             begin, end = begins[i], ends[i]
             if trim:
@@ -75,92 +103,102 @@ def answers(
                 found[text] = (begin, end, scores[i])
                 if len(found) == n_best:
                     break
-        values = np.array([value[2] for value in found.values()], np.float64)
-        chances = np.exp(values - values.max(initial=-np.inf)) if len(values) else values
-        chances /= max(chances.sum(), 1e-300)
-        candidates = tuple(
-            (text, *value, chance) for (text, value), chance in zip(found.items(), chances.tolist(), strict=True)
-        )
-        if candidates:
-            best = borders[number]
-            result.append(Answer(candidates, float(null[number] - values[0]), (begins[best], ends[best])))
-        else:
+        if not found:
             result.append(Answer((), NOTHING_TO_SAY))
+            continue
+        best = borders[number]
+        exponentials = [math.exp(score - scores[best]) for _, _, score in found.values()]
+        total = sum(exponentials)
+        candidates = tuple(
+            Candidate(text, begin, end, score, exponential / total)
+            for (text, (begin, end, score)), exponential in zip(found.items(), exponentials, strict=True)
+        )
+        result.append(Answer(candidates, float(null[number]) - scores[best], (begins[best], ends[best])))
     return result
 
 
-def best_spans(logits: np.ndarray, windows: Windows, n_best: int, max_answer_length: int):
-    """The `n_best` spans of each window.
-
-    Returns:
-        example, window, first, last int [spans] and score float32 [spans], by example, the best first; `first`
-        and `last` are context tokens, counted within the window.
-    """
-    widest = has_most_context(windows)
-    sizes = windows.context_lengths
-    places = windows.row_splits[:-1] + windows.context_begin
-    kept = []
-    by_size = np.argsort(sizes, kind="stable")
-    for group in (by_size[i : i + _GROUP] for i in range(0, len(by_size), _GROUP)):
-        column = np.arange(max(int(sizes[group].max()), 1))
-        inside = column < sizes[group][:, None]
-        at = np.where(inside, places[group][:, None] + column, 0)
-        start = np.where(inside & widest[at], logits[at, 0], -np.inf)
-        end = np.where(inside, logits[at, 1], -np.inf)
-        firsts, lasts = _top(start, n_best), _top(end, n_best)
-        rows = np.arange(len(group))[:, None]
-        total = start[rows, firsts][:, :, None] + end[rows, lasts][:, None, :]
-        length = lasts[:, None, :] - firsts[:, :, None]
-        total = np.where((length >= 0) & (length < max_answer_length), total, -np.inf).reshape(len(group), -1)
-        best = _top(total, n_best)
-        score = total[rows, best]
-        valid = np.isfinite(score)
-        window = np.broadcast_to(group[:, None], best.shape)[valid]
-        kept.append(
-            (
-                window,
-                firsts[rows, best // lasts.shape[1]][valid],
-                lasts[rows, best % lasts.shape[1]][valid],
-                score[valid].astype(np.float32),
+def _spans_of_groups(logits, windows, n_best, max_answer_length):
+    """`best_spans` of many windows as arrays, searched some examples at a time, for the sake of memory."""
+    begins = np.flatnonzero(np.diff(windows.example, prepend=-1))
+    begins = begins[np.diff(begins // _GROUP, prepend=-1) > 0]
+    search, kept = _search(n_best, max_answer_length), []
+    for begin, end in itertools.pairwise([0, *begins[1:].tolist(), len(windows)]):
+        row_splits, group = windows.row_splits[begin : end + 1], slice(begin, end)
+        with tf.device("CPU:0"):
+            spans = search(
+                logits[row_splits[0] : row_splits[-1]],
+                row_splits - row_splits[0],
+                windows.segment_b[group].astype(np.int64),
+                windows.example[group],
+                windows.first_token[group],
             )
-        )
-    window, first, last, score = (
-        np.concatenate(part) if kept else np.zeros(0, np.int64)
-        for part in (zip(*kept, strict=True) if kept else [()] * 4)
-    )
-    example = windows.example[window]
-    order = np.lexsort((last, first, -score, example))
-    return example[order], window[order], first[order], last[order], score[order]
+        spans = Spans(*(values.numpy() for values in spans))
+        kept.append(spans._replace(window=spans.window + begin))
+    return Spans(*(np.concatenate(values) for values in zip(*kept, strict=True)))
 
 
-def has_most_context(windows: Windows) -> np.ndarray:
-    """bool [tokens], as `windows.input_ids` has them: is no other window of the example better for this token?
+@functools.cache
+def _search(n_best, max_answer_length):
+    """`best_spans` compiled: operation by operation it takes twice as long."""
+
+    def search(logits, row_splits, segment_b, example, first_token):
+        group = Windows(None, row_splits, segment_b, {}, example, first_token=first_token, offsets=None)
+        return best_spans(logits, group, n_best, max_answer_length)
+
+    types = (tf.int64, tf.int64, tf.int32, tf.int64)
+    signature = [tf.TensorSpec([None, 2], tf.float32), *(tf.TensorSpec([None], dtype) for dtype in types)]
+    return tf.function(search, input_signature=signature, autograph=False)
+
+
+def best_spans(logits, windows: Windows, n_best: int, max_answer_length: int) -> Spans:
+    """The `n_best` spans of each window. `logits` and `windows` are arrays or tensors."""
+    column = _columns(windows)
+    inside = column < tf.cast(windows.context_lengths, tf.int32)[:, None]
+    places = windows.row_splits[:-1] + windows.context_begin
+    found = tf.gather(logits, places[:, None] + tf.cast(tf.where(inside, column, 0), places.dtype))
+    starts = tf.where(has_most_context(windows), found[..., 0], float("-inf"))  # [windows, longest]
+    ends = tf.where(inside, found[..., 1], float("-inf"))
+    most = tf.minimum(n_best, tf.size(column))
+    (start, first), (end, last) = tf.math.top_k(starts, most), tf.math.top_k(ends, most)
+    length = last[:, None, :] - first[:, :, None]  # [windows, starts, ends]
+    total = tf.where((length >= 0) & (length < max_answer_length), start[:, :, None] + end[:, None, :], float("-inf"))
+    score, pair = tf.math.top_k(tf.reshape(total, [-1, most * most]), tf.minimum(n_best, most * most))
+    first, last = tf.gather(first, pair // most, batch_dims=1), tf.gather(last, pair % most, batch_dims=1)
+    kept = tf.where(tf.math.is_finite(score))
+    first, last, score = (tf.gather_nd(values, kept) for values in (first, last, score))
+    window = tf.cast(kept[:, 0], tf.int32)
+    example = tf.gather(windows.example, window)
+    order = tf.argsort(score, direction="DESCENDING", stable=True)
+    order = tf.gather(order, tf.argsort(tf.gather(example, order), stable=True))
+    return Spans(*(tf.gather(values, order) for values in (example, window, first, last, score)))
+
+
+def has_most_context(windows: Windows) -> tf.Tensor:
+    """bool [windows, most context tokens of one]: is no other window of the example better for this context token?
 
     The better window has more tokens to the nearer of its two ends, then more tokens; of equals, the first.
     """
-    sizes = windows.context_lengths
-    row = np.repeat(np.arange(len(windows)), sizes)
-    within = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    context = 100 * np.minimum(within, sizes[row] - 1 - within) + sizes[row]  # BERT: nearer end + 0.01 * size
-    # One axis of tokens for all examples.
-    is_first = np.r_[True, np.diff(windows.example) != 0] if len(windows) else np.zeros(0, bool)
-    first_window = np.flatnonzero(is_first)[windows.example - windows.example[:1]] if len(windows) else row
-    begin = windows.first_token - windows.first_token[first_window]
-    reach = np.zeros(len(is_first), np.int64)
-    np.maximum.at(reach, first_window, begin + sizes)
-    base = np.cumsum(reach) - reach
-    token = (base[first_window] + begin)[row] + within
-    ordinal = np.arange(len(windows)) - first_window
-    rank = (context << 20) - ordinal[row]
-    best = np.full(int(reach.sum()), np.iinfo(np.int64).min)
-    np.maximum.at(best, token, rank)
-    result = np.zeros(len(windows.input_ids), bool)
-    result[(windows.row_splits[:-1] + windows.context_begin)[row] + within] = rank == best[token]
-    return result
+    sizes, number = tf.cast(windows.context_lengths, tf.int32), tf.range(tf.size(windows.example))
+    column = _columns(windows)
+
+    def context(neighbour):
+        """How much of it the window at that distance shows; 0 where the token is not in it."""
+        other = tf.clip_by_value(number + neighbour, 0, tf.size(number) - 1)
+        has = tf.gather(windows.example, other) == windows.example
+        if neighbour:
+            has &= other != number
+        shift = tf.cast(windows.first_token - tf.gather(windows.first_token, other), tf.int32)
+        size = tf.where(has, tf.gather(sizes, other), 0)
+        left = column + shift[:, None]
+        nearer = tf.minimum(left, (size - 1)[:, None] - left)
+        return tf.where(nearer >= 0, 100 * nearer + size[:, None], 0)  # BERT: nearer end + 0.01 * size
+
+    # From window to window a token's context grows, and then it shrinks: the neighbours decide.
+    here = context(0)
+    return (here > context(-1)) & (here >= context(1))
 
 
-def _top(values, count):
-    """Columns of the `count` greatest values of each row, in no order."""
-    if values.shape[1] <= count:
-        return np.broadcast_to(np.arange(values.shape[1]), values.shape)
-    return np.argpartition(values, -count, axis=1)[:, -count:]
+def _columns(windows):
+    """Numbers of the context tokens of the window that has most: int32, one at least."""
+    sizes = tf.cast(windows.context_lengths, tf.int32)
+    return tf.range(tf.maximum(tf.reduce_max(tf.pad(sizes, [[0, 1]])), 1))

@@ -148,7 +148,7 @@ class QuestionTask:
 
         Where particles are taken off, also exact match and F1 of the whole tokens, as `…_whole_tokens`.
         """
-        said = self._texts(decoded, examples)
+        predictions = self._texts(decoded, examples)
         truths = {example.id: [text for text, _ in example.answers] for example in examples}
         if self.unanswerable:
             # The official script judges with the best candidate and these scores.
@@ -156,42 +156,45 @@ class QuestionTask:
             no_answer = {example.id: answer.no_answer for example, answer in zip(examples, decoded, strict=True)}
             scores = self.scorer(best, truths, no_answer, self.config.null_score_diff_threshold)
         else:
-            scores = self.scorer(said, truths)
+            scores = self.scorer(predictions, truths)
         if self.config.trim_particles != "none":
             whole = {
-                example.id: said[example.id] and example.original(*answer.whole_tokens)[0]
+                example.id: predictions[example.id] and example.original(*answer.whole_tokens)[0]
                 for example, answer in zip(examples, decoded, strict=True)
             }
             untrimmed = self.scorer(whole, truths)
             scores |= {f"{name}_whole_tokens": untrimmed[name] for name in ("exact_match", "f1")}
-        worst = []
-        for example, answer in zip(examples, decoded, strict=True):
-            f1 = self.scorer({example.id: said[example.id]}, {example.id: truths[example.id]})["f1"]
-            chance = answer.candidates[0][4] if answer.candidates else 0.0
-            worst.append((f1, -chance, example.id, example.question, truths[example.id]))
-        worst.sort(key=lambda entry: entry[:3])
+        f1 = {name: self.scorer({name: text}, {name: truths[name]})["f1"] for name, text in predictions.items()}
+
+        def worst_and_surest(pair):
+            example, answer = pair
+            return f1[example.id], -(answer.candidates[0].probability if answer.candidates else 0.0), example.id
+
+        worst = sorted(zip(examples, decoded, strict=True), key=worst_and_surest)[:20]
         return scores, {
             "worst": [
                 {
-                    "id": name,
-                    "text": question,
-                    "truth": " / ".join(dict.fromkeys(truth)) or "(none)",
-                    "prediction": said[name] or "(none)",
-                    "score": round(f1, 2),
+                    "id": example.id,
+                    "text": example.question,
+                    "truth": " / ".join(dict.fromkeys(truths[example.id])) or "(none)",
+                    "prediction": predictions[example.id] or "(none)",
+                    "score": round(f1[example.id], 2),
                 }
-                for f1, _, name, question, truth in worst[:20]
+                for example, _ in worst
             ]
         }
 
     def answers(self, decoded: list[Answer], examples: list[Question]) -> Iterator[dict]:
         """What is told of each question: the answer, its place in the context, and the next best."""
         for example, answer in zip(examples, decoded, strict=True):
-            said = self._texts([answer], [example])[example.id]
             best = []
-            for _, begin, end, _, chance in answer.candidates[:5]:
-                text, begin, end = example.original(begin, end)
-                best.append({"answer": text, "begin": begin, "end": end, "probability": round(chance, 6)})
-            first = best[0] if said else {"answer": "", "begin": -1, "end": -1, "probability": None}
+            for candidate in answer.candidates[:5]:
+                text, begin, end = example.original(candidate.begin, candidate.end)
+                best.append(
+                    {"answer": text, "begin": begin, "end": end, "probability": round(candidate.probability, 6)}
+                )
+            answered = self._texts([answer], [example])[example.id]
+            first = best[0] if answered else {"answer": "", "begin": -1, "end": -1, "probability": None}
             yield {"id": example.id, **first, "candidates": best}
 
     def save(self, decoded: list[Answer], examples: list[Question], directory: str) -> None:
@@ -203,8 +206,12 @@ class QuestionTask:
         nbest = {}
         for example, answer in zip(examples, decoded, strict=True):
             nbest[example.id] = [
-                {"text": example.original(begin, end)[0], "score": round(score, 4), "probability": round(chance, 6)}
-                for _, begin, end, score, chance in answer.candidates
+                {
+                    "text": example.original(candidate.begin, candidate.end)[0],
+                    "score": round(candidate.score, 4),
+                    "probability": round(candidate.probability, 6),
+                }
+                for candidate in answer.candidates
             ]
         _write(directory, "predictions.json", self._texts(decoded, examples))
         _write(directory, "nbest.json", nbest)
@@ -221,8 +228,8 @@ class QuestionTask:
         texts = {}
         for example, answer in zip(examples, decoded, strict=True):
             threshold = self.config.null_score_diff_threshold if self.unanswerable and not always else np.inf
-            said = answer.text(threshold)
-            texts[example.id] = example.original(*answer.candidates[0][1:3])[0] if said else ""
+            best = answer.candidates[0] if answer.text(threshold) else None
+            texts[example.id] = example.original(best.begin, best.end)[0] if best else ""
         return texts
 
     def _read(self, paths, learned, max_bad_rows):

@@ -1,31 +1,34 @@
 """Questions over documents: overlapping windows `[CLS] question [SEP] part of the context [SEP]`.
 
-RoBERTa's tokenizers have two separators between question and context. Each different context is tokenized
-once, however many questions there are about it; the windows are then cut out of its tokens with array
-arithmetic.
+Each different context is tokenized once, however many questions there are about it; the windows are then cut out of
+its tokens, all at once.
 """
 
 import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+import tensorflow as tf
 
-from finetune.features import Features, place
+from finetune.features import Features, Pieces, joined
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Windows(Features):
     """Features whose inputs are windows over the examples' contexts.
 
     Attributes:
-        context_begin: int32 [n], where in the input the context begins.
         first_token: int64 [n], the number of the window's first context token, among the tokens of all contexts.
         offsets: int32 [tokens, 2], begin and end of each context token, in characters of its context.
     """
 
-    context_begin: np.ndarray = None
-    first_token: np.ndarray = None
-    offsets: np.ndarray = None
+    first_token: np.ndarray
+    offsets: np.ndarray
+
+    @property
+    def context_begin(self) -> np.ndarray:
+        """int32 [n], where in the input the context begins."""
+        return self.segment_b
 
     @property
     def context_lengths(self) -> np.ndarray:
@@ -43,7 +46,7 @@ def windows(
     stride: int,
     max_query_length: int,
 ) -> Windows:
-    """Cuts every example's context into windows.
+    """Cuts every example's context into windows, as `cut` does.
 
     Args:
         questions: [n].
@@ -52,54 +55,57 @@ def windows(
         answers: int [n, 2], begin and end of each answer in characters of its context, -1 where there is none;
             or None: nothing is to be learned.
         tokenizer: what `vocab.tokenizer.load` gives.
-        max_seq_length: tokens of a window, with the question and the special ones.
-        stride: tokens from the beginning of a window to that of the next (BERT's `doc_stride`).
-        max_query_length: tokens; a longer question is cut, at the latest where it would take half the window.
+        max_seq_length, stride, max_query_length: see `cut`.
 
     Returns:
         windows in the order of the examples. Their targets `start` and `end` are places in the input; 0, the
         place of [CLS], where the window does not hold the whole answer.
     """
-    query_ids, query_splits = tokenizer.encode(questions)
+    question_pieces = Pieces.split(*tokenizer.encode(questions))
     ids, splits, offsets = tokenizer.encode_with_offsets(contexts)
-    special = 2 + tokenizer.pair_separators
-    query = np.minimum(np.diff(query_splits), min(max_query_length, (max_seq_length - special) // 2))
-    tokens = np.diff(splits)[context_of]
-    room = max_seq_length - special - query
-    step = np.minimum(stride, room)  # else tokens between two windows would be in neither
-    counts = 1 + np.maximum(0, -(-(tokens - room) // step))
-
-    example = np.repeat(np.arange(len(questions)), counts)
-    ordinal = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    begin = ordinal * step[example]
-    size = np.minimum(room[example], tokens[example] - begin)
-    row_splits = np.concatenate([[0], np.cumsum(size + query[example] + special)]).astype(np.int64)
-    out = np.full(row_splits[-1], tokenizer.sep_id, np.int32)
-    out[row_splits[:-1]] = tokenizer.cls_id
-    place(out, row_splits[:-1] + 1, query_ids, query_splits[example], query[example])
-    context_begin = (query[example] + 1 + tokenizer.pair_separators).astype(np.int32)
-    first_token = splits[context_of][example] + begin
-    place(out, row_splits[:-1] + context_begin, ids, first_token, size)
-
-    targets = {}
+    with tf.device("CPU:0"):
+        context_pieces = Pieces.split(ids, splits).of(context_of)
+        made = cut(
+            tokenizer, question_pieces, context_pieces, offsets, max_seq_length, stride, max_query_length
+        ).arrays()
     if answers is not None:
-        first, last = _answer_tokens(answers, context_of, splits, offsets)
-        first, last = first[example] - begin, last[example] - begin
-        inside = (first >= 0) & (last >= first) & (last < size) & (answers[example, 0] >= 0)
-        targets = {
-            "start": np.where(inside, first + context_begin, 0).astype(np.int32),
-            "end": np.where(inside, last + context_begin, 0).astype(np.int32),
-        }
-    return Windows(
-        out,
-        row_splits,
-        context_begin,
-        targets,
-        example.astype(np.int32),
-        context_begin=context_begin,
-        first_token=first_token,
-        offsets=offsets,
-    )
+        example = made.example
+        begin = made.first_token - splits[context_of][example]
+        first, last = (tokens[example] - begin for tokens in _answer_tokens(answers, context_of, splits, offsets))
+        inside = (first >= 0) & (last >= first) & (last < made.context_lengths) & (answers[example, 0] >= 0)
+        made.targets["start"] = np.where(inside, first + made.context_begin, 0).astype(np.int32)
+        made.targets["end"] = np.where(inside, last + made.context_begin, 0).astype(np.int32)
+    return made
+
+
+def cut(
+    tokenizer, questions: Pieces, contexts: Pieces, offsets, max_seq_length: int, stride: int, max_query_length: int
+) -> Windows:
+    """Windows of each question's context, in TensorFlow operations.
+
+    Args:
+        tokenizer: whose special tokens are set in.
+        questions: [n].
+        contexts: [n], of each question its own.
+        offsets: int32 [tokens, 2], begin and end of each of the contexts' tokens.
+        max_seq_length: tokens of a window, with the question and the special ones.
+        stride: tokens from the beginning of a window to that of the next (BERT's `doc_stride`).
+        max_query_length: tokens; a longer question is cut, at the latest where it would take half the window.
+
+    Returns:
+        windows in the order of the questions, with tensors for arrays, of the type of the contexts' sizes.
+    """
+    special = 2 + tokenizer.pair_separators
+    asked = tf.minimum(questions.sizes, min(max_query_length, (max_seq_length - special) // 2))
+    room = max_seq_length - special - asked
+    step = tf.minimum(stride, room)  # else tokens between two windows would be in neither
+    counts = 1 + tf.maximum(0, -(-(contexts.sizes - room) // step))
+    begins = tf.ragged.range(0 * counts, counts * step, step, row_splits_dtype=counts.dtype)
+    example, begin = begins.value_rowids(), begins.flat_values
+    part = contexts.of(example)
+    part = part._replace(begins=part.begins + begin, sizes=tf.minimum(tf.gather(room, example), part.sizes - begin))
+    inputs = joined(tokenizer, questions._replace(sizes=asked).of(example), part)
+    return Windows(*inputs, {}, example, first_token=part.begins, offsets=offsets)
 
 
 def _answer_tokens(answers, context_of, splits, offsets):

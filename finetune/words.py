@@ -2,8 +2,10 @@
 
 import dataclasses
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from seqeval import metrics
 from seqeval.metrics.sequence_labeling import get_entities
 
@@ -11,7 +13,7 @@ import files
 from cli import InputError
 from finetune import rows
 from finetune.config import FinetuneConfig
-from finetune.features import Features, place
+from finetune.features import Features, Inputs, Pieces, joined
 from finetune.tagging import Tagging
 
 
@@ -69,43 +71,33 @@ class WordTask:
 
         KoELECTRA cuts a long sentence off; here every word is predicted.
         """
-        room = self.config.max_seq_length - 2
-        lengths = np.array([len(example.words) for example in examples], np.int64)
-        ids, splits = tokenizer.encode_words([word for example in examples for word in example.words])
-        pieces = np.diff(splits)
-        # A word that the tokenizer leaves nothing of is unknown; of a very long one the beginning counts.
-        shown = np.clip(pieces, 1, room)
-        inputs = _inputs(shown, lengths, room)  # the input that each word is in
-        first_word = np.flatnonzero(np.r_[True, np.diff(inputs) != 0]) if len(inputs) else np.zeros(0, np.int64)
-        totals = np.add.reduceat(shown, first_word) + 2 if len(inputs) else np.zeros(0, np.int64)
-        row_splits = np.concatenate([[0], np.cumsum(totals)]).astype(np.int64)
-        out = np.full(row_splits[-1], tokenizer.sep_id, np.int32)
-        out[row_splits[:-1]] = tokenizer.cls_id
-        begin = np.cumsum(shown) - shown
-        word_place = row_splits[inputs] + 1 + begin - begin[first_word][inputs]
-        place(out, word_place, np.append(ids, tokenizer.unk_id), np.where(pieces, splits[:-1], len(ids)), shown)
-        tags = np.full(len(out), -1, np.int32)
+        lengths = [len(example.words) for example in examples]
+        pieces = Pieces.split(*tokenizer.encode_words([word for example in examples for word in example.words]))
+        with tf.device("CPU:0"):
+            found = word_inputs(tokenizer, pieces, np.cumsum([0, *lengths]), self.config.max_seq_length)
+        example = np.repeat(np.arange(len(examples)), lengths)[found.first_word]
+        features = Features(*found.inputs, {}, example).arrays()
+        tags = np.full(len(features.input_ids), -1, np.int32)
         numbers = {tag: number for number, tag in enumerate(self.kind.labels)}
-        tags[word_place] = [numbers[tag] for example in examples for tag in example.tags or ["O"] * len(example.words)]
-        example_of = np.repeat(np.arange(len(examples)), lengths)
-        return Features(
-            out, row_splits, np.zeros(len(totals), np.int32), {}, example_of[first_word].astype(np.int32), {"tag": tags}
-        )
+        tags[found.places] = [
+            numbers[tag] for example in examples for tag in example.tags or ["O"] * len(example.words)
+        ]
+        return dataclasses.replace(features, token_targets={"tag": tags})
 
     def decoded(self, outputs: np.ndarray, examples: list[Sentence], features: Features) -> list[list[tuple]]:
         """(tag, probability) of every word of every sentence."""
         of_words = outputs[features.token_targets["tag"] >= 0]
         best, chance = of_words.argmax(-1).tolist(), of_words.max(-1).tolist()
-        said = iter(zip(best, chance, strict=True))
+        tags = iter(zip(best, chance, strict=True))
         return [
-            [(self.kind.labels[number], p) for number, p in (next(said) for _ in example.words)] for example in examples
+            [(self.kind.labels[number], p) for number, p in (next(tags) for _ in example.words)] for example in examples
         ]
 
     def score(self, decoded: list[list[tuple]], examples: list[Sentence]) -> tuple[dict, dict]:
         """F1, precision and recall of whole entities in percent (seqeval's default), and of each type."""
         truth = [[_type_last(tag) for tag in example.tags] for example in examples]
-        said = [[_type_last(tag) for tag, _ in tags] for tags in decoded]
-        report = metrics.classification_report(truth, said, output_dict=True, zero_division=0)
+        predicted = [[_type_last(tag) for tag, _ in tags] for tags in decoded]
+        report = metrics.classification_report(truth, predicted, output_dict=True, zero_division=0)
         scores = {
             name: 100.0 * float(report["micro avg"][key])
             for name, key in (("f1", "f1-score"), ("precision", "precision"), ("recall", "recall"))
@@ -120,7 +112,7 @@ class WordTask:
             for kind, row in report.items()
             if not kind.endswith(" avg")
         }
-        wrong = [sum(a != b for a, b in zip(*pair, strict=True)) for pair in zip(truth, said, strict=True)]
+        wrong = [sum(a != b for a, b in zip(*pair, strict=True)) for pair in zip(truth, predicted, strict=True)]
         worst = sorted(range(len(examples)), key=lambda i: -wrong[i])[:20]
         return scores, {
             "entities": entities,
@@ -129,7 +121,7 @@ class WordTask:
                     "id": examples[i].id,
                     "text": " ".join(examples[i].words),
                     "truth": _marked(examples[i].words, truth[i]),
-                    "prediction": _marked(examples[i].words, said[i]),
+                    "prediction": _marked(examples[i].words, predicted[i]),
                     "score": wrong[i],
                 }
                 for i in worst
@@ -195,18 +187,55 @@ class WordTask:
         return found
 
 
-def _inputs(pieces, lengths, room):
-    """Which input each word goes to: sentences begin a new one, and so does a word that does not fit."""
-    inputs, number, word = np.zeros(len(pieces), np.int64), -1, 0
-    totals = np.concatenate([[0], np.cumsum(pieces)])
-    for length in lengths.tolist():
-        end = word + length
-        while word < end:
-            number += 1
-            stop = min(end, int(np.searchsorted(totals, totals[word] + room, side="right")) - 1)
-            inputs[word:stop] = number
-            word = stop
-    return inputs
+class WordInputs(NamedTuple):
+    """Sentences as inputs; the number of the first word of each, among the words of all sentences; and where in
+    `inputs.input_ids` the first piece of each word stands."""
+
+    inputs: Inputs
+    first_word: tf.Tensor
+    places: tf.Tensor
+
+
+def word_inputs(tokenizer, words: Pieces, row_splits, max_seq_length: int) -> WordInputs:
+    """The inputs of sentences, in TensorFlow operations; a long sentence makes several.
+
+    Args:
+        tokenizer: whose special tokens are set in.
+        words: of all sentences.
+        row_splits: [sentences + 1], of the type of the words' sizes: the words of each.
+        max_seq_length: tokens of an input, with the special ones.
+    """
+    room = max_seq_length - 2
+    # A word that the tokenizer leaves nothing of is unknown; of a very long one the beginning counts.
+    shown = tf.clip_by_value(words.sizes, 1, room)
+    begins = tf.where(words.sizes > 0, words.begins, tf.size(words.ids, shown.dtype))
+    ids = tf.gather(tf.concat([words.ids, [tokenizer.unk_id]], 0), tf.ragged.range(begins, begins + shown).flat_values)
+    piece_splits = tf.pad(tf.cumsum(shown), [[1, 0]])
+    first_word = _first_words(piece_splits, tf.convert_to_tensor(row_splits), room)
+    first_piece = tf.gather(piece_splits, first_word)
+    inputs = joined(tokenizer, Pieces.split(ids, tf.concat([first_piece, piece_splits[-1:]], 0)))
+    number = tf.RaggedTensor.from_row_starts(shown, first_word, validate=False).value_rowids()
+    within = piece_splits[:-1] - tf.gather(first_piece, number)
+    return WordInputs(inputs, first_word, tf.gather(inputs.row_splits, number) + 1 + within)
+
+
+@tf.function(reduce_retracing=True, autograph=False)  # operation by operation, short inputs would take their time
+def _first_words(piece_splits, row_splits, room):
+    """The words that begin an input: the first of each sentence, and one that the input before has no room for."""
+
+    # All sentences advance together, by an input each.
+    def advance(found, word, end):
+        fits = tf.searchsorted(piece_splits, tf.gather(piece_splits, word) + room, side="right", out_type=word.dtype)
+        follows = tf.minimum(fits - 1, end)
+        more = follows < end
+        return tf.concat([found, word], 0), tf.boolean_mask(follows, more), tf.boolean_mask(end, more)
+
+    word, end = row_splits[:-1], row_splits[1:]
+    filled = word < end
+    state = word[:0], tf.boolean_mask(word, filled), tf.boolean_mask(end, filled)
+    any_size = (tf.TensorShape([None]),) * len(state)
+    found, _, _ = tf.while_loop(lambda _, word, __: tf.size(word) > 0, advance, state, any_size)
+    return tf.sort(found)
 
 
 def _type_last(tag):

@@ -1,44 +1,23 @@
-"""Model inputs inside the graph, as `finetune.features` and `finetune.windows` make them outside."""
+"""From strings to model inputs inside the graph; cutting and joining are `finetune`'s."""
 
 import tensorflow as tf
 
-
-def joined(tokenizer, *segments):
-    """`[CLS] segment [SEP]`, or `[CLS] segment [SEP] segment [SEP]`, of every row.
-
-    Args:
-        tokenizer: whose special tokens are set in, between segments as many as its `pair_separators`.
-        segments: (ids int32 [n], begins int32 [rows], sizes int32 [rows]): row i has
-            `ids[begins[i]:begins[i] + sizes[i]]`.
-
-    Returns:
-        ids int32 [tokens] of all rows one after another, their token types int32 [tokens], and row_splits
-        int32 [rows + 1].
-    """
-    between = tokenizer.pair_separators
-    totals = 2 + between * (len(segments) - 1) + sum(sizes for _, _, sizes in segments)
-    row_splits = tf.concat([[0], tf.cumsum(totals)], 0)
-    row = tf.repeat(tf.range(tf.size(totals)), totals)
-    place = tf.range(tf.size(row)) - tf.gather(row_splits, row)
-    out = tf.where(place == 0, tokenizer.cls_id, tokenizer.sep_id)
-    types, first = tf.zeros_like(place), tf.ones_like(totals)
-    for number, (ids, begins, sizes) in enumerate(segments):
-        within = place - tf.gather(first, row)
-        inside = (within >= 0) & (within < tf.gather(sizes, row))
-        source = tf.where(inside, tf.gather(begins, row) + within, 0)
-        out = tf.where(inside, tf.gather(tf.concat([ids, [0]], 0), source), out)
-        types = tf.where(within >= 0, number, types)
-        first += sizes + between
-    return out, types, row_splits
+from finetune.features import Features, Inputs, Pieces
 
 
-def pieces(tokenizer, texts):
-    """tf.string [batch] -> ids int32 [n], begins int32 [batch], sizes int32 [batch], as `joined` takes them."""
-    ragged = tokenizer.tokenize(texts)
-    splits = tf.cast(ragged.row_splits, tf.int32)
-    return ragged.flat_values, splits[:-1], splits[1:] - splits[:-1]
+def pieces(tokenizer, texts) -> Pieces:
+    """tf.string [batch] -> their tokens, counted in int32."""
+    return split(tokenizer.tokenize(texts))
 
 
-def lengths(row_splits):
-    """int32 [n + 1] -> int32 [n]."""
-    return row_splits[1:] - row_splits[:-1]
+def split(ids: tf.RaggedTensor) -> Pieces:
+    """int32 [batch, (pieces)] -> the same, counted in int32."""
+    return Pieces.split(ids.flat_values, tf.cast(ids.row_splits, tf.int32))
+
+
+def encoded(encoder, inputs: Inputs | Features):
+    """The hidden states of all tokens, float32 [tokens, hidden_size], by a `PackedEncoder`."""
+    column = tf.ragged.range(inputs.row_splits[1:] - inputs.row_splits[:-1], row_splits_dtype=tf.int32)
+    segment_b = tf.gather(inputs.segment_b, column.value_rowids())
+    token_type_ids = tf.cast((segment_b > 0) & (column.flat_values >= segment_b), tf.int32)
+    return encoder(inputs.input_ids, token_type_ids, inputs.row_splits)

@@ -1,9 +1,10 @@
-"""Serving labels, numbers and embeddings of a sentence or a pair: what `finetune.sentences` does, in the graph."""
+"""Serving labels, numbers and embeddings of a sentence or a pair."""
 
 import tensorflow as tf
 
 from finetune.classification import Classification
-from serving.inputs import joined, pieces
+from finetune.features import cut
+from serving.inputs import encoded, pieces
 
 
 def signature(task, tokenizer, encoder, head):
@@ -14,9 +15,8 @@ def signature(task, tokenizer, encoder, head):
     """
 
     def logits(texts):
-        input_ids, token_type_ids, row_splits = sentence_inputs(tokenizer, task.config.max_seq_length, *texts)
-        hidden = encoder(input_ids, token_type_ids, row_splits)
-        return head(tf.gather(hidden, row_splits[:-1])[:, None])
+        inputs = cut(tokenizer, task.config.max_seq_length, *(pieces(tokenizer, text) for text in texts))
+        return head(tf.gather(encoded(encoder, inputs), inputs.row_splits[:-1])[:, None])
 
     def label(*texts):
         probabilities = tf.nn.softmax(logits(texts))
@@ -38,29 +38,9 @@ def embedding(tokenizer, encoder, max_seq_length):
     alone, both float32 [batch, hidden_size]."""
 
     def embed(text):
-        input_ids, token_type_ids, row_splits = sentence_inputs(tokenizer, max_seq_length, text)
-        hidden = encoder(input_ids, token_type_ids, row_splits)
-        rows = tf.RaggedTensor.from_row_splits(hidden, row_splits, validate=False)
-        return {"mean": tf.reduce_mean(rows, 1), "cls": tf.gather(hidden, row_splits[:-1])}
+        inputs = cut(tokenizer, max_seq_length, pieces(tokenizer, text))
+        hidden = encoded(encoder, inputs)
+        rows = tf.RaggedTensor.from_row_splits(hidden, inputs.row_splits, validate=False)
+        return {"mean": tf.reduce_mean(rows, 1), "cls": tf.gather(hidden, inputs.row_splits[:-1])}
 
     return embed
-
-
-def sentence_inputs(tokenizer, max_seq_length, first, second=None):
-    """Strings [batch] -> what `joined` returns, cut as `finetune.features.sequences` does."""
-    ids, begins, sizes = pieces(tokenizer, first)
-    if second is None:
-        return joined(tokenizer, (ids, begins, tf.minimum(sizes, max_seq_length - 2)))
-    other_ids, other_begins, other_sizes = pieces(tokenizer, second)
-    kept, other_kept = _cut_longer(sizes, other_sizes, max_seq_length - 2 - tokenizer.pair_separators)
-    return joined(tokenizer, (ids, begins, kept), (other_ids, other_begins, other_kept))
-
-
-def _cut_longer(first, second, room):
-    excess = tf.maximum(first + second - room, 0)
-    from_longer = tf.minimum(excess, tf.abs(first - second))
-    rest = excess - from_longer
-    return (
-        first - tf.where(first > second, from_longer, 0) - rest // 2,
-        second - tf.where(first > second, 0, from_longer) - (rest - rest // 2),
-    )

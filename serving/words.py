@@ -1,11 +1,14 @@
 """Serving entities: what `finetune.words` does outside the model, in the graph."""
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 from seqeval.metrics.sequence_labeling import end_of_chunk, start_of_chunk
 
-from serving.inputs import joined, pieces
+from finetune.words import word_inputs
+from serving.inputs import encoded, pieces
 from vocab.wordpiece import characters
 
 # What str.split() separates words by.
@@ -23,19 +26,20 @@ def signature(task, tokenizer, encoder, head):
     def tag(text):
         words, begins, ends = tf_text.regex_split_with_offsets(text, _SPACE)
         row_splits = tf.cast(words.row_splits, tf.int32)
-        inputs, places = _inputs(tokenizer, words.flat_values, row_splits, task.config.max_seq_length - 2)
-        hidden = tf.gather(encoder(*inputs), places)
+        inputs = word_inputs(tokenizer, pieces(tokenizer, words.flat_values), row_splits, task.config.max_seq_length)
+        hidden = tf.gather(encoded(encoder, inputs.inputs), inputs.places)
         probabilities = tf.nn.softmax(head(hidden[None])[0])
-        row, kind, first, last = entities(tf.argmax(probabilities, -1, tf.int32), row_splits)
-        first, last = (tf.gather(row_splits, row) + word for word in (first, last))
+        found = entities(tf.argmax(probabilities, -1, tf.int32), row_splits)
+        row = found.row
+        first, last = (tf.gather(row_splits, row) + word for word in (found.first, found.last))
         chance = tf.reduce_min(tf.gather(tf.reduce_max(probabilities, -1), tf.ragged.range(first, last + 1)), 1)
         begin = tf.cast(tf.gather(begins.flat_values, first), tf.int32)
         end = tf.cast(tf.gather(ends.flat_values, last), tf.int32)
         first_byte, character = characters(text)
         base = tf.gather(first_byte, row)
         zero = tf.gather(character, base)
-        found = {
-            "types": kind,
+        columns = {
+            "types": found.type,
             "texts": tf.strings.substr(tf.gather(text, row), begin, end - begin),
             "begins": tf.gather(character, base + begin) - zero,
             "ends": tf.gather(character, base + end - 1) - zero + 1,
@@ -44,42 +48,20 @@ def signature(task, tokenizer, encoder, head):
         fillers = {"types": "", "texts": "", "begins": -1, "ends": -1, "probabilities": 0.0}
         dense = {
             name: tf.RaggedTensor.from_value_rowids(value, row, tf.size(text), False).to_tensor(fillers[name])
-            for name, value in found.items()
+            for name, value in columns.items()
         }
         return {**dense, "counts": tf.math.bincount(row, minlength=tf.size(text), maxlength=tf.size(text))}
 
     return tag
 
 
-def _inputs(tokenizer, words, row_splits, room):
-    """Words [n] of sentences to (what `joined` returns, int32 [n]: where each word's first piece stands)."""
-    ids, begins, sizes = pieces(tokenizer, words)
-    # A word that the tokenizer leaves nothing of is unknown; of a very long one the beginning counts.
-    shown = tf.clip_by_value(sizes, 1, room)
-    totals = tf.concat([[0], tf.cumsum(shown)], 0)
-    word = tf.repeat(tf.range(tf.size(words)), shown)
-    within = tf.range(tf.size(word)) - tf.gather(totals, word)
-    source = tf.where(tf.gather(sizes, word) > 0, tf.gather(begins, word) + within, tf.size(ids))
-    ids = tf.gather(tf.concat([ids, [tokenizer.unk_id]], 0), source)
+class _Found(NamedTuple):
+    """The sentence of each entity, its type (string), and its first and last word in the sentence; int32 [entities]."""
 
-    # Every sentence begins an input, and so does a word that does not fit: all sentences advance together.
-    def advance(at, begins_input):
-        active = at < row_splits[1:]
-        begins_input = tf.tensor_scatter_nd_update(
-            begins_input, tf.boolean_mask(at, active)[:, None], tf.ones([tf.math.count_nonzero(active)], tf.int32)
-        )
-        fits = tf.searchsorted(totals, tf.gather(totals, at) + room, side="right") - 1
-        return tf.where(active, tf.minimum(row_splits[1:], fits), at), begins_input
-
-    _, begins_input = tf.while_loop(
-        lambda at, _: tf.reduce_any(at < row_splits[1:]), advance, (row_splits[:-1], tf.zeros_like(words, tf.int32))
-    )
-    first_word = tf.cast(tf.where(begins_input > 0)[:, 0], tf.int32)
-    first_piece = tf.gather(totals, first_word)
-    end_piece = tf.concat([first_piece[1:], totals[-1:]], 0)[: tf.size(first_piece)]
-    inputs = joined(tokenizer, (ids, first_piece, end_piece - first_piece))
-    number = tf.cumsum(begins_input) - 1
-    return inputs, tf.gather(inputs[2], number) + 1 + totals[:-1] - tf.gather(first_piece, number)
+    row: tf.Tensor
+    type: tf.Tensor
+    first: tf.Tensor
+    last: tf.Tensor
 
 
 class _Entities:
@@ -99,8 +81,8 @@ class _Entities:
         )
         self._kinds, self._outside = kinds, len(labels)
 
-    def __call__(self, tags, row_splits):
-        """int32 [words] of sentences -> row int32, type string, first and last word of its sentence, all [entities]."""
+    def __call__(self, tags, row_splits) -> _Found:
+        """Of the tags of sentences, int32 [words]."""
         dense = tf.RaggedTensor.from_row_splits(tags, row_splits, validate=False).to_tensor(self._outside)
         dense = tf.pad(dense, [[0, 0], [1, 1]], constant_values=self._outside)
         pairs = tf.stack([dense[:, :-1], dense[:, 1:]], -1)
@@ -108,7 +90,7 @@ class _Entities:
         ends = tf.cast(tf.where(tf.gather_nd(self._ends, pairs)), tf.int32)
         # Both are in order, and every start has its end.
         kind = tf.gather(tf.constant(self._kinds), tf.gather_nd(dense, ends))
-        return ends[:, 0], kind, starts[:, 1], ends[:, 1] - 1
+        return _Found(ends[:, 0], kind, starts[:, 1], ends[:, 1] - 1)
 
 
 def _kind_position(tag):

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from finetune.answers import Answer, answers, best_spans, has_most_context
+from finetune.answers import Answer, Candidate, answers, best_spans, has_most_context
 from finetune.windows import windows
 
 SYLLABLES = [chr(0xAC00 + 28 * i) for i in range(6)]
@@ -112,10 +112,12 @@ def test_answers_are_those_of_the_procedure_by_hand(n_best, max_answer_length, t
         assert_same(said, by_hand(logits, found, contexts, n_best, max_answer_length))
         for answer, context in zip(said, contexts, strict=True):
             sizes.add(len(answer.candidates))
-            assert all(context[begin:end] == text for text, begin, end, _, _ in answer.candidates)
-            scores = [candidate[3] for candidate in answer.candidates]
+            assert all(context[found.begin : found.end] == found.text for found in answer.candidates)
+            scores = [candidate.score for candidate in answer.candidates]
             assert scores == sorted(scores, reverse=True)
-            assert not answer.candidates or sum(c[4] for c in answer.candidates) == pytest.approx(1)
+            assert not answer.candidates or sum(
+                candidate.probability for candidate in answer.candidates
+            ) == pytest.approx(1)
     assert {0, 1} <= sizes and max(sizes) <= n_best and (max(sizes) == n_best or n_best == 200)
 
 
@@ -142,7 +144,9 @@ def test_a_span_that_is_taken_shorter_counts_by_what_is_left(tokenizer):
         said = answers(logits, found, contexts, 6, 5, trim)
         assert_same(said, by_hand(logits, found, contexts, 6, 5, trim))
         assert calls
-        assert all(len({text for text, *_ in answer.candidates}) == len(answer.candidates) for answer in said)
+        assert all(
+            len({candidate.text for candidate in answer.candidates}) == len(answer.candidates) for answer in said
+        )
 
 
 def test_text_that_occurs_twice_counts_once_where_it_is_likelier(tokenizer):
@@ -152,7 +156,7 @@ def test_text_that_occurs_twice_counts_once_where_it_is_likelier(tokenizer):
     logits[3], logits[4], logits[5] = 4, 1, 5
     (answer,) = answers(logits, found, [context], 20, 1)
     assert [candidate[:4] for candidate in answer.candidates] == [("가", 4, 5, 10), ("감", 2, 3, 2)]
-    assert [candidate[4] for candidate in answer.candidates] == pytest.approx(
+    assert [candidate.probability for candidate in answer.candidates] == pytest.approx(
         [1 / (1 + math.exp(-8)), 1 / (1 + math.exp(8))]
     )
 
@@ -160,28 +164,50 @@ def test_text_that_occurs_twice_counts_once_where_it_is_likelier(tokenizer):
 @pytest.mark.parametrize("seed", range(20))
 def test_the_window_with_most_context_of_each_token(seed, tokenizer):
     _, found = some_windows(seed, tokenizer)
-    expected = np.zeros(len(found.input_ids), bool)
+    expected = np.zeros((len(found), found.context_lengths.max()), bool)
     for number in range(found.example[-1] + 1):
         for token, window in showing_most(found, number).items():
-            tokens, inputs = places_of(found, window)
-            expected[inputs[token - tokens[0]]] = True
-    assert (has_most_context(found) == expected).all()
+            tokens, _ = places_of(found, window)
+            expected[window, token - tokens[0]] = True
+    assert (has_most_context(found) == expected).numpy().all()
+
+
+@pytest.mark.parametrize("max_seq_length", [9, 12, 150, 260])
+def test_the_window_with_most_context_whatever_the_stride(max_seq_length, tokenizer):
+    """Contexts of every length that ends a last window otherwise; of those with over 100 tokens size decides too."""
+    strides = range(1, 9) if max_seq_length < 100 else (7, 40, 100)
+    sizes = range(30) if max_seq_length < 100 else range(140, 420, 31)
+    for stride in strides:
+        contexts = ["가 " * size for size in sizes]
+        found = windows(
+            ["가"] * len(contexts), contexts, np.arange(len(contexts)), None, tokenizer, max_seq_length, stride, 4
+        )
+        shown = has_most_context(found).numpy()
+        for number in range(len(contexts)):
+            most = showing_most(found, number)
+            for window in np.flatnonzero(found.example == number).tolist():
+                tokens, _ = places_of(found, window)
+                assert shown[window].nonzero()[0].tolist() == [
+                    token - tokens[0] for token in tokens if most[token] == window
+                ]
 
 
 def test_of_equal_windows_the_first_shows_a_token(tokenizer):
     found = windows(["가"], ["가 " * 7], np.array([0]), None, tokenizer, 9, 2, 4)
     assert found.context_lengths.tolist() == [5, 5]
     # Tokens 2 to 4 are in both: 2 and 3 have 2 and 1 to the first one's ends, 0 and 1 to the second's.
-    shown = has_most_context(found).reshape(2, 9)[:, 3:8]
-    assert shown.tolist() == [[True, True, True, True, False], [False, False, True, True, True]]
+    assert has_most_context(found).numpy().tolist() == [
+        [True, True, True, True, False],
+        [False, False, True, True, True],
+    ]
 
 
 def test_a_span_counts_where_its_first_token_has_most_context(tokenizer):
     found = windows(["가"], ["가 " * 7], np.array([0]), None, tokenizer, 9, 2, 4)
     logits = np.full((2, 9, 2), -5, np.float32)
     logits[0, 7], logits[1, 5] = 99, 3  # token 4: at the end of the first window, in the middle of the second
-    _, window, first, last, score = best_spans(logits.reshape(-1, 2), found, 20, 30)
-    spans = dict(zip(zip(window.tolist(), first.tolist(), last.tolist(), strict=True), score.tolist(), strict=True))
+    _, *places, score = (values.numpy().tolist() for values in best_spans(logits.reshape(-1, 2), found, 20, 30))
+    spans = dict(zip(zip(*places, strict=True), score, strict=True))
     assert {place[:2] for place in spans} == {(0, 0), (0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (1, 4)}
     # As the end of a span that begins further left it counts in the first.
     assert spans[0, 3, 4] == 94 and spans[1, 2, 2] == 6
@@ -198,10 +224,10 @@ def test_no_answer_is_judged_by_the_window_that_is_surest_of_one(tokenizer):
 
 
 def test_the_threshold_decides_whether_there_is_an_answer():
-    answer = Answer((("가", 0, 1, 2.0, 0.7), ("나", 2, 3, 1.0, 0.3)), 2.5)
+    answer = Answer((Candidate("가", 0, 1, 2.0, 0.7), Candidate("나", 2, 3, 1.0, 0.3)), 2.5)
     assert [answer.text(), answer.text(2.6), answer.text(2.5)] == ["가"] * 3
     assert [answer.text(2.4), answer.text(0.0), answer.text(-math.inf)] == [""] * 3
-    assert Answer((("가", 0, 1, 2.0, 1.0),), -3.0).text(-3.0) == "가"
+    assert Answer((Candidate("가", 0, 1, 2.0, 1.0),), -3.0).text(-3.0) == "가"
     assert Answer((), math.inf).text() == Answer((), math.inf).text(1.0) == ""
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import transformers
 
+from finetune import features as making
+from finetune import windows
 from finetune.config import FinetuneConfig
-from finetune.features import sequences
+from finetune.features import Pieces, sequences
 from finetune.tasks import TASKS
 from vocab.tokenizer import Tokenizer
 
@@ -78,6 +80,20 @@ def test_targets_come_along_and_rows_begin_and_end_as_they_must(tokenizer):
     assert features.input_ids[features.row_splits[:-1]].tolist() == [tokenizer.cls_id] * 3
     assert features.input_ids[features.row_splits[1:] - 1].tolist() == [tokenizer.sep_id] * 3
     assert features.input_ids.dtype == np.int32
+
+
+def test_tokens_are_counted_beyond_32_bits(tokenizer, monkeypatch):
+    """Texts that begin behind 2^31 tokens; it is seen where tokens are looked up, not which are found."""
+    monkeypatch.setattr(making, "_looked_up", lambda pool, places: places)
+    far = 2**31
+    text = Pieces(np.zeros(0, np.int32), np.array([far]), np.array([9]))
+    found = making.cut(tokenizer, 7, text)
+    assert found.input_ids.numpy().tolist() == [0, *range(far + 2, far + 7), 1]
+    found = windows.cut(tokenizer, text, text, None, 11, 3, 2)
+    question, first, second = (range(far + 2 + a, far + 2 + b) for a, b in ((0, 2), (0, 6), (3, 9)))
+    assert found.input_ids.numpy().tolist() == [0, *question, 1, *first, 1, 0, *question, 1, *second, 1]
+    assert found.first_token.numpy().tolist() == [far, far + 3]
+    assert found.row_splits.dtype.as_numpy_dtype == np.int64
 
 
 def test_real_reviews(real_data, pytestconfig, tmp_path):

@@ -153,16 +153,19 @@ def test_real_questions(real_data, tmp_path):
 
 def test_the_last_window_is_the_first_that_reaches_the_end(tokenizer):
     """BERT's loop in run_squad.py, for every number of tokens and stride."""
-    for size, stride in itertools.product(range(30), range(1, 14)):
-        begins, begin = [], 0
-        while True:
-            begins.append(begin)
-            if begin + 10 >= size:
-                break
-            begin += min(10, stride)
-        found = windows(["가 가"], ["가 " * size], np.array([0]), None, tokenizer, 15, stride, 64)
-        assert found.first_token.tolist() == begins
-        assert found.context_lengths.tolist() == [min(10, size - begin) for begin in begins]
+    contexts = ["가 " * size for size in range(30)]
+    for stride in range(1, 14):
+        found = windows(["가 가"] * 30, contexts, np.arange(30), None, tokenizer, 15, stride, 64)
+        for size in range(30):
+            begins, begin = [], 0
+            while True:
+                begins.append(begin)
+                if begin + 10 >= size:
+                    break
+                begin += min(10, stride)
+            mine = found.example == size
+            assert (found.first_token[mine] - sum(range(size))).tolist() == begins
+            assert found.context_lengths[mine].tolist() == [min(10, size - begin) for begin in begins]
 
 
 def test_a_long_question_leaves_the_context_half_the_window(tokenizer):

@@ -40,8 +40,9 @@ ALONE = """
 import importlib.util, json, sys
 
 def blocked(name):
-    return name.split(".")[0] in ("cli", "settings", "vocab", "modeling", "tpu", "pretrain", "finetune", "tf_keras",
-                                  "transformers", "tokenizers", "seqeval", "torch", "official")
+    return name.split(".")[0] in ("cli", "files", "settings", "corpus", "vocab", "modeling", "tpu", "checkpoints",
+                                  "training", "pretrain", "finetune", "serving", "tf_keras", "transformers",
+                                  "tokenizers", "seqeval", "torch", "official")
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
