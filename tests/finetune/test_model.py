@@ -183,7 +183,7 @@ BROKEN = {
     "broken config": (lambda d: (d / "config.json").write_text("{"), "config.json: not JSON"),
     "no checkpoint": (lambda d: shutil.rmtree(d / "checkpoints"), "model: no checkpoint in it yet"),
     "no vocabulary": (lambda d: (d / "vocab.txt").unlink(), "vocab.txt: no such file"),
-    "other positions": (lambda d: spoil(d, max_position_embeddings=12), "cannot be read as this model"),
+    "other positions": (lambda d: spoil(d, max_position_embeddings=20), "cannot be read as this model"),
     "another vocabulary": (
         lambda d: (d / "vocab.txt").write_text("\n".join((d / "vocab.txt").read_text().split("\n")[:150])),
         "the vocabulary or its settings were changed since they were saved",
