@@ -6,6 +6,8 @@ import numpy as np
 import tensorflow as tf
 from sklearn import metrics
 
+from checkpoints.hugging_face import classification_tensors
+from finetune.kind import PublishedHead, label_values
 from modeling.config import EncoderConfig
 from modeling.heads import ClassificationHead
 
@@ -37,6 +39,11 @@ class Classification:
     def head(self, config: EncoderConfig):
         """The layer `head(hidden, noise) -> logits [batch, labels]`."""
         return ClassificationHead(config, len(self.labels), name="classifier")
+
+    def hugging_face(self, head, family: str) -> PublishedHead:
+        """For `…ForSequenceClassification`."""
+        tensors = list(classification_tensors(head, family))
+        return PublishedHead("ForSequenceClassification", tensors, label_values(self.labels))
 
     def counts(self, batch):
         """How many predictions each row has, of which the loss is the mean: float32 [batch]."""

@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
+from checkpoints.hugging_face import classification_tensors
+from finetune.kind import PublishedHead, label_values
 from modeling.config import EncoderConfig
 from modeling.heads import ClassificationHead
 
@@ -43,6 +45,11 @@ class Regression:
     def head(self, config: EncoderConfig):
         """The layer `head(hidden, noise) -> [batch, 1]`."""
         return ClassificationHead(config, 1, name="classifier")
+
+    def hugging_face(self, head, family: str) -> PublishedHead:
+        """For `…ForSequenceClassification`, with one number for a label."""
+        values = {"problem_type": "regression", **label_values(["score"])}
+        return PublishedHead("ForSequenceClassification", list(classification_tensors(head, family)), values)
 
     def counts(self, batch):
         """One prediction a row: float32 [batch]."""

@@ -5,6 +5,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from checkpoints.hugging_face import dense
+from cli import InputError
+from finetune.kind import PublishedHead
 from modeling.config import EncoderConfig
 from modeling.heads import TokenHead
 
@@ -18,6 +21,19 @@ class Span:
     def head(self, config: EncoderConfig):
         """The layer `head(hidden, noise) -> logits [batch, seq_len, 2]`."""
         return TokenHead(config, 2, dropout=False, name="qa_outputs")
+
+    def hugging_face(self, head, family: str) -> PublishedHead:
+        """For `…ForQuestionAnswering`.
+
+        Raises:
+            InputError: a BigBird, whose head there is deeper.
+        """
+        if family == "big_bird":
+            raise InputError(
+                "transformers' BigBirdForQuestionAnswering has another head than one Dense; "
+                "question answering with BigBird is not exported"
+            )
+        return PublishedHead("ForQuestionAnswering", list(dense(head.dense, "qa_outputs")), {})
 
     def counts(self, batch):
         """One answer a row: float32 [batch]."""

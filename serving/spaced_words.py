@@ -16,6 +16,19 @@ from vocab.tokenizer_config import CONFIG_FILE
 # No text has it behind the normalizer, which drops control characters.
 _MARK = "\1"
 
+# Lines of a model card.
+CARD = [
+    "```python",
+    "from transformers import pipeline",
+    "",
+    'print(pipeline("token-classification", "…", aggregation_strategy="first")("…"))',
+    "```",
+    "",
+    "Words are what spaces separate, and a word has the tag of its first piece. So that `transformers` goes by the "
+    "spaces too (it says that it uses a fallback), `tokenizer.json` marks where words begin, not what goes on.",
+    "",
+]
+
 
 def write(directory: str) -> None:
     """Rewrites the tokenizer.json and tokenizer_config.json of a WordPiece tokenizer; other tokenizers are left.
