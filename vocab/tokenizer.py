@@ -1,9 +1,14 @@
 """The one tokenizer: the same ids in tf.data, in exported models and in Hugging Face.
 
+<<<<<<< HEAD
     tokenizer = Tokenizer.load("vocab_dir")    # WordPiece, what is pretrained with here
     tokenizer = load("released_model")         # whatever the model was pretrained with
     ids, row_splits = tokenizer.encode(["이 영화 정말 재미있다", "별로"])
     dataset = dataset.batch(1024).map(tokenizer.tokenize)
+=======
+    tokenizer = load("released_model")  # whatever the model was pretrained with
+    ids, row_splits = tokenizer.encode(["이 영화 정말 재미있다", "별로"])
+>>>>>>> e9678fc (Reading a corpus finds the file system again: an inner function had taken its name)
 
 TensorFlow is imported when the first text is tokenized, not before.
 """

@@ -6,10 +6,10 @@ import os
 import numpy as np
 import pytest
 import safetensors.numpy
+from pretrain.start import open_checkpoint
 
 from checkpoints.hugging_face import Released
 from cli import InputError
-from pretrain.start import open_checkpoint
 
 CONFIG = {
     "model_type": "bert",
