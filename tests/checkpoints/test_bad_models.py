@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 import safetensors.numpy
-from pretrain.start import open_checkpoint
+from checkpoints.opening import open_checkpoint
 
 from checkpoints.hugging_face import Released
 from cli import InputError

@@ -151,19 +151,19 @@ def cut(path):
 
 # what is damaged, how, what is said by those that read it, and what the advice deletes
 DAMAGED = {
-    "summary cut": ("results.json", cut, "out/results.json: damaged, not JSON", None),
+    "summary cut": ("results.json", cut, "out/results.json: not JSON", None),
     "summary of another form": (
         "results.json",
         lambda p: p.write_text("[]"),
-        "results.json: damaged, without an",
+        "results.json: not a JSON object",
         None,
     ),
-    "summary without seeds": ("results.json", lambda p: p.write_text("{}"), "damaged, without seeds", None),
+    "summary without seeds": ("results.json", lambda p: p.write_text("{}"), "damaged, no key 'seeds' in it", None),
     "weights cut": ("seed-1/best/weights.data-00000-of-00001", cut, "weights: cannot be read as this model", "seed-1"),
     "index cut": ("seed-1/best/weights.index", cut, "weights: cannot be read as this model", "seed-1"),
-    "scores cut": ("seed-1/results.json", cut, "seed-1/results.json: damaged, not JSON", "seed-1"),
-    "scores empty": ("seed-1/results.json", lambda p: p.write_text(""), "results.json: damaged, not JSON", "seed-1"),
-    "scores of another form": ("seed-1/results.json", lambda p: p.write_text("{}"), "without metrics", "seed-1"),
+    "scores cut": ("seed-1/results.json", cut, "seed-1/results.json: not JSON", "seed-1"),
+    "scores empty": ("seed-1/results.json", lambda p: p.write_text(""), "results.json: not JSON", "seed-1"),
+    "scores of another form": ("seed-1/results.json", lambda p: p.write_text("{}"), "no key 'metrics'", "seed-1"),
 }
 
 
@@ -194,7 +194,7 @@ def test_a_damaged_history_of_a_run_that_goes_on(trained, tmp_path):
     directory, train_again = trained
     (tmp_path / "out" / "seed-1").mkdir(parents=True)
     (tmp_path / "out" / "seed-1" / "history.json").write_text('{"epochs": [{"epo')
-    with pytest.raises(InputError, match=r"seed-1/history.json: damaged, not JSON \(.*\); delete .*/out/seed-1, and"):
+    with pytest.raises(InputError, match=r"seed-1/history.json: not JSON: .*; delete .*/out/seed-1, and"):
         train_again(tmp_path / "out")
 
 
