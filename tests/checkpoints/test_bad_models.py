@@ -6,9 +6,9 @@ import os
 import numpy as np
 import pytest
 import safetensors.numpy
-from checkpoints.opening import open_checkpoint
 
 from checkpoints.hugging_face import Released
+from checkpoints.opening import open_checkpoint
 from cli import InputError
 
 CONFIG = {
