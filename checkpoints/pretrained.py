@@ -3,8 +3,8 @@
 `networks.json` in a model directory says of each network of the objective (an ELECTRA's discriminator and generator, a
 BERT) its family, its shape, and which variable of the checkpoint each of its tensors is:
 
-    {"discriminator": {"family": "electra", "shape": {…}, "tensors": {
-        "embeddings.word_embeddings.weight": {"variable": "embeddings/word_embeddings", "transposed": false}, …}}}
+    {"objective": "electra", "networks": {"discriminator": {"family": "electra", "shape": {…}, "tensors": {
+        "embeddings.word_embeddings.weight": {"variable": "embeddings/word_embeddings", "transposed": false}, …}}, …}}
 
 So fine-tuning and exports need to know no objective, and an objective may hold its networks as it likes.
 """
@@ -24,22 +24,20 @@ NETWORKS_FILE = "networks.json"
 _ADVICE = "the command of pretrain/run.py that made the directory writes it again"
 
 
-def write_networks(directory: str, networks: dict[str, Network]) -> None:
+def write_networks(directory: str, objective: str, networks: dict[str, Network]) -> None:
     """Writes networks.json; the network that fine-tuning starts from comes first."""
-    write_json(
-        os.path.join(directory, NETWORKS_FILE),
-        {
-            name: {
-                "family": network.family,
-                "shape": network.shape.to_dict(),
-                "tensors": {
-                    tensor.name: {"variable": tensor.variable.name.split(":")[0], "transposed": tensor.transposed}
-                    for tensor in network.tensors
-                },
-            }
-            for name, network in networks.items()
-        },
-    )
+    written = {
+        name: {
+            "family": network.family,
+            "shape": network.shape.to_dict(),
+            "tensors": {
+                tensor.name: {"variable": tensor.variable.name.split(":")[0], "transposed": tensor.transposed}
+                for tensor in network.tensors
+            },
+        }
+        for name, network in networks.items()
+    }
+    write_json(os.path.join(directory, NETWORKS_FILE), {"objective": objective, "networks": written})
 
 
 def open_network(directory: str, values: dict, generator: bool = False) -> Released:
@@ -51,10 +49,11 @@ def open_network(directory: str, values: dict, generator: bool = False) -> Relea
         generator: the network of that name; else the first.
 
     Raises:
-        InputError: there is no checkpoint yet, it is damaged, or there is no such network.
+        InputError: there is no checkpoint yet, it is damaged, there is no such network, or config.json says otherwise.
     """
     path = os.path.join(directory, NETWORKS_FILE)
-    networks = read_json(path, _ADVICE)
+    described = read_json(path, _ADVICE, ("objective", "networks"))
+    networks = described["networks"]
     name = "generator" if generator else next(iter(networks), "")
     if name not in networks:
         raise InputError(f"{directory}: a {values.get('objective')} model has no {name or 'network'}")
@@ -66,6 +65,13 @@ def open_network(directory: str, values: dict, generator: bool = False) -> Relea
         raise InputError(f"{path}: damaged ({type(error).__name__}: {error}); {_ADVICE}") from None
     if family not in FAMILIES:
         raise InputError(f"{path}: its family is {family!r}, none of {', '.join(FAMILIES)}")
+    said = {"objective": described["objective"], **(shape.to_dict() if not generator else {})}
+    for key, value in said.items():
+        if values.get(key, value) != value:
+            raise InputError(
+                f"{directory}/config.json: {key} is {values[key]!r}, and its weights are of {value!r} ({NETWORKS_FILE}); "
+                "put a copy of config.json back"
+            )
     checkpoint = latest_checkpoint(directory)
     arrays = _read(checkpoint, {variable for variable, _ in places.values()})
     found = {
@@ -90,7 +96,7 @@ def _read(checkpoint, names):
         if missing:
             raise InputError(f"{checkpoint}: the encoder's weights are not all in it: no {missing[0]}")
         return {name: reader.get_tensor(key) for name, key in keys.items()}
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         raise InputError(
             f"{checkpoint}: cannot be read as this model ({first_line(error)}); if it is damaged, delete its files, "
             "and the one before it is taken"

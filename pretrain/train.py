@@ -74,7 +74,7 @@ def train(
     index = read_index(data)
     claim_directory(model_dir, config, tokenizer, {key: index[key] for key in _COUNTS if key in index})
     state = _create(config, model_dir, strategy)
-    write_networks(model_dir, state.objective.networks())
+    write_networks(model_dir, config.objective, state.objective.networks())
     with damage_named(data, index):
         if not state.checkpoints.restore():
             if config.output_bias_from_data:

@@ -85,7 +85,7 @@ def test_bert_s_encoder_is_what_fine_tuning_gets(settings, tiny, tokenizer, tmp_
     model = Bert(config)
     hugging_face.randomize(model, seed=4)
     Checkpoints(str(tmp_path), 1, model=model).save(7)
-    write_networks(str(tmp_path), model.networks())
+    write_networks(str(tmp_path), config.objective, model.networks())
     write_config(str(tmp_path), {**config.__dict__})
     tokenizer.save(str(tmp_path))
     created = Start.pretrained(str(tmp_path), settings()).create(KIND, "float32")
@@ -183,16 +183,25 @@ BROKEN = {
     "broken config": (lambda d: (d / "config.json").write_text("{"), "config.json: not JSON"),
     "no checkpoint": (lambda d: shutil.rmtree(d / "checkpoints"), "model: no checkpoint in it yet"),
     "no vocabulary": (lambda d: (d / "vocab.txt").unlink(), "vocab.txt: no such file"),
-    "other positions": (lambda d: spoil(d, max_position_embeddings=20), "cannot be read as this model"),
+    "other positions": (
+        lambda d: spoil(d, max_position_embeddings=20),
+        "max_position_embeddings is 20, and its weights",
+    ),
     "another vocabulary": (
         lambda d: (d / "vocab.txt").write_text("\n".join((d / "vocab.txt").read_text().split("\n")[:150])),
         "the vocabulary or its settings were changed since they were saved",
     ),
-    "another width": (lambda d: spoil(d, hidden_size=48, intermediate_size=96), "cannot be read as this model"),
+    "another width": (
+        lambda d: spoil(d, hidden_size=48, intermediate_size=96),
+        "hidden_size is 48, and its weights are",
+    ),
     "bytes of the checkpoint changed": (lambda d: flip(d), "cannot be read as this model"),
     "a checkpoint cut short": (lambda d: truncate(d), "cannot be read as this model"),
-    "more layers": (lambda d: spoil(d, num_hidden_layers=3), "the encoder's weights are not all in it"),
-    "another objective": (lambda d: spoil(d, objective="bert"), "the encoder's weights are not all in it"),
+    "more layers": (lambda d: spoil(d, num_hidden_layers=3), "num_hidden_layers is 3, and its weights are of 2"),
+    "another objective": (
+        lambda d: spoil(d, objective="bert"),
+        "objective is 'bert', and its weights are of 'electra'",
+    ),
 }
 
 

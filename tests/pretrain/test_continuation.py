@@ -118,7 +118,7 @@ def model_directory(config, tokenizer, directory):
     model = OBJECTIVES[config.objective](config)
     hugging_face.randomize(model)
     Checkpoints(str(directory), 1, model=model).save(7)
-    write_networks(str(directory), model.networks())
+    write_networks(str(directory), config.objective, model.networks())
     write_config(str(directory), dataclasses.asdict(config))
     tokenizer.save(str(directory))
     return model

@@ -33,7 +33,7 @@ def pretrained(config, tokenizer, directory):
     model = OBJECTIVES[config.objective](config)
     hugging_face.randomize(model, scale=0.1)
     Checkpoints(str(directory), 1, model=model).save(7)
-    write_networks(str(directory), model.networks())
+    write_networks(str(directory), config.objective, model.networks())
     write_config(str(directory), dict(config.__dict__))
     tokenizer.save(str(directory))
     (directory / "data.json").write_text(json.dumps({"examples": 12345, "unk_rate": 0.0125}))

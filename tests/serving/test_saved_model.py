@@ -157,7 +157,7 @@ def pretrained_dir(tiny, tokenizer, tmp_path_factory):
     model = OBJECTIVES["electra"](config)
     hugging_face.randomize(model, scale=0.1)
     Checkpoints(str(directory), 1, model=model).save(7)
-    write_networks(str(directory), model.networks())
+    write_networks(str(directory), config.objective, model.networks())
     write_config(str(directory), dict(config.__dict__))
     tokenizer.save(str(directory))
     return str(directory), model.discriminator
