@@ -142,7 +142,7 @@ def training_batches(corpus: Corpus, config, tokenizer, first_step: int = 0) -> 
     Args:
         corpus: see `Corpus.open`.
         config: a `PretrainConfig`.
-        tokenizer: a `vocab.tokenizer.Tokenizer`.
+        tokenizer: a `vocab.wordpiece_tokenizer.WordPieceTokenizer`.
         first_step: where to begin; no batch before it is computed.
     """
     seed = config.seed

@@ -70,7 +70,7 @@ class MaskingRules:
 
     @classmethod
     def from_config(cls, config, tokenizer, replacement: Replacement) -> "MaskingRules":
-        """The rules of a `PretrainConfig` for a `vocab.tokenizer.Tokenizer` and an objective's replacement."""
+        """The rules of a `PretrainConfig` for a `WordPieceTokenizer` and an objective's replacement."""
         never = [
             i for i, piece in enumerate(tokenizer.vocab) if i in tokenizer.special_ids or piece.startswith("[unused")
         ]

@@ -19,7 +19,7 @@ from corpus.formats import FormatSettings
 from pretrain import examples, records
 from pretrain.examples import ExampleSettings
 from vocab import jamo
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +136,7 @@ class ShardMaker:
 
     def __init__(self, settings: BuildSettings):
         self._settings = settings
-        self._tokenizer = Tokenizer.load(settings.vocab)
+        self._tokenizer = WordPieceTokenizer.load(settings.vocab)
         self._split = sentences.splitter(settings.sentence_splitter)
         self._tokenizer.encode(["가"])  # import TensorFlow and build the tokenizer's tables now
 

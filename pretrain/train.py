@@ -23,7 +23,7 @@ from training.loop import Window, add, means
 from training.metrics import MetricsLog
 from training.optimizer import create_optimizer, create_slots, learning_rate
 from training.step import PRETRAINING, evaluation_step, training_step
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 # What data.json in the model directory says of the records.
 _COUNTS = ("examples", "tokens", "documents", "unk_rate", "padding_share")
@@ -221,7 +221,7 @@ def claim_directory(model_dir: str, config: PretrainConfig, tokenizer, counts: d
     """
     values = dataclasses.asdict(config)
     if check_same(model_dir, values, "--model_dir", _FREE):
-        if Tokenizer.load(model_dir).fingerprint != tokenizer.fingerprint:
+        if WordPieceTokenizer.load(model_dir).fingerprint != tokenizer.fingerprint:
             raise InputError(
                 f"{model_dir}/vocab.txt is another vocabulary than the records'; a run continues with the "
                 "one it began with: use another --model_dir"

@@ -82,9 +82,9 @@ def export(model_dir: str, output_dir: str, format: str = "huggingface") -> list
 
 def _load_pretrained(model_dir, values):
     from pretrain.continuation import restored
-    from vocab.tokenizer import Tokenizer
+    from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
-    return Tokenizer.load(model_dir), restored(model_dir, values)
+    return WordPieceTokenizer.load(model_dir), restored(model_dir, values)
 
 
 def _pretrained(model_dir, values, out):

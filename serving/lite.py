@@ -14,7 +14,7 @@ from cli import InputError
 from finetune.classification import Classification
 from finetune.sentences import SentenceTask
 from serving.packed import PackedEncoder
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 _FLOAT, _DYNAMIC = "model.tflite", "model-dynamic-range.tflite"
 
@@ -58,7 +58,7 @@ def save(directory: str, task, tokenizer, encoder, head) -> list[str]:
     second = " [SEP]" * tokenizer.pair_separators + " second" if task.pair else ""
     how = (
         "as BERT does, in vocab.txt"
-        if isinstance(tokenizer, Tokenizer)
+        if isinstance(tokenizer, WordPieceTokenizer)
         else f"by the tokenizer's files here ({type(tokenizer).__name__} of kolm)"
     )
     return [

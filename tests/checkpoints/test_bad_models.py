@@ -8,8 +8,8 @@ import pytest
 import safetensors.numpy
 
 from checkpoints.hugging_face import Released
+from checkpoints.opening import open_checkpoint
 from cli import InputError
-from pretrain.start import open_checkpoint
 
 CONFIG = {
     "model_type": "bert",
