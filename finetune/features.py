@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vocab.tokenizer import Tokenizer
+
 
 @dataclasses.dataclass(frozen=True)
 class Features:
@@ -38,7 +40,11 @@ class Features:
 
 
 def sequences(
-    tokenizer, first: Sequence[str], second: Sequence[str] | None, max_seq_length: int, targets: dict[str, np.ndarray]
+    tokenizer: Tokenizer,
+    first: Sequence[str],
+    second: Sequence[str] | None,
+    max_seq_length: int,
+    targets: dict[str, np.ndarray],
 ) -> Features:
     """One input an example: `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`.
 
@@ -47,7 +53,7 @@ def sequences(
     BERT does.
 
     Args:
-        tokenizer: what `vocab.tokenizer.load` gives.
+        tokenizer: of the model.
         first: texts [n].
         second: texts [n], or None.
         max_seq_length: tokens, with the special ones.

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from finetune.features import Features, place
+from vocab.tokenizer import Tokenizer
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Windows(Features):
     """Features whose inputs are windows over the examples' contexts.
 
@@ -23,9 +24,9 @@ class Windows(Features):
         offsets: int32 [tokens, 2], begin and end of each context token, in characters of its context.
     """
 
-    context_begin: np.ndarray = None
-    first_token: np.ndarray = None
-    offsets: np.ndarray = None
+    context_begin: np.ndarray
+    first_token: np.ndarray
+    offsets: np.ndarray
 
     @property
     def context_lengths(self) -> np.ndarray:
@@ -38,7 +39,7 @@ def windows(
     contexts: Sequence[str],
     context_of: np.ndarray,
     answers: np.ndarray | None,
-    tokenizer,
+    tokenizer: Tokenizer,
     max_seq_length: int,
     stride: int,
     max_query_length: int,
@@ -51,7 +52,7 @@ def windows(
         context_of: int [n], which context each question is about.
         answers: int [n, 2], begin and end of each answer in characters of its context, -1 where there is none;
             or None: nothing is to be learned.
-        tokenizer: what `vocab.tokenizer.load` gives.
+        tokenizer: of the model.
         max_seq_length: tokens of a window, with the question and the special ones.
         stride: tokens from the beginning of a window to that of the next (BERT's `doc_stride`).
         max_query_length: tokens; a longer question is cut, at the latest where it would take half the window.

@@ -46,7 +46,7 @@ class BuildSettings:
     sentence_splitter: str = "none"
     seed: int = 0
     shard_mb: float = 8.0
-    num_workers: int = dataclasses.field(default_factory=os.cpu_count)
+    num_workers: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
 
     def __post_init__(self):
         if not 0 < self.shard_mb < float("inf"):

@@ -1,13 +1,21 @@
 """Serving labels, numbers and embeddings of a sentence or a pair: what `finetune.sentences` does, in the graph."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
+import tf_keras
 
 from finetune.classification import Classification
+from finetune.sentences import SentenceTask
 from serving.inputs import joined, pieces
+from serving.packed import PackedEncoder
+from vocab.tokenizer import Tokenizer
 
 
-def signature(task, tokenizer, encoder, head):
-    """The function of a `SentenceTask`, from strings [batch] (one argument for each of `task.inputs`) to a dict.
+def signature(
+    task: SentenceTask, tokenizer: Tokenizer, encoder: PackedEncoder, head: tf_keras.layers.Layer
+) -> Callable:
+    """The task's function, from strings [batch] (one argument for each of `task.inputs`) to a dict.
 
     A label: `label` string [batch]; `labels` string [batch, labels] and `probabilities` float32 [batch, labels].
     A number: `score` float32 [batch].
@@ -33,7 +41,7 @@ def signature(task, tokenizer, encoder, head):
     return label if isinstance(task.kind, Classification) else number
 
 
-def embedding(tokenizer, encoder, max_seq_length):
+def embedding(tokenizer: Tokenizer, encoder: PackedEncoder, max_seq_length: int) -> Callable:
     """The function from strings [batch] to `mean`, over all tokens with [CLS] and [SEP], and `cls`, of [CLS]
     alone, both float32 [batch, hidden_size]."""
 

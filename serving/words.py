@@ -1,19 +1,25 @@
 """Serving entities: what `finetune.words` does outside the model, in the graph."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
+import tf_keras
 from seqeval.metrics.sequence_labeling import end_of_chunk, start_of_chunk
 
+from finetune.words import WordTask
 from serving.inputs import joined, pieces
+from serving.packed import PackedEncoder
+from vocab.tokenizer import Tokenizer
 from vocab.wordpiece import characters
 
 # What str.split() separates words by.
 _SPACE = r"[\x{9}-\x{D}\x{1C}-\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]"
 
 
-def signature(task, tokenizer, encoder, head):
-    """The function of a `WordTask`, from strings [batch] to the entities of each.
+def signature(task: WordTask, tokenizer: Tokenizer, encoder: PackedEncoder, head: tf_keras.layers.Layer) -> Callable:
+    """The task's function, from strings [batch] to the entities of each.
 
     `types`, `texts` string, `begins`, `ends` int32 (characters of the text), `probabilities` float32, all
     [batch, most], and `counts` int32 [batch]; behind a row's count stand "", -1 and 0.
