@@ -53,7 +53,7 @@ class Table:
     quoted: bool = False
     empty: bool = False
 
-    def __call__(self, path: str, kind, bad: rows.BadRows) -> Iterator[Example]:
+    def __call__(self, path: str, kind: Classification | Regression, bad: rows.BadRows) -> Iterator[Example]:
         """The usable examples of a file; the others go to `bad`."""
         columns = (*self.first, *self.second, self.target, *([self.id] if self.id else ()))
         seen = set()

@@ -12,6 +12,7 @@ from modeling.attention import ATTENTION
 from modeling.config import MODEL_SIZES, EncoderConfig
 from pretrain.objectives import OBJECTIVES
 from settings import checked, filled, find_config, key, parse_overrides, read_config
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 _OF_THE_VOCABULARY = ("vocab_size", "do_lower_case")
 CHOICES = {
@@ -237,7 +238,7 @@ class PretrainConfig:
         problem = OBJECTIVES[self.objective].problem(self)
         require(problem is None, problem)
 
-    def check_vocabulary(self, tokenizer) -> None:
+    def check_vocabulary(self, tokenizer: WordPieceTokenizer) -> None:
         """Raises InputError where the tokenizer has another number of pieces, or another idea of capitals."""
         if tokenizer.vocab_size != self.vocab_size:
             raise InputError(

@@ -189,7 +189,7 @@ def _present(tensors, released):
     return [tensor for tensor in tensors if not tensor.name.startswith(absent)], lacking
 
 
-def _generator_beside(path, main, objective):
+def _generator_beside(path: str, main: Released, objective: type[PretrainingObjective]) -> Released | None:
     """The generator in the same checkpoint; None if there is none."""
     if "generator" not in objective.NETWORKS or "model_type" in main.values or "task" in main.values:
         return None

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -47,7 +48,7 @@ _FREE = {
 def train(
     config: PretrainConfig,
     data: str,
-    tokenizer,
+    tokenizer: WordPieceTokenizer,
     model_dir: str,
     strategy: tf.distribute.Strategy,
     start: Continuation | None = None,
@@ -198,12 +199,18 @@ class _Report:
         return values
 
 
-def evaluation(objective: PretrainingObjective, config: PretrainConfig, strategy, corpus, tokenizer):
+def evaluation(
+    objective: PretrainingObjective,
+    config: PretrainConfig,
+    strategy: tf.distribute.Strategy,
+    corpus: batches.Corpus,
+    tokenizer: WordPieceTokenizer,
+) -> Callable[[], dict[str, float]]:
     """`evaluate() -> {name: value}` over the held-out examples; the same noise every time."""
     step = evaluation_step(objective, strategy, config.seed, config.xla)
     dataset = strategy.experimental_distribute_dataset(batches.evaluation_batches(corpus, config, tokenizer))
 
-    def evaluate():
+    def evaluate() -> dict[str, float]:
         sums: dict[str, tuple[float, float]] = {}
         # All steps first: a number that is looked at makes the host wait.
         for pairs in [step(batch, tf.constant(number, tf.int64)) for number, batch in enumerate(dataset)]:
@@ -213,7 +220,7 @@ def evaluation(objective: PretrainingObjective, config: PretrainConfig, strategy
     return evaluate
 
 
-def claim_directory(model_dir: str, config: PretrainConfig, tokenizer, counts: dict) -> None:
+def claim_directory(model_dir: str, config: PretrainConfig, tokenizer: WordPieceTokenizer, counts: dict) -> None:
     """Writes config.json, the vocabulary and the records' counts, or checks that those there are the same run's.
 
     Raises:

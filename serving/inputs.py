@@ -2,8 +2,10 @@
 
 import tensorflow as tf
 
+from vocab.tokenizer import GraphTokenizer, Tokenizer
 
-def joined(tokenizer, *segments):
+
+def joined(tokenizer: Tokenizer, *segments):
     """`[CLS] segment [SEP]`, or `[CLS] segment [SEP] segment [SEP]`, of every row.
 
     Args:
@@ -32,7 +34,7 @@ def joined(tokenizer, *segments):
     return out, types, row_splits
 
 
-def pieces(tokenizer, texts):
+def pieces(tokenizer: GraphTokenizer, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """tf.string [batch] -> ids int32 [n], begins int32 [batch], sizes int32 [batch], as `joined` takes them."""
     ragged = tokenizer.tokenize(texts)
     splits = tf.cast(ragged.row_splits, tf.int32)

@@ -1,12 +1,20 @@
 """Serving answers: what `finetune.windows` and `finetune.answers` do outside the model, in the graph."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
+import tf_keras
 
+from finetune.questions import QuestionTask
 from serving.inputs import joined, lengths, pieces
+from serving.packed import PackedEncoder
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 
-def signature(task, tokenizer, encoder, head):
-    """The function of a `QuestionTask`, from questions [batch] and contexts [batch] to their answers.
+def signature(
+    task: QuestionTask, tokenizer: WordPieceTokenizer, encoder: PackedEncoder, head: tf_keras.layers.Layer
+) -> Callable:
+    """The task's function, from questions [batch] and contexts [batch] to their answers.
 
     `answer` string, `begin`, `end` int32 (characters of the context), `score`, `probability` float32, all [batch]:
     the best candidate; "", -1, -1 where none is said. `no_answer` float32 [batch]: by how much no answer scores

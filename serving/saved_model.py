@@ -1,6 +1,7 @@
 """Writing SavedModels that a server, or a process with TensorFlow and TF-Text alone, loads and asks."""
 
 from collections.abc import Callable
+from typing import TypeGuard
 
 import tensorflow as tf
 import tf_keras
@@ -13,7 +14,7 @@ from modeling.encoder import Encoder
 from serving import questions, sentences, words
 from serving.packed import PackedEncoder
 from vocab.sentence_piece import SentencePieceTokenizer
-from vocab.tokenizer import Tokenizer
+from vocab.tokenizer import GraphTokenizer, Tokenizer
 
 
 class _Served(tf.Module):
@@ -49,8 +50,7 @@ def save(
     Raises:
         InputError: the tokenizer has no TensorFlow operations.
     """
-    needed = "tokenize_with_offsets" if isinstance(task, QuestionTask) else "tokenize"
-    if not hasattr(tokenizer, needed):
+    if not _works_in_graph(tokenizer, task):
         raise InputError(
             "the model's tokenizer does not work inside a TensorFlow graph: WordPiece does, SentencePiece "
             "except for answers; use --format huggingface"
@@ -115,6 +115,11 @@ def left_out(task: Task, tokenizer: Tokenizer) -> list[str]:
             "film review of 200."
         )
     return sentences
+
+
+def _works_in_graph(tokenizer: Tokenizer, task: Task | None) -> TypeGuard[GraphTokenizer]:
+    """Whether a tokenizer has the TensorFlow operations that a task asks for."""
+    return hasattr(tokenizer, "tokenize_with_offsets" if isinstance(task, QuestionTask) else "tokenize")
 
 
 def _of_task(task: Task) -> tuple[str, Callable]:

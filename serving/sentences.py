@@ -9,11 +9,11 @@ from finetune.classification import Classification
 from finetune.sentences import SentenceTask
 from serving.inputs import joined, pieces
 from serving.packed import PackedEncoder
-from vocab.tokenizer import Tokenizer
+from vocab.tokenizer import GraphTokenizer
 
 
 def signature(
-    task: SentenceTask, tokenizer: Tokenizer, encoder: PackedEncoder, head: tf_keras.layers.Layer
+    task: SentenceTask, tokenizer: GraphTokenizer, encoder: PackedEncoder, head: tf_keras.layers.Layer
 ) -> Callable:
     """The task's function, from strings [batch] (one argument for each of `task.inputs`) to a dict.
 
@@ -41,7 +41,7 @@ def signature(
     return label if isinstance(task.kind, Classification) else number
 
 
-def embedding(tokenizer: Tokenizer, encoder: PackedEncoder, max_seq_length: int) -> Callable:
+def embedding(tokenizer: GraphTokenizer, encoder: PackedEncoder, max_seq_length: int) -> Callable:
     """The function from strings [batch] to `mean`, over all tokens with [CLS] and [SEP], and `cls`, of [CLS]
     alone, both float32 [batch, hidden_size]."""
 
@@ -54,7 +54,7 @@ def embedding(tokenizer: Tokenizer, encoder: PackedEncoder, max_seq_length: int)
     return embed
 
 
-def sentence_inputs(tokenizer, max_seq_length, first, second=None):
+def sentence_inputs(tokenizer: GraphTokenizer, max_seq_length: int, first: tf.Tensor, second: tf.Tensor | None = None):
     """Strings [batch] -> what `joined` returns, cut as `finetune.features.sequences` does."""
     ids, begins, sizes = pieces(tokenizer, first)
     if second is None:

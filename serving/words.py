@@ -11,14 +11,16 @@ from seqeval.metrics.sequence_labeling import end_of_chunk, start_of_chunk
 from finetune.words import WordTask
 from serving.inputs import joined, pieces
 from serving.packed import PackedEncoder
-from vocab.tokenizer import Tokenizer
+from vocab.tokenizer import GraphTokenizer
 from vocab.wordpiece import characters
 
 # What str.split() separates words by.
 _SPACE = r"[\x{9}-\x{D}\x{1C}-\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]"
 
 
-def signature(task: WordTask, tokenizer: Tokenizer, encoder: PackedEncoder, head: tf_keras.layers.Layer) -> Callable:
+def signature(
+    task: WordTask, tokenizer: GraphTokenizer, encoder: PackedEncoder, head: tf_keras.layers.Layer
+) -> Callable:
     """The task's function, from strings [batch] to the entities of each.
 
     `types`, `texts` string, `begins`, `ends` int32 (characters of the text), `probabilities` float32, all
@@ -57,7 +59,7 @@ def signature(task: WordTask, tokenizer: Tokenizer, encoder: PackedEncoder, head
     return tag
 
 
-def _inputs(tokenizer, words, row_splits, room):
+def _inputs(tokenizer: GraphTokenizer, words, row_splits, room):
     """Words [n] of sentences to (what `joined` returns, int32 [n]: where each word's first piece stands)."""
     ids, begins, sizes = pieces(tokenizer, words)
     # A word that the tokenizer leaves nothing of is unknown; of a very long one the beginning counts.

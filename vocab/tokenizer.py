@@ -6,7 +6,7 @@ ids, row_splits = tokenizer.encode(["이 영화 정말 재미있다", "별로"])
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,9 +15,12 @@ from vocab.sentence_piece import SentencePieceTokenizer
 from vocab.tokenizer_json import JsonTokenizer
 from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 
 class Tokenizer(Protocol):
-    """Text to ids and back. Those with TensorFlow operations have `tokenize` as well.
+    """Text to ids and back.
 
     Attributes:
       pad_id, unk_id, cls_id, sep_id, mask_id: of the special tokens.
@@ -73,6 +76,13 @@ class Tokenizer(Protocol):
         Raises:
           InputError: `tokenizers` can't express it.
         """
+
+
+class GraphTokenizer(Tokenizer, Protocol):
+    """A tokenizer with TensorFlow operations, for tf.data and exported models."""
+
+    def tokenize(self, texts: "tf.Tensor") -> "tf.RaggedTensor":
+        """tf.string [batch] to int32 [batch, (pieces)], without [CLS] and [SEP]."""
 
 
 def load(path: str, fingerprint: str | None = None) -> Tokenizer:
