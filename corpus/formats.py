@@ -148,14 +148,14 @@ def read_corpus(
     """
     settings.check(paths)
 
-    def files():
+    def by_file():
         before = 0
         for path in paths:
             show = position and (lambda done, before=before: position(before + done))
             yield read_file(path, settings, show, counts)
             before += files.size(path)
 
-    return itertools.chain.from_iterable(files())
+    return itertools.chain.from_iterable(by_file())
 
 
 def read_file(

@@ -1,7 +1,9 @@
 """What is asked of every tokenizer, and the one of a vocabulary: the same ids in tf.data, in exports, in Hugging Face.
 
-tokenizer = load("released_model")         # whatever the model was pretrained with
-ids, row_splits = tokenizer.encode(["이 영화 정말 재미있다", "별로"])
+    tokenizer = load("released_model")  # whatever the model was pretrained with
+    ids, row_splits = tokenizer.encode(["이 영화 정말 재미있다", "별로"])
+
+TensorFlow is imported when the first text is tokenized, not before.
 """
 
 import os
