@@ -26,6 +26,8 @@ bench: $(DEV)
 lint: $(DEV)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
 
 # What the commands need.
 $(CORE): requirements.lock

@@ -117,7 +117,9 @@ def _report(error: BaseException) -> int:
                 "what was complete is kept; free space and run the same command again"
             )
         if error.filename and (isinstance(error, _PATH_ERRORS) or error.errno == errno.EROFS):
-            return _say(f"{error.filename}: {error.strerror.lower()}; give another path, or change what stands there")
+            return _say(
+                f"{error.filename}: {str(error.strerror).lower()}; give another path, or change what stands there"
+            )
     # TensorFlow's, by name: it may not be imported.
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return _say(f"out of memory ({_first_line(error) or 'of the machine'}); smaller batches or a smaller model fit")

@@ -104,7 +104,7 @@ def read_lines(path: str, position=None) -> Iterator[str]:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path}: broken .gz file after line {number} ({error}); fetch or compress it again") from None
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise InputError(f"{path}: {error.strerror.lower()}") from None
+        raise InputError(f"{path}: {str(error.strerror).lower()}") from None
 
 
 def _not_utf8(path, number, line, place, head):
@@ -266,7 +266,7 @@ def read_bytes(path: str) -> bytes:
         with open_binary(path) as file:
             return file.read()
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise InputError(f"{path}: {error.strerror.lower()}") from None
+        raise InputError(f"{path}: {str(error.strerror).lower()}") from None
 
 
 def write_atomically(path: str, content: str | bytes) -> None:

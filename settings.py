@@ -10,6 +10,7 @@ import textwrap
 import types
 import typing
 from collections.abc import Callable
+from typing import TypeVar
 
 from absl import flags
 
@@ -76,6 +77,15 @@ def parse_json(text: str, allow_nan: bool = False):
 def key(default, meaning: str):
     """A field of a config: what it is by default, and what it means, for `--help_config`."""
     return dataclasses.field(default=default, metadata={"meaning": meaning})
+
+
+_T = TypeVar("_T")
+
+
+def filled(value: _T | None) -> _T:
+    """The value of a key that may be left out of a config, once it has been filled from other keys."""
+    assert value is not None, "this config is not resolved"
+    return value
 
 
 def describe(cls, choices: dict[str, tuple]) -> str:

@@ -12,6 +12,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Hashable
+from typing import TypeVar
 
 from benchmarks import machine
 
@@ -98,9 +100,12 @@ def serve(prepare) -> None:
         send({"turn": turn()})
 
 
-def take_turns(contenders: dict[str, Contender], rounds: int, warm_up: int = 1) -> dict[str, list]:
+_Name = TypeVar("_Name", bound=Hashable)
+
+
+def take_turns(contenders: dict[_Name, Contender], rounds: int, warm_up: int = 1) -> dict[_Name, list]:
     """Every contender's turns, round by round; `warm_up` rounds before are not counted."""
-    results = {name: [] for name in contenders}
+    results: dict[_Name, list] = {name: [] for name in contenders}
     for number in range(warm_up + rounds):
         for name, contender in contenders.items():
             measured = contender.turn()

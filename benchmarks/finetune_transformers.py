@@ -20,7 +20,7 @@ def prepare(settings: dict, vocabulary: str, reviews: str, count: int):
         tokenizer = _tokenizer(vocabulary, directory)
     rows = finetune_nsmc.rows(reviews, count)
     shape = FinetuneConfig(**settings).encoder(len(tokenizer))
-    config = transformers.ElectraConfig(num_labels=2, attn_implementation="sdpa", **shape.to_dict())
+    config = transformers.ElectraConfig(**{"num_labels": 2, "attn_implementation": "sdpa", **shape.to_dict()})
     model = transformers.ElectraForSequenceClassification(config)
     arguments = transformers.TrainingArguments(
         output_dir=tempfile.gettempdir(),

@@ -17,7 +17,7 @@ _MODULES = {
 def run(rounds: int, data: str, work: str, settings: dict = electra_small.SETTINGS) -> list[Table]:
     """One table; a fresh process for every measurement. `settings` are keys of a `PretrainConfig`."""
     arguments = {**electra_small.arguments(settings, "float32"), "steps": 1}
-    seconds = {name: [] for name in _MODULES}
+    seconds: dict[str, list[float]] = {name: [] for name in _MODULES}
     for _ in range(rounds):
         for name, module in _MODULES.items():
             with Contender(module, arguments) as contender:

@@ -53,9 +53,9 @@ def prepare(records: str, vocabulary: str, length: int, batch_size: int, epochs:
 
     from pretrain import batches
     from pretrain.config import PretrainConfig
-    from vocab.tokenizer import Tokenizer
+    from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
-    tokenizer = Tokenizer.load(vocabulary)
+    tokenizer = WordPieceTokenizer.load(vocabulary)
     config = PretrainConfig(
         vocab_size=tokenizer.vocab_size,
         max_seq_length=length,

@@ -1,15 +1,16 @@
 """The floor of a training step: its matrix products alone, forward and backward."""
 
+import dataclasses
 import os
 import time
-from typing import NamedTuple
 
 from benchmarks import machine
 from benchmarks.contender import serve
 from benchmarks.electra_small import resolved
 
 
-class Product(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Product:
     """`count` products a step of `[batch, m, k]` and `[batch, k, n]`, the transposed ones as the step has them."""
 
     name: str
@@ -64,7 +65,7 @@ def step_products(settings: dict, masked_places: int) -> list[Product]:
             )
         )
         products.append(Product(f"{part}: context, gradient of value", layers, heads, length, length, size, True))
-    generator, hidden = config.generator(), config.hidden_size
+    generator, hidden = config.generator(), config.encoder().hidden_size
     dense("generator head: transform", 1, places, generator.hidden_size, generator.embedding_size)
     dense("generator head: vocabulary", 1, places, generator.embedding_size, config.vocab_size)
     dense("discriminator head", 1, tokens, hidden, hidden)

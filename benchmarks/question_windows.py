@@ -99,9 +99,9 @@ def _timed(function, count):
 
 def _windows_of(vocabulary, rows):
     from finetune.windows import windows
-    from vocab.tokenizer import Tokenizer
+    from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
-    tokenizer = Tokenizer.load(vocabulary)
+    tokenizer = WordPieceTokenizer.load(vocabulary)
 
     def convert():
         numbers = {}

@@ -47,7 +47,7 @@ class Feature:
     words: dict
     max_context: dict = dataclasses.field(default_factory=dict)
     cls_index: int = 0
-    p_mask: list = None
+    p_mask: list | None = None
     start: int = 0
     end: int = 0
     is_impossible: bool = False
@@ -76,7 +76,7 @@ def convert(rows, tokenizer, max_seq_length: int, stride: int, max_query_length:
         stride: tokens from the beginning of a window to that of the next.
         max_query_length: tokens; a longer question is cut.
     """
-    features = []
+    features: list[Feature] = []
     for number, (question, context, begin, end) in enumerate(rows):
         for feature in _convert(question, context, begin, end, tokenizer, max_seq_length, stride, max_query_length):
             feature.example_index, feature.unique_id = number, 1_000_000_000 + len(features)

@@ -1,6 +1,7 @@
 """The training step of ELECTRA-small against PyTorch's and the Model Garden's, and against its own matrix products."""
 
 import contextlib
+import dataclasses
 import statistics
 
 from benchmarks import electra_small
@@ -65,7 +66,7 @@ def _table(precision, rounds, settings, modules):
     table.raw = {
         "turns": turns,
         "products": [
-            [*product._asdict().values(), *seconds]
+            [*dataclasses.astuple(product), *seconds]
             for product, *seconds in zip(products, *floors.values(), strict=True)
         ],
     }

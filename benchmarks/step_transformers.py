@@ -16,6 +16,7 @@ from transformers import ElectraConfig, ElectraForMaskedLM, ElectraForPreTrainin
 from benchmarks import machine
 from benchmarks.contender import serve
 from benchmarks.electra_small import resolved
+from settings import filled
 
 _SAMPLE_BLOCK = 128
 
@@ -33,7 +34,7 @@ def prepare(settings: dict, masked_places: int, steps: int):
     optimizer = torch.optim.AdamW(
         _groups(model, config.weight_decay_rate), lr=config.learning_rate, eps=config.adam_epsilon, fused=True
     )
-    total, warm_up = config.num_train_steps, config.num_warmup_steps
+    total, warm_up = config.num_train_steps, filled(config.num_warmup_steps)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(step / warm_up, 1.0) * (1 - step / total))
     batch = example_batch(config, masked_places)
     parameters = list(model.parameters())

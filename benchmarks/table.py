@@ -1,6 +1,7 @@
 """What a benchmark hands back: a table for people and for programs."""
 
 import dataclasses
+import math
 
 
 @dataclasses.dataclass
@@ -22,10 +23,10 @@ class Table:
     targets: list[tuple] = dataclasses.field(default_factory=list)
     raw: dict = dataclasses.field(default_factory=dict)
 
-    def target(self, name: str, value: float, at_least: float | None = None, below: float | None = None) -> None:
+    def target(self, name: str, value: float, at_least: float = -math.inf, below: float = math.inf) -> None:
         """Holds a figure against what it should be."""
-        met = value >= at_least if below is None else value < below
-        wanted = f"at least {_text(at_least)}" if below is None else f"under {_text(below)}"
+        met = at_least <= value < below
+        wanted = f"at least {_text(at_least)}" if below == math.inf else f"under {_text(below)}"
         self.targets.append((name, value, wanted, met))
 
     def __str__(self):

@@ -57,9 +57,9 @@ def _printed_rate(printed):
 
 def prepare(vocabulary: str, reviews: str):
     """The peer: a turn is tokens a second of Hugging Face's fast tokenizer, on all cores."""
-    from vocab.tokenizer import Tokenizer
+    from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
-    tokenizer = Tokenizer.load(vocabulary).to_hugging_face()
+    tokenizer = WordPieceTokenizer.load(vocabulary).to_hugging_face()
     with gzip.open(reviews, "rt", encoding="utf-8") as file:
         lines = [line.rstrip("\n") for line, _ in zip(file, range(_LINES), strict=False)]
 

@@ -34,7 +34,7 @@ class Family:
         projection: of the embeddings, where there is one.
         heads: how the names of all that is not the encoder begin.
         classifier: the two Dense layers that classify the first token.
-        pooler_act: the activation between these; None for the model's own.
+        pooler_act: the activation between these; "" for the model's own.
         pooler_input_dropout: whether there is dropout before the first of them too.
         masked_lm: the Dense, the LayerNorm and the bias of the masked-LM head.
     """
@@ -45,7 +45,7 @@ class Family:
     projection: str = ""
     heads: tuple[str, ...] = ()
     classifier: tuple[str, str] = ("classifier.dense", "classifier.out_proj")
-    pooler_act: str | None = "tanh"
+    pooler_act: str = "tanh"
     pooler_input_dropout: bool = False
     masked_lm: tuple[str, str, str] = (
         "cls.predictions.transform.dense",
@@ -116,7 +116,7 @@ FAMILIES = {
         "encoder.layer.{}.",
         _BERT,
         heads=("pooler.", "cls.", *TASK_HEADS),
-        pooler_act=None,
+        pooler_act="",
         pooler_input_dropout=True,
     ),
     "distilbert": Family(

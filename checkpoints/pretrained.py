@@ -69,8 +69,8 @@ def open_network(directory: str, values: dict, generator: bool = False) -> Relea
     for key, value in said.items():
         if values.get(key, value) != value:
             raise InputError(
-                f"{directory}/config.json: {key} is {values[key]!r}, and its weights are of {value!r} ({NETWORKS_FILE}); "
-                "put a copy of config.json back"
+                f"{directory}/config.json: {key} is {values[key]!r}, and its weights are of {value!r} "
+                f"({NETWORKS_FILE}); put a copy of config.json back"
             )
     checkpoint = latest_checkpoint(directory)
     arrays = _read(checkpoint, {variable for variable, _ in places.values()})

@@ -47,7 +47,7 @@ def match(
     """
     index = {piece: row for row, piece in enumerate(old)}
     rows = np.array([index.get(same.get(piece, piece), -1) for piece in new], np.int64)
-    return rows, [split(new[row].removeprefix("##") or new[row]) for row in np.flatnonzero(rows < 0)]
+    return rows, [split(new[row].removeprefix("##") or new[row]) for row in np.flatnonzero(rows < 0).tolist()]
 
 
 def to_positions(released: Released, positions: int, how: str, trained: int | None = None) -> Released:

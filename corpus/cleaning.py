@@ -65,10 +65,10 @@ def clean(lines: str, settings: CleaningSettings) -> str:
         lines = unicodedata.normalize("NFC", lines)
     if settings.strip_control:
         lines = _CONTROL.sub("", _OTHER_SPACE.sub(" ", lines))
-    if settings.url_mask is not None:
-        lines = _URL.sub(lambda match: settings.url_mask, lines)
-    if settings.email_mask is not None:
-        lines = _EMAIL.sub(lambda match: settings.email_mask, lines)
+    if (url_mask := settings.url_mask) is not None:
+        lines = _URL.sub(lambda match: url_mask, lines)
+    if (email_mask := settings.email_mask) is not None:
+        lines = _EMAIL.sub(lambda match: email_mask, lines)
     if settings.max_repeats:
         lines = re.sub(
             rf"([^\d\s])\1{{{settings.max_repeats},}}",
@@ -106,7 +106,7 @@ class Distinct:
     merged as they grow.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.dropped = 0
         self._sorted: list[np.ndarray] = []
 

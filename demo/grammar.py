@@ -87,7 +87,8 @@ def _documents(rng: Random, count: int, held_out: set[str]) -> Iterator[str]:
 
 def _distinct(reviews: Iterator[tuple[str, int]], count: int, seen: set[str]) -> list[tuple[str, int]]:
     """The first reviews that are not in `seen`, half of them of each label."""
-    kept, wanted = [], {0: count - count // 2, 1: count // 2}
+    kept: list[tuple[str, int]] = []
+    wanted = {0: count - count // 2, 1: count // 2}
     while len(kept) < count:
         text, label = next(reviews)
         if wanted[label] and text not in seen:

@@ -190,7 +190,8 @@ class Reviewer:
 
     def _opinions(self, positive: bool, count: int, style: str) -> list[str]:
         rng = self.rng
-        sentences, spoken = [], ()
+        sentences: list[str] = []
+        spoken: tuple[str, ...] = ()
         for index in range(count):
             if rng.random() < 0.2:
                 sentence = self.attributive(positive, 0.06, 0, style)

@@ -129,12 +129,16 @@ class FinetuneConfig:
 
     def encoder(self, vocab_size: int) -> EncoderConfig:
         """The shape of an encoder that starts from random weights."""
-        sizes = {name: getattr(self, name) or number for name, number in MODEL_SIZES[self.model_size].items()}
+        sizes = MODEL_SIZES[self.model_size]
         return EncoderConfig(
             vocab_size=vocab_size,
+            embedding_size=self.embedding_size or sizes["embedding_size"],
+            hidden_size=self.hidden_size or sizes["hidden_size"],
+            num_hidden_layers=self.num_hidden_layers or sizes["num_hidden_layers"],
+            num_attention_heads=self.num_attention_heads or sizes["num_attention_heads"],
+            intermediate_size=self.intermediate_size or sizes["intermediate_size"],
             max_position_embeddings=max(512, self.max_seq_length),
             hidden_dropout_prob=self.hidden_dropout_prob,
             attention_probs_dropout_prob=self.attention_probs_dropout_prob,
             initializer_range=self.initializer_range,
-            **sizes,
         )

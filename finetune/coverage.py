@@ -6,6 +6,8 @@ import itertools
 import numpy as np
 
 from finetune.features import Features
+from finetune.task import Task
+from vocab.tokenizer import Tokenizer
 
 # Above these a low score may be the vocabulary's or the length's, not the model's. With KoELECTRA's vocabulary 0 to
 # 7.4 % of the words of nine tasks here hold [UNK], and 0 to 0.4 % of the sentences are longer than 128 tokens.
@@ -13,7 +15,7 @@ UNKNOWN_LIMIT, CUT_LIMIT = 0.10, 0.10
 _EXAMPLES, _WORDS = 2000, 200  # of so many examples, evenly spread, the first words of each text
 
 
-def unknown_words(task, examples: list, tokenizer) -> float:
+def unknown_words(task: Task, examples: list, tokenizer: Tokenizer) -> float:
     """The share of the words, as white space separates them, that hold an unknown piece ([UNK]); of a sample."""
     sample = examples[:: -(-len(examples) // _EXAMPLES)]
     texts = itertools.chain.from_iterable(task.texts(example) for example in sample)
@@ -24,14 +26,14 @@ def unknown_words(task, examples: list, tokenizer) -> float:
     return float(times[np.diff(unknown[splits]) > 0].sum() / max(times.sum(), 1))
 
 
-def lines(task, examples: list, features: Features, tokenizer) -> list[str]:
+def lines(task: Task, examples: list, features: Features, tokenizer: Tokenizer) -> list[str]:
     """What there is to say before a run: one line, and one more for each share that is too large.
 
     Args:
-        task: see `finetune.tasks`.
+        task: of the examples.
         examples: that are learned from.
         features: made of them.
-        tokenizer: what `vocab.tokenizer.load` gives.
+        tokenizer: of the model.
     """
     unknown = unknown_words(task, examples, tokenizer)
     said, warnings = [f"{unknown:.1%} of the words hold [UNK]"], []

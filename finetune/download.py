@@ -134,7 +134,7 @@ def table(catalogue: dict[str, DataSet]) -> str:
     rows = [("name", "size", "task", "licence", "source")]
     for name, data_set in catalogue.items():
         sizes = [file.size for file in data_set.files]
-        size = f"{sum(sizes) / 1e6:,.1f} MB" if sizes and None not in sizes else "?"
+        size = f"{sum(filter(None, sizes)) / 1e6:,.1f} MB" if sizes and None not in sizes else "?"
         rows.append((name, "by hand" if data_set.by_hand else size, data_set.task, data_set.licence, data_set.source))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(

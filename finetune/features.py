@@ -12,6 +12,8 @@ from typing import NamedTuple, Self
 import numpy as np
 import tensorflow as tf
 
+from vocab.tokenizer import Tokenizer
+
 
 class Pieces(NamedTuple):
     """The tokens of texts: text i has `ids[begins[i]:begins[i] + sizes[i]]`.
@@ -82,12 +84,16 @@ class Features:
 
 
 def sequences(
-    tokenizer, first: Sequence[str], second: Sequence[str] | None, max_seq_length: int, targets: dict[str, np.ndarray]
+    tokenizer: Tokenizer,
+    first: Sequence[str],
+    second: Sequence[str] | None,
+    max_seq_length: int,
+    targets: dict[str, np.ndarray],
 ) -> Features:
     """One input an example, as `cut` makes them.
 
     Args:
-        tokenizer: what `vocab.tokenizer.load` gives.
+        tokenizer: of the model.
         first: texts [n].
         second: texts [n], or None.
         max_seq_length: tokens, with the special ones.

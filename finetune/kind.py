@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
 
 from checkpoints.hugging_face import Tensor
 from modeling.config import EncoderConfig
@@ -39,9 +40,10 @@ class Kind(Protocol):
         per_token: whether there is a prediction for every token, else for every row.
     """
 
-    per_token: bool
+    @property
+    def per_token(self) -> bool: ...
 
-    def head(self, config: EncoderConfig):
+    def head(self, config: EncoderConfig) -> tf_keras.layers.Layer:
         """The layer `head(hidden [batch, seq_len, hidden_size], noise) -> logits`."""
 
     def hugging_face(self, head, family: str) -> PublishedHead:

@@ -12,7 +12,9 @@ from checkpoints.hugging_face import FAMILIES, Released
 from checkpoints.model_directory import read_config
 from checkpoints.opening import best_seed, open_checkpoint, restore_best, vocabulary_of
 from cli import InputError
+from finetune.config import CHOICES, FinetuneConfig
 from finetune.kind import Kind
+from finetune.task import Task
 from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
 from modeling.heads import ClassificationHead
@@ -26,7 +28,7 @@ from vocab.tokenizer import load as load_tokenizer
 class TaskModel(tf_keras.Model):
     """Encoder and head."""
 
-    def __init__(self, shape: EncoderConfig, kind, precision: str = "float32", **kwargs):
+    def __init__(self, shape: EncoderConfig, kind: Kind, precision: str = "float32", **kwargs):
         """
         Args:
             shape: of the encoder.
@@ -103,7 +105,7 @@ def _lost_head(path, released):
     ]
 
 
-def finetuned(directory: str):
+def finetuned(directory: str) -> tuple[Task, Tokenizer, TaskModel, FinetuneConfig]:
     """What finetune/run.py wrote.
 
     Args:
@@ -116,7 +118,6 @@ def finetuned(directory: str):
     Raises:
         InputError: it is not such a directory, or no seed in it is finished.
     """
-    from finetune.config import CHOICES, FinetuneConfig
     from finetune.tasks import TASKS
 
     directory = directory.rstrip("/")
@@ -159,17 +160,22 @@ class Start:
     @property
     def checkpoint(self) -> str | None:
         """Where the weights are from."""
-        return self.released and self.released.path
+        return self.released.path if self.released else None
 
     @classmethod
     def pretrained(
-        cls, path: str, config, allow_partial: bool = False, generator: bool = False, grow: str | None = None
+        cls,
+        path: str,
+        config: FinetuneConfig,
+        allow_partial: bool = False,
+        generator: bool = False,
+        grow: str | None = None,
     ) -> "Start":
         """From a checkpoint of any origin.
 
         Args:
             path: as `checkpoints.opening.open_checkpoint`; its vocabulary is beside it.
-            config: a `FinetuneConfig`; its dropout rates apply.
+            config: its dropout rates apply.
             allow_partial: tensors may be missing or unknown.
             generator: of an ELECTRA take the generator.
             grow: how to go on where `max_seq_length` is more than the trained positions, as
@@ -220,12 +226,12 @@ class Start:
         return cls(shape, tokenizer, released.family, released, allow_partial)
 
     @classmethod
-    def random(cls, vocab: str, config) -> "Start":
+    def random(cls, vocab: str, config: FinetuneConfig) -> "Start":
         """From random weights, for a vocab.txt or a directory that holds one."""
         tokenizer = load_tokenizer(vocab)
         return cls(config.encoder(tokenizer.vocab_size), tokenizer)
 
-    def create(self, kind, precision: str) -> TaskModel:
+    def create(self, kind: Kind, precision: str) -> TaskModel:
         """The model with its starting weights; the head's are random.
 
         Raises:

@@ -40,7 +40,9 @@ from cli import InputError
 from corpus import tables
 from finetune import rows
 from finetune.sentences import Table
+from finetune.task import Task
 from finetune.words import WordTask
+from vocab.tokenizer import Tokenizer
 
 
 def main(_):
@@ -81,7 +83,7 @@ class Predictor:
         task: makes examples of text, `task.example(id, …)`.
     """
 
-    def __init__(self, task, tokenizer, model, config, strategy):
+    def __init__(self, task: Task, tokenizer: Tokenizer, model, config, strategy):
         from finetune.prediction import prediction
 
         self.task, self.tokenizer = task, tokenizer
@@ -112,7 +114,7 @@ class Predictor:
         return self.task.answers(self.task.decoded(outputs, examples, features), examples)
 
 
-def read(lines: Iterable[str], task, source: str) -> Iterator:
+def read(lines: Iterable[str], task: Task, source: str) -> Iterator:
     """Examples of a file; its first line with text decides how it is read.
 
     Args:

@@ -1,16 +1,22 @@
 """What a model says to every row of a split."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
 from cli import InputError
 from finetune import batches
+from finetune.config import FinetuneConfig
 from finetune.features import Features
+from finetune.kind import Kind
 from finetune.model import TaskModel
 from training.step import compiles_whole
 
 
-def prediction(model: TaskModel, kind, config, strategy):
+def prediction(
+    model: TaskModel, kind: Kind, config: FinetuneConfig, strategy: tf.distribute.Strategy
+) -> Callable[[Features, int], np.ndarray]:
     """`predict(features, pad_id)`: the kind's predictions for every row, in order.
 
     A kind that is `per_token` predicts for all tokens one after another, as `features.input_ids` has them.

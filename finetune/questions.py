@@ -15,6 +15,7 @@ from finetune.answers import Answer, answers
 from finetune.config import FinetuneConfig
 from finetune.span import Span
 from finetune.windows import Windows, windows
+from vocab.tokenizer import Tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,10 +59,10 @@ class Question:
 
 @dataclasses.dataclass(frozen=True)
 class QuestionTask:
-    """A task of questions about contexts. For its place in a run see `finetune.tasks`.
+    """A task of questions about contexts. It is a `finetune.task.Task`.
 
     Attributes:
-        config: a `FinetuneConfig`.
+        config: its settings.
         name: of the task and its config.
         scorer: `scorer(predictions, truths) -> scores`, and `no_answer` too where `unanswerable`.
         files: split -> names or patterns of files.
@@ -112,7 +113,7 @@ class QuestionTask:
             found["train"] = self.training_questions(found["train"])
         return found
 
-    def features(self, examples: list[Question], tokenizer, training: bool = False) -> Windows:
+    def features(self, examples: list[Question], tokenizer: Tokenizer, training: bool = False) -> Windows:
         """The windows of the questions; targets only for training."""
         config = self.config
         numbers: dict[str, int] = {}
@@ -262,7 +263,7 @@ def read_squad(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Ca
         raise InputError(f'{path}:1: not in SQuAD\'s format (an object with a list "data")')
     for article in rows.objects(content, "data", path):
         for paragraph in rows.objects(article, "paragraphs", path):
-            context = paragraph.get("context")
+            context = paragraph.get("context", "")
             for entry in rows.objects(paragraph, "qas", path):
                 line = functools.partial(rows.line_of, text, entry)
                 try:

@@ -167,7 +167,7 @@ def find_results(patterns: Sequence[str], names: Sequence[str] = ()) -> list[Res
     Raises:
         InputError: a pattern or a name without results; a results.json that is broken or has no scores.
     """
-    found = {}
+    found: dict[str, dict] = {}
     for pattern in patterns:
         matches = [pattern] if os.path.isdir(pattern) else sorted(glob.glob(pattern, recursive=True))
         folders = [path for path in matches if os.path.isdir(path)]
@@ -247,8 +247,8 @@ def _check_form(value, form, path, name="the whole") -> None:
             _check_form(item, form[0], path, name)
     elif isinstance(form, dict):
         for key, inside in value.items():
-            if wanted := form.get(key, form.get(...)):
-                _check_form(inside, wanted, path, key if form is _FORM else f"{name}, {key}")
+            if inner := form.get(key, form.get(...)):
+                _check_form(inside, inner, path, key if form is _FORM else f"{name}, {key}")
 
 
 def _result(directory, summary) -> Result:
@@ -350,7 +350,7 @@ def make_table(results: Sequence[Result], published: dict) -> Table:
     columns = {task: MAIN_METRICS[task] for task in MAIN_METRICS if any(result.task == task for result in results)}
     for result in results:
         columns.setdefault(result.task, (next(iter(result.summary["metrics"])),))
-    ours = {}
+    ours: dict[str, Row] = {}
     for result in results:
         row = ours.setdefault(result.model, Row(result.model, None))
         metrics, deviation = result.summary["metrics"], result.summary.get("deviation", {})
@@ -454,7 +454,7 @@ def format_details(results: Sequence[Result], columns: Iterable[str], worst: int
 
 def _format_run(result) -> str:
     summary = result.summary
-    counts = next((seed["examples"] for seed in result.seeds.values() if "examples" in seed), {})
+    counts: dict[str, int] = next((seed["examples"] for seed in result.seeds.values() if "examples" in seed), {})
     facts = [
         ", ".join(f"{number:,} {split}" for split, number in counts.items()),
         ", ".join(
@@ -554,7 +554,7 @@ def draw_table(table: Table) -> bytes:
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
-    groups = {}
+    groups: dict[str | None, list[Row]] = {}
     for row in table.rows:
         groups.setdefault(row.source, []).append(row)
     columns = [(task, place) for task, names in table.columns.items() for place in range(len(names))]

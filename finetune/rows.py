@@ -7,6 +7,7 @@ import re
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import files
 from checkpoints.model_directory import write_file
@@ -114,7 +115,7 @@ def read_table(
 _NAMES = {"\t": "tabs", ",": "commas"}
 
 
-def read_json(path: str) -> tuple[object, str]:
+def read_json(path: str) -> tuple[Any, str]:
     """A JSON file: what is in it, and its text.
 
     Raises:
@@ -123,7 +124,7 @@ def read_json(path: str) -> tuple[object, str]:
     return parse_json(path, "\n".join(files.read_lines(path)))
 
 
-def parse_json(name: str, content: str, first_line: int = 1) -> tuple[object, str]:
+def parse_json(name: str, content: str, first_line: int = 1) -> tuple[Any, str]:
     """The text of a JSON file, or of a part of it, named for the sake of errors: what is in it, and the text.
 
     Raises:

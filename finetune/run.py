@@ -20,6 +20,7 @@ if __name__ == "__main__":
 import dataclasses
 import hashlib
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
@@ -28,6 +29,9 @@ import cli
 import settings
 from cli import InputError
 from ownership import owned
+
+if TYPE_CHECKING:
+    from finetune.task import Task
 
 _MOST_SEEDS = 1000
 
@@ -139,7 +143,7 @@ def _run(task, data, data_dir, start, config, seeds, strategy) -> str:
     return report(task, runs, output_dir, note, 0.0 if "dev" in data else config.dev_share)
 
 
-def split_note(task, data: dict[str, list], data_dir: str) -> str:
+def split_note(task: "Task", data: dict[str, list], data_dir: str) -> str:
     """How the data differ from what published figures are of; "" if they do not.
 
     Sizes are compared, and where these agree the files' SHA-256 with the published ones.
@@ -216,7 +220,7 @@ def claim_directory(output_dir: str, settings: dict) -> None:
     write_config(output_dir, settings)
 
 
-def report(task, runs: list[dict], output_dir: str, note: str = "", dev_share: float = 0.0) -> str:
+def report(task: "Task", runs: list[dict], output_dir: str, note: str = "", dev_share: float = 0.0) -> str:
     """Writes results.json over all seeds; returns a table for people.
 
     Args:

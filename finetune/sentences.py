@@ -11,6 +11,7 @@ from finetune.classification import Classification
 from finetune.config import FinetuneConfig
 from finetune.features import Features, sequences
 from finetune.regression import Regression
+from vocab.tokenizer import Tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Table:
     quoted: bool = False
     empty: bool = False
 
-    def __call__(self, path: str, kind, bad: rows.BadRows) -> Iterator[Example]:
+    def __call__(self, path: str, kind: Classification | Regression, bad: rows.BadRows) -> Iterator[Example]:
         """The usable examples of a file; the others go to `bad`."""
         columns = (*self.first, *self.second, self.target, *([self.id] if self.id else ()))
         seen = set()
@@ -76,10 +77,10 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class SentenceTask:
-    """A task over sentences, pairs or documents. For its place in a run see `finetune.tasks`.
+    """A task over sentences, pairs or documents. It is a `finetune.task.Task`.
 
     Attributes:
-        config: a `FinetuneConfig`.
+        config: its settings.
         name: of the task and its config.
         main_metric: the score that chooses the best epoch.
         kind: `Classification` or `Regression`.
@@ -118,7 +119,7 @@ class SentenceTask:
 
     def texts(self, example: Example) -> tuple[str, ...]:
         """The sentence; of a pair the first, which other pairs may share, and the second."""
-        return (example.first, example.second) if self.pair else (example.first,)
+        return (example.first,) if example.second is None else (example.first, example.second)
 
     def splits(self, data_dir: str, max_bad_rows: int) -> dict[str, list[Example]]:
         """Reads the files.
@@ -134,10 +135,10 @@ class SentenceTask:
             return self._cut(found["all"])
         return found
 
-    def features(self, examples: list[Example], tokenizer, training: bool = False) -> Features:
+    def features(self, examples: list[Example], tokenizer: Tokenizer, training: bool = False) -> Features:
         """One input an example."""
         targets = np.array([example.target or 0 for example in examples], self.kind.dtype)
-        second = [example.second for example in examples] if self.pair else None
+        second = [self.texts(example)[1] for example in examples] if self.pair else None
         return sequences(
             tokenizer,
             [example.first for example in examples],
@@ -176,8 +177,9 @@ class SentenceTask:
     def save(self, decoded: np.ndarray, examples: list[Example], directory: str) -> None:
         """Writes predictions.tsv: id, truth, prediction, probability or nothing, text."""
         table = [("id", self.kind.target_name, "prediction", *self.kind.columns, *self.inputs)]
-        for example, values in zip(examples, decoded, strict=True):
-            cells = self.kind.shown(example.target), self.kind.said(values), *self.kind.cells(values)
+        truth = np.array([example.target for example in examples])
+        for example, target, values in zip(examples, truth, decoded, strict=True):
+            cells = self.kind.shown(target), self.kind.said(values), *self.kind.cells(values)
             table.append((example.id, *cells, *self.texts(example)))
         rows.write_table(directory, "predictions.tsv", table)
 

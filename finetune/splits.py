@@ -3,12 +3,14 @@
 import numpy as np
 
 from cli import InputError
+from finetune.config import FinetuneConfig
+from finetune.task import Task
 from training.keyed_random import numpy_fold
 
 _DEV_DRAW, _SHARE_DRAW = 2000, 2001  # key words
 
 
-def split_training(task, examples: list, config) -> tuple[list, list]:
+def split_training(task: Task, examples: list, config: FinetuneConfig) -> tuple[list, list]:
     """(training, dev): `dev_share` set apart, then `train_share` of the rest; the same whatever the seed.
 
     Examples of one text, as questions about a context, stay on one side: else a dev score would be of texts that

@@ -1,7 +1,7 @@
 """A data set to be fine-tuned on: the interface between the loop and `sentences.py`, `words.py`, `questions.py`."""
 
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -10,11 +10,12 @@ from finetune.features import Features
 from finetune.kind import Kind
 from vocab.tokenizer import Tokenizer
 
-Example = Any  # the task's own
-Decoded = Any  # of all examples, the task's own
+Example = TypeVar("Example")
+Decoded = TypeVar("Decoded")  # of all examples
+Inputs = TypeVar("Inputs", bound=Features)
 
 
-class Task(Protocol):
+class Task(Protocol[Example, Decoded, Inputs]):
     """What a task owns. `finetune.tasks.TASKS[name](config)` makes one; the loop knows nothing else of it.
 
     Attributes:
@@ -26,12 +27,23 @@ class Task(Protocol):
         inputs: the names of the texts of an example: `text`, or `first` and `second`, or `question` and `context`.
     """
 
-    config: FinetuneConfig
-    name: str
-    main_metric: str
-    kind: Kind
-    published: dict[str, int]
-    inputs: tuple[str, ...]
+    @property
+    def config(self) -> FinetuneConfig: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def main_metric(self) -> str: ...
+
+    @property
+    def kind(self) -> Kind: ...
+
+    @property
+    def published(self) -> dict[str, int]: ...
+
+    @property
+    def inputs(self) -> tuple[str, ...]: ...
 
     def splits(self, data_dir: str, max_bad_rows: int) -> dict[str, list[Example]]:
         """Reads the files: `train`, `test`, perhaps `dev`.
@@ -40,16 +52,17 @@ class Task(Protocol):
             InputError: a file is missing, unusable, or has more than `max_bad_rows` bad rows.
         """
 
-    def example(self, id: str, *inputs: str) -> Example:
-        """A new one, of texts as `inputs` names them."""
+    @property
+    def example(self) -> Callable[..., Example]:
+        """`example(id, *texts)`: a new one, of texts as `inputs` names them."""
 
     def texts(self, example: Example) -> tuple[str, ...]:
         """The texts of an example; examples with the same first one stay on one side of a split."""
 
-    def features(self, examples: list[Example], tokenizer: Tokenizer, training: bool = False) -> Features:
+    def features(self, examples: list[Example], tokenizer: Tokenizer, training: bool = False) -> Inputs:
         """Model inputs; with targets where `training`."""
 
-    def decoded(self, outputs: np.ndarray, examples: list[Example], features: Features) -> Decoded:
+    def decoded(self, outputs: np.ndarray, examples: list[Example], features: Inputs) -> Decoded:
         """Answers, from the kind's predictions."""
 
     def score(self, decoded: Decoded, examples: list[Example]) -> tuple[dict[str, float], dict]:

@@ -23,8 +23,10 @@ from finetune.model import Start, TaskModel, TaskObjective
 from finetune.prediction import prediction
 from finetune.splits import split_training
 from finetune.task import Task
+from settings import filled
 from training.optimizer import create_optimizer, create_slots
 from training.step import FINETUNING, training_step
+from vocab.tokenizer import Tokenizer
 
 
 def finetune(
@@ -33,10 +35,10 @@ def finetune(
     """Trains and scores; skips what an earlier call has finished.
 
     Args:
-        task: of this config; see `finetune.tasks`.
+        task: of this config.
         data: split -> examples: `train`, `test`, perhaps `dev`.
         start: tokenizer, shape and weights to begin with.
-        config: a `FinetuneConfig`.
+        config: of the run.
         seed: of the head's weights, dropout and the order of the examples.
         output_dir: of this seed.
         strategy: where to train.
@@ -116,7 +118,7 @@ class _History:
             InputError: the file is damaged.
         """
         self._path = os.path.join(directory, "history.json")
-        known = {"epochs": []}
+        known: dict = {"epochs": []}
         if os.path.exists(self._path):
             known = read_json(self._path, _anew(directory), ("epochs",))
         self.epochs = [entry for entry in known["epochs"] if entry["step"] <= step]
@@ -141,7 +143,7 @@ class _History:
         return max(self.epochs, key=lambda entry: entry[key]) if key in self.epochs[-1] else self.epochs[-1]
 
 
-def _featurized(task, data, tokenizer, config) -> dict[str, _Split]:
+def _featurized(task: Task, data: dict[str, list], tokenizer: Tokenizer, config: FinetuneConfig) -> dict[str, _Split]:
     """Split -> its examples and features; `dev` only where there is any."""
     examples = dict(data)
     if "dev" not in examples:
@@ -153,7 +155,7 @@ def _featurized(task, data, tokenizer, config) -> dict[str, _Split]:
     }
 
 
-def _with_steps(config, training: Features, seed: int):
+def _with_steps(config: FinetuneConfig, training: Features, seed: int):
     """The config with the numbers of steps that follow from the data."""
     steps = config.num_train_steps or max(1, round(_steps_per_epoch(config, training, seed) * config.num_train_epochs))
     warmup = config.num_warmup_steps
@@ -168,7 +170,9 @@ def _steps_per_epoch(config, training, seed):
     return len(batches.training_order(training, config.train_batch_size, config.batch_by_length, seed, 0))
 
 
-def _create(task, start, config, seed, output_dir, strategy) -> _State:
+def _create(
+    task: Task, start: Start, config: FinetuneConfig, seed: int, output_dir: str, strategy: tf.distribute.Strategy
+) -> _State:
     """The state where the run begins or goes on."""
     tf_keras.utils.set_random_seed(seed)
     with strategy.scope():
@@ -201,7 +205,7 @@ class _Run:
     def loop(self, pad_id: int, strategy) -> _History:
         """Trains; returns the scores of all epochs."""
         config, seed, state = self.config, self.seed, self.state
-        steps, step = config.num_train_steps, state.checkpoints.step
+        steps, step = filled(config.num_train_steps), state.checkpoints.step
         steps_per_epoch = _steps_per_epoch(config, self.splits["train"].features, seed)
         history = _History(self.output_dir, step)
         train_step = training_step(state.objective, state.optimizer, strategy, seed, config.xla, FINETUNING)

@@ -15,24 +15,25 @@ from finetune import rows
 from finetune.config import FinetuneConfig
 from finetune.features import Features, Inputs, Pieces, joined
 from finetune.tagging import Tagging
+from vocab.tokenizer import Tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
 class Sentence:
-    """Words and their tags; None in text that is not tagged."""
+    """Words and their tags; no tags in text that is not tagged."""
 
     id: str
     words: tuple[str, ...]
-    tags: tuple[str, ...] | None
+    tags: tuple[str, ...]
     text: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class WordTask:
-    """A task over words. For its place in a run see `finetune.tasks`.
+    """A task over words. It is a `finetune.task.Task`.
 
     Attributes:
-        config: a `FinetuneConfig`.
+        config: its settings.
         name: of the task and its config.
         kind: `Tagging`, with the tags as the files have them, entity types first: `PER-B`.
         files: split -> file: `words<TAB>tags`, both separated by spaces, no header.
@@ -49,7 +50,7 @@ class WordTask:
 
     def example(self, id: str, text: str) -> Sentence:
         """New text; its words are what white space separates."""
-        return Sentence(id, tuple(text.split()), None, text)
+        return Sentence(id, tuple(text.split()), (), text)
 
     def texts(self, example: Sentence) -> tuple[str, ...]:
         """The sentence."""
@@ -66,7 +67,7 @@ class WordTask:
             for split, name in self.files.items()
         }
 
-    def features(self, examples: list[Sentence], tokenizer, training: bool = False) -> Features:
+    def features(self, examples: list[Sentence], tokenizer: Tokenizer, training: bool = False) -> Features:
         """Each sentence's pieces; a long sentence makes several inputs, cut between words.
 
         KoELECTRA cuts a long sentence off; here every word is predicted.

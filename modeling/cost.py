@@ -33,7 +33,8 @@ def encoder(shape: EncoderConfig, seq_len: int) -> Cost:
         2 * (4 * hidden * hidden + 2 * hidden * inner) + 4 * seq_len * hidden,
     )
     project = dense(shape.embedding_size, hidden) if shape.projects_embeddings else Cost(0)
-    return Cost(*(shape.num_hidden_layers * value for value in layer)) + project
+    layers = shape.num_hidden_layers
+    return Cost(layers * layer.parameters, layers * layer.operations) + project
 
 
 def masked_lm_head(shape: EncoderConfig, share: float) -> Cost:

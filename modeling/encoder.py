@@ -6,6 +6,8 @@ Activations are kept as `[tokens, hidden]`, tokens = batch * seq_len, so that ev
 plain matrix product; what lies between the products is fused (see `fused.py`).
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 import tf_keras
 
@@ -267,7 +269,7 @@ class Encoder(Layer):
 # The fused kernels, one for each setting of their constants. `rate` None leaves the dropout out.
 # All compute in float32 and return the type of their first argument.
 
-_kernels = {}
+_kernels: dict[tuple, Callable] = {}
 
 
 def _cached(make):

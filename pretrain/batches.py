@@ -12,8 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from pretrain import masking, records, sentence_order
+from pretrain.config import PretrainConfig
 from pretrain.objectives import OBJECTIVES
 from training import keyed_random
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 READERS = 16  # shards that are mixed with each other; more mixes better and holds more in memory
 HELD_OUT_SHARDS = 32  # at most so many are read for an evaluation
@@ -130,7 +132,9 @@ class Corpus:
         return -(-len(self.paths) // READERS)
 
 
-def training_batches(corpus: Corpus, config, tokenizer, first_step: int = 0) -> tf.data.Dataset:
+def training_batches(
+    corpus: Corpus, config: PretrainConfig, tokenizer: WordPieceTokenizer, first_step: int = 0
+) -> tf.data.Dataset:
     """The batches from step `first_step` on, without end.
 
     Each is a dict of tensors with static shapes:
@@ -141,8 +145,8 @@ def training_batches(corpus: Corpus, config, tokenizer, first_step: int = 0) -> 
 
     Args:
         corpus: see `Corpus.open`.
-        config: a `PretrainConfig`.
-        tokenizer: a `vocab.tokenizer.Tokenizer`.
+        config: of the run.
+        tokenizer: of the records.
         first_step: where to begin; no batch before it is computed.
     """
     seed = config.seed
@@ -168,7 +172,7 @@ def training_batches(corpus: Corpus, config, tokenizer, first_step: int = 0) -> 
     return _prepared(batches, config, tokenizer).prefetch(8)
 
 
-def evaluation_batches(corpus: Corpus, config, tokenizer) -> tf.data.Dataset:
+def evaluation_batches(corpus: Corpus, config: PretrainConfig, tokenizer: WordPieceTokenizer) -> tf.data.Dataset:
     """The held-out examples once, masked the same way every time; the last batch is filled with empty rows.
 
     Read from the shards the first time, from memory after that.
@@ -204,7 +208,7 @@ def _argsort(keys):
     return tf.argsort(tf.bitcast(flipped, tf.int64), stable=True)
 
 
-def _prepared(batches, config, tokenizer):
+def _prepared(batches: tf.data.Dataset, config: PretrainConfig, tokenizer: WordPieceTokenizer) -> tf.data.Dataset:
     rules = masking.MaskingRules.from_config(config, tokenizer, OBJECTIVES[config.objective].REPLACEMENT)
     size, seq_len = config.train_batch_size, config.max_seq_length
 

@@ -32,7 +32,7 @@ from ownership import owned
 from pretrain import examples, records
 from pretrain.shards import BuildSettings, Chunk, make_shards
 from vocab import jamo
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 SETTINGS_FILE = "settings.json"
 COUNTS = (
@@ -58,7 +58,7 @@ def build(settings: BuildSettings) -> dict:
       OSError: the disk is full.
       KeyboardInterrupt: Ctrl-C; the workers are gone, and what is finished is kept.
     """
-    tokenizer = Tokenizer.load(settings.vocab)
+    tokenizer = WordPieceTokenizer.load(settings.vocab)
     files.check_output(settings.output_dir)
     paths = files.expand(settings.corpus)
     sentences.splitter(settings.sentence_splitter)

@@ -11,7 +11,8 @@ from cli import InputError
 from modeling.attention import ATTENTION
 from modeling.config import MODEL_SIZES, EncoderConfig
 from pretrain.objectives import OBJECTIVES
-from settings import checked, find_config, key, parse_overrides, read_config
+from settings import checked, filled, find_config, key, parse_overrides, read_config
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 _OF_THE_VOCABULARY = ("vocab_size", "do_lower_case")
 CHOICES = {
@@ -161,7 +162,9 @@ class PretrainConfig:
         Raises:
             InputError: values that contradict each other; the message begins with `origin`.
         """
-        values = {name: number for name, number in MODEL_SIZES[self.model_size].items() if getattr(self, name) is None}
+        values: dict = {
+            name: number for name, number in MODEL_SIZES[self.model_size].items() if getattr(self, name) is None
+        }
         family = FAMILIES[OBJECTIVES[self.objective].FAMILY]
         if not family.projection and self.embedding_size is None:
             values["embedding_size"] = self.hidden_size or values["hidden_size"]
@@ -235,7 +238,7 @@ class PretrainConfig:
         problem = OBJECTIVES[self.objective].problem(self)
         require(problem is None, problem)
 
-    def check_vocabulary(self, tokenizer) -> None:
+    def check_vocabulary(self, tokenizer: WordPieceTokenizer) -> None:
         """Raises InputError where the tokenizer has another number of pieces, or another idea of capitals."""
         if tokenizer.vocab_size != self.vocab_size:
             raise InputError(
@@ -254,12 +257,12 @@ class PretrainConfig:
         family = FAMILIES[OBJECTIVES[self.objective].FAMILY]
         return EncoderConfig(
             vocab_size=self.vocab_size,
-            embedding_size=self.embedding_size,
-            hidden_size=self.hidden_size,
-            num_hidden_layers=self.num_hidden_layers,
-            num_attention_heads=self.num_attention_heads,
-            intermediate_size=self.intermediate_size,
-            max_position_embeddings=self.max_position_embeddings,
+            embedding_size=filled(self.embedding_size),
+            hidden_size=filled(self.hidden_size),
+            num_hidden_layers=filled(self.num_hidden_layers),
+            num_attention_heads=filled(self.num_attention_heads),
+            intermediate_size=filled(self.intermediate_size),
+            max_position_embeddings=filled(self.max_position_embeddings),
             attention=self.attention,
             pooler_act=family.pooler_act,
             pooler_input_dropout=family.pooler_input_dropout,
@@ -274,17 +277,17 @@ class PretrainConfig:
         The width is rounded to whole heads, so that the published 0.33 of 768 gives 256, as KoELECTRA
         has it. Heads are as wide as the discriminator's where that is possible, else 64.
         """
-        wanted = self.hidden_size * self.generator_hidden_size
-        if self.generator_hidden_size == 1.0:
-            heads, hidden = self.num_attention_heads, self.hidden_size
+        shape, fraction = self.encoder(), filled(self.generator_hidden_size)
+        if fraction == 1.0:
+            heads, hidden = shape.num_attention_heads, shape.hidden_size
         else:
-            size = min(64, self.hidden_size // self.num_attention_heads)
-            heads = max(1, round(wanted / size))
+            size = min(64, shape.hidden_size // shape.num_attention_heads)
+            heads = max(1, round(shape.hidden_size * fraction / size))
             hidden = heads * size
         return dataclasses.replace(
-            self.encoder(),
+            shape,
             hidden_size=hidden,
             num_attention_heads=heads,
-            intermediate_size=hidden * 4 if self.generator_hidden_size != 1.0 else self.intermediate_size,
-            num_hidden_layers=max(1, round(self.num_hidden_layers * self.generator_layers)),
+            intermediate_size=hidden * 4 if fraction != 1.0 else shape.intermediate_size,
+            num_hidden_layers=max(1, round(shape.num_hidden_layers * self.generator_layers)),
         )

@@ -13,7 +13,7 @@ from checkpoints.opening import open_checkpoint, vocabulary_of
 from cli import InputError
 from pretrain.config import PretrainConfig
 from pretrain.objectives import OBJECTIVES, PretrainingObjective
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 GROWTH = ("copy", "random")
 
@@ -40,7 +40,7 @@ class Continuation:
     """
 
     networks: dict[str, Released]
-    tokenizer: Tokenizer
+    tokenizer: WordPieceTokenizer
     settings: dict
     notes: tuple[str, ...] = ()
 
@@ -83,9 +83,11 @@ class Continuation:
             **{key: getattr(main.shape, key) for key in _SIZES},
             **objective.settings_of(networks),
         }
-        return cls(networks, Tokenizer.load(vocabulary_of(path)), settings)
+        return cls(networks, WordPieceTokenizer.load(vocabulary_of(path)), settings)
 
-    def fitted(self, config, tokenizer: Tokenizer, grow: str | None, allow_partial: bool = False) -> "Continuation":
+    def fitted(
+        self, config, tokenizer: WordPieceTokenizer, grow: str | None, allow_partial: bool = False
+    ) -> "Continuation":
         """With the run's vocabulary and positions.
 
         Args:
@@ -187,7 +189,7 @@ def _present(tensors, released):
     return [tensor for tensor in tensors if not tensor.name.startswith(absent)], lacking
 
 
-def _generator_beside(path, main, objective):
+def _generator_beside(path: str, main: Released, objective: type[PretrainingObjective]) -> Released | None:
     """The generator in the same checkpoint; None if there is none."""
     if "generator" not in objective.NETWORKS or "model_type" in main.values or "task" in main.values:
         return None

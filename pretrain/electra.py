@@ -176,6 +176,7 @@ class Electra(tf_keras.Model):
         bias = self.generator_head.output_bias
         lm = masked_lm(product, bias, labels)
 
+        assert draws.sampling is not None, "ELECTRA samples in evaluation too"
         uniforms = tf.reshape(draws.sampling.uniform([size, positions.shape[1], 2]), [-1, 2])
         sampled = sample_tokens(
             product, bias, labels, uniforms, config.temperature, config.disallow_correct, lm.block_sums

@@ -142,7 +142,7 @@ def peak_flops(precision: str = "float32") -> float:
     x = tf.cast(tf.random.stateless_normal([size, size], [1, 2]), precision)
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(x, x)))
     product()
-    times = []
+    times: list[float] = []
     while len(times) < 5 and sum(times) < 1:  # on a CPU, of halves they take long
         begin = time.perf_counter()
         product().numpy()

@@ -117,7 +117,8 @@ def make(
     rows.sort()  # by the place of their first token, which no other shares
     segment_b = [row[0].middle - row[0].begin + 2 if row[0].middle else 0 for row in rows]
     packed = sum(len(row) > 1 for row in rows)
-    return Examples(*_assemble(ids, rows, cls_id, sep_id), np.array(segment_b, np.int32), packed)
+    input_ids, row_splits = _assemble(ids, rows, cls_id, sep_id)
+    return Examples(input_ids, row_splits, np.array(segment_b, np.int32), packed)
 
 
 def _last_cut(ids, sentence_starts, is_continuation):

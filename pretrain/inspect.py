@@ -17,7 +17,7 @@ from absl import flags
 import cli
 from cli import InputError
 from pretrain import build, records
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 _DATA = flags.DEFINE_string("data", None, "What pretrain/build.py wrote.", required=True)
 _EXAMPLES = flags.DEFINE_integer("examples", 5, "How many examples.", lower_bound=1)
@@ -25,7 +25,7 @@ _SHARD = flags.DEFINE_integer("shard", None, "Number of the shard; default: one 
 _SEED = flags.DEFINE_integer("seed", 0, "Which ones are picked.", lower_bound=0)
 
 
-def describe(input_ids: np.ndarray, segment_b: int, max_seq_length: int, tokenizer: Tokenizer) -> str:
+def describe(input_ids: np.ndarray, segment_b: int, max_seq_length: int, tokenizer: WordPieceTokenizer) -> str:
     """One example as lines of text: its counts, then each segment with its mark.
 
     Args:
@@ -50,7 +50,7 @@ def main(_):
     import tensorflow as tf
 
     index = records.read_index(_DATA.value)
-    tokenizer = Tokenizer.load(_DATA.value)
+    tokenizer = WordPieceTokenizer.load(_DATA.value)
     records.check_vocabulary(_DATA.value, index, tokenizer.fingerprint)
     rng = np.random.default_rng(_SEED.value)
     by_name = {shard["file"]: shard for shard in index["shards"]}

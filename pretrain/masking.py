@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from training import keyed_random
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 # What a key word of its own is drawn for.
 _SPAN_LENGTH, _SPAN_ORDER, _WINDOW, _TREATMENT, _REPLACEMENT = range(5)
@@ -69,8 +70,8 @@ class MaskingRules:
     max_predictions: int
 
     @classmethod
-    def from_config(cls, config, tokenizer, replacement: Replacement) -> "MaskingRules":
-        """The rules of a `PretrainConfig` for a `vocab.tokenizer.Tokenizer` and an objective's replacement."""
+    def from_config(cls, config, tokenizer: WordPieceTokenizer, replacement: Replacement) -> "MaskingRules":
+        """The rules of a `PretrainConfig` for a vocabulary and an objective's replacement."""
         never = [
             i for i, piece in enumerate(tokenizer.vocab) if i in tokenizer.special_ids or piece.startswith("[unused")
         ]

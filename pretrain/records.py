@@ -114,7 +114,7 @@ def read_index(directory: str, fingerprint: str | None = None, max_seq_length: i
 
     Args:
       directory: what `pretrain/build.py` wrote.
-      fingerprint: `Tokenizer.fingerprint` of the vocabulary to be used; it must be the records'.
+      fingerprint: of the tokenizer to be used; it must be the records'.
       max_seq_length: the length to be used; the records may be shorter, not longer.
 
     Raises:

@@ -100,13 +100,13 @@ def _run(config, strategy, start, FLAGS):
     """Builds what is missing, and trains."""
     from pretrain import records
     from pretrain.train import train
-    from vocab.tokenizer import Tokenizer
+    from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
     data = FLAGS.data or os.path.join(FLAGS.model_dir, "data")
     if FLAGS.corpus:
         _build(config, data, FLAGS)
     records.read_index(data)  # without records, this says so; the tokenizer's error would only miss vocab.txt
-    tokenizer = Tokenizer.load(data)
+    tokenizer = WordPieceTokenizer.load(data)
     if start:
         start = start.fitted(config, tokenizer, FLAGS.grow_positions, FLAGS.allow_partial)
     train(config, data, tokenizer, FLAGS.model_dir, strategy, start, FLAGS.allow_partial)
@@ -116,11 +116,11 @@ def _start(FLAGS):
     """The checkpoint to go on from; it, or the records, decide the vocabulary's size too."""
     from checkpoints.opening import vocabulary_of
     from pretrain.continuation import Continuation
-    from vocab.tokenizer import Tokenizer
+    from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
     start = Continuation.open(FLAGS.init_checkpoint, FLAGS.init_generator)
     vocab = FLAGS.vocab or (None if FLAGS.corpus else FLAGS.data) or vocabulary_of(FLAGS.init_checkpoint)
-    tokenizer = Tokenizer.load(vocab)
+    tokenizer = WordPieceTokenizer.load(vocab)
     return dataclasses.replace(
         start,
         settings={
@@ -136,12 +136,12 @@ def _start(FLAGS):
 def _of_vocabulary(FLAGS):
     """What --vocab, or the vocabulary of records that there are, decides of the config unless --set does."""
     import files
-    from vocab.tokenizer import Tokenizer
+    from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
     vocab = FLAGS.vocab if FLAGS.corpus or FLAGS.dry_run else FLAGS.data
     if not vocab or vocab == FLAGS.data and not files.exists(os.path.join(vocab, "index.json")):
         return None
-    tokenizer = Tokenizer.load(vocab)
+    tokenizer = WordPieceTokenizer.load(vocab)
     return {"vocab_size": tokenizer.vocab_size, "do_lower_case": tokenizer.do_lower_case}
 
 
@@ -152,8 +152,8 @@ def _build(config, data, FLAGS):
     from pretrain import build
     from pretrain.examples import ExampleSettings
     from vocab import run as vocabulary
-    from vocab.tokenizer import Tokenizer
     from vocab.train import VocabSettings
+    from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
     corpus = tuple(FLAGS.corpus)
     vocab = FLAGS.vocab or FLAGS.init_checkpoint and vocabulary_of(FLAGS.init_checkpoint) or os.path.join(data, "vocab")
@@ -161,7 +161,7 @@ def _build(config, data, FLAGS):
         wanted = VocabSettings(vocab_size=config.vocab_size, do_lower_case=config.do_lower_case)
         with owned(vocab, "--data"):
             vocabulary.build(files.expand(corpus), wanted, vocab)
-    config.check_vocabulary(Tokenizer.load(vocab))
+    config.check_vocabulary(WordPieceTokenizer.load(vocab))
     examples = ExampleSettings(max_seq_length=config.max_seq_length)
     with owned(data, "--data"):
         build.build(build.BuildSettings(corpus=corpus, vocab=vocab, output_dir=data, examples=examples))

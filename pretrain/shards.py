@@ -19,7 +19,7 @@ from corpus.formats import FormatSettings
 from pretrain import examples, records
 from pretrain.examples import ExampleSettings
 from vocab import jamo
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,7 @@ class BuildSettings:
     sentence_splitter: str = "none"
     seed: int = 0
     shard_mb: float = 8.0
-    num_workers: int = dataclasses.field(default_factory=os.cpu_count)
+    num_workers: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
 
     def __post_init__(self):
         if not 0 < self.shard_mb < float("inf"):
@@ -136,7 +136,7 @@ class ShardMaker:
 
     def __init__(self, settings: BuildSettings):
         self._settings = settings
-        self._tokenizer = Tokenizer.load(settings.vocab)
+        self._tokenizer = WordPieceTokenizer.load(settings.vocab)
         self._split = sentences.splitter(settings.sentence_splitter)
         self._tokenizer.encode(["가"])  # import TensorFlow and build the tokenizer's tables now
 

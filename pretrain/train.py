@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -23,7 +24,7 @@ from training.loop import Window, add, means
 from training.metrics import MetricsLog
 from training.optimizer import create_optimizer, create_slots, learning_rate
 from training.step import PRETRAINING, evaluation_step, training_step
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 # What data.json in the model directory says of the records.
 _COUNTS = ("examples", "tokens", "documents", "unk_rate", "padding_share")
@@ -47,7 +48,7 @@ _FREE = {
 def train(
     config: PretrainConfig,
     data: str,
-    tokenizer,
+    tokenizer: WordPieceTokenizer,
     model_dir: str,
     strategy: tf.distribute.Strategy,
     start: Continuation | None = None,
@@ -198,12 +199,18 @@ class _Report:
         return values
 
 
-def evaluation(objective: PretrainingObjective, config: PretrainConfig, strategy, corpus, tokenizer):
+def evaluation(
+    objective: PretrainingObjective,
+    config: PretrainConfig,
+    strategy: tf.distribute.Strategy,
+    corpus: batches.Corpus,
+    tokenizer: WordPieceTokenizer,
+) -> Callable[[], dict[str, float]]:
     """`evaluate() -> {name: value}` over the held-out examples; the same noise every time."""
     step = evaluation_step(objective, strategy, config.seed, config.xla)
     dataset = strategy.experimental_distribute_dataset(batches.evaluation_batches(corpus, config, tokenizer))
 
-    def evaluate():
+    def evaluate() -> dict[str, float]:
         sums: dict[str, tuple[float, float]] = {}
         # All steps first: a number that is looked at makes the host wait.
         for pairs in [step(batch, tf.constant(number, tf.int64)) for number, batch in enumerate(dataset)]:
@@ -213,7 +220,7 @@ def evaluation(objective: PretrainingObjective, config: PretrainConfig, strategy
     return evaluate
 
 
-def claim_directory(model_dir: str, config: PretrainConfig, tokenizer, counts: dict) -> None:
+def claim_directory(model_dir: str, config: PretrainConfig, tokenizer: WordPieceTokenizer, counts: dict) -> None:
     """Writes config.json, the vocabulary and the records' counts, or checks that those there are the same run's.
 
     Raises:
@@ -221,7 +228,7 @@ def claim_directory(model_dir: str, config: PretrainConfig, tokenizer, counts: d
     """
     values = dataclasses.asdict(config)
     if check_same(model_dir, values, "--model_dir", _FREE):
-        if Tokenizer.load(model_dir).fingerprint != tokenizer.fingerprint:
+        if WordPieceTokenizer.load(model_dir).fingerprint != tokenizer.fingerprint:
             raise InputError(
                 f"{model_dir}/vocab.txt is another vocabulary than the records'; a run continues with the "
                 "one it began with: use another --model_dir"

@@ -58,6 +58,7 @@ def export(model_dir: str, output_dir: str, format: str = "huggingface") -> list
     if os.path.exists(output_dir):
         raise InputError(f"{output_dir}: is there already; choose another --output_dir or remove it")
     check_output(output_dir)
+    origin: type[_Pretrained] | type[_Finetuned]
     if "objective" in values:
         origin = _Pretrained
     elif "task" in values:
@@ -87,9 +88,9 @@ class _Pretrained:
 
     def _loaded(self):
         from pretrain.continuation import restored
-        from vocab.tokenizer import Tokenizer
+        from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
-        return Tokenizer.load(self._model_dir), restored(self._model_dir, self._values)
+        return WordPieceTokenizer.load(self._model_dir), restored(self._model_dir, self._values)
 
     def huggingface(self, out):
         from checkpoints import hugging_face

@@ -8,18 +8,22 @@ behind the tokenizer are TFLite's built-in operations.
 import os
 
 import tensorflow as tf
+import tf_keras
 
 from checkpoints.model_directory import write_file
 from cli import InputError
 from finetune.classification import Classification
 from finetune.sentences import SentenceTask
+from finetune.task import Task
+from modeling.encoder import Encoder
 from serving.packed import PackedEncoder
 from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 _FLOAT, _DYNAMIC = "model.tflite", "model-dynamic-range.tflite"
 
 
-def save(directory: str, task, tokenizer, encoder, head) -> list[str]:
+def save(directory: str, task: Task, tokenizer: Tokenizer, encoder: Encoder, head: tf_keras.layers.Layer) -> list[str]:
     """Writes the model in float32 and with its kernels in 8 bits, the tokenizer's files, and labels.txt.
 
     Returns:
@@ -53,12 +57,12 @@ def save(directory: str, task, tokenizer, encoder, head) -> list[str]:
         content = converter.convert()
         write_file(os.path.join(directory, name), content)
         sizes[name] = len(content)
-    if output == "probabilities":
+    if isinstance(task.kind, Classification):
         write_file(os.path.join(directory, "labels.txt"), "".join(label + "\n" for label in task.kind.labels))
     second = " [SEP]" * tokenizer.pair_separators + " second" if task.pair else ""
     how = (
         "as BERT does, in vocab.txt"
-        if isinstance(tokenizer, Tokenizer)
+        if isinstance(tokenizer, WordPieceTokenizer)
         else f"by the tokenizer's files here ({type(tokenizer).__name__} of kolm)"
     )
     return [

@@ -1,13 +1,20 @@
 """Writing SavedModels that a server, or a process with TensorFlow and TF-Text alone, loads and asks."""
 
+from collections.abc import Callable
+from typing import TypeGuard
+
 import tensorflow as tf
+import tf_keras
 
 from cli import InputError
 from finetune.questions import QuestionTask
+from finetune.task import Task
 from finetune.words import WordTask
+from modeling.encoder import Encoder
 from serving import questions, sentences, words
 from serving.packed import PackedEncoder
 from vocab.sentence_piece import SentencePieceTokenizer
+from vocab.tokenizer import GraphTokenizer, Tokenizer
 
 
 class _Served(tf.Module):
@@ -19,15 +26,22 @@ class _Served(tf.Module):
         self.head = list(head.variables) if head else []
 
 
-def save(directory: str, tokenizer, encoder, max_seq_length: int, task=None, head=None) -> dict[str, list[str]]:
+def save(
+    directory: str,
+    tokenizer: Tokenizer,
+    encoder: Encoder,
+    max_seq_length: int,
+    task: Task | None = None,
+    head: tf_keras.layers.Layer | None = None,
+) -> dict[str, list[str]]:
     """Writes a SavedModel with the signature `embedding` and, of a fine-tuned model, the task's.
 
     Args:
         directory: is made.
         tokenizer: of the model.
-        encoder: a `modeling.encoder.Encoder`.
+        encoder: its weights are copied.
         max_seq_length: tokens; longer text is cut for the embedding.
-        task: from `finetune.tasks`, or None.
+        task: of a fine-tuned model.
         head: of the task's model.
 
     Returns:
@@ -36,8 +50,7 @@ def save(directory: str, tokenizer, encoder, max_seq_length: int, task=None, hea
     Raises:
         InputError: the tokenizer has no TensorFlow operations.
     """
-    needed = "tokenize_with_offsets" if isinstance(task, QuestionTask) else "tokenize"
-    if not hasattr(tokenizer, needed):
+    if not _works_in_graph(tokenizer, task):
         raise InputError(
             "the model's tokenizer does not work inside a TensorFlow graph: WordPiece does, SentencePiece "
             "except for answers; use --format huggingface"
@@ -86,7 +99,7 @@ def card(signatures: dict[str, list[str]], left_out: list[str]) -> list[str]:
     ]
 
 
-def left_out(task, tokenizer) -> list[str]:
+def left_out(task: Task, tokenizer: Tokenizer) -> list[str]:
     """What `finetune/predict.py` does and the SavedModel does not."""
     sentences = []
     if isinstance(task, QuestionTask) and task.config.trim_particles != "none":
@@ -104,7 +117,12 @@ def left_out(task, tokenizer) -> list[str]:
     return sentences
 
 
-def _of_task(task):
+def _works_in_graph(tokenizer: Tokenizer, task: Task | None) -> TypeGuard[GraphTokenizer]:
+    """Whether a tokenizer has the TensorFlow operations that a task asks for."""
+    return hasattr(tokenizer, "tokenize_with_offsets" if isinstance(task, QuestionTask) else "tokenize")
+
+
+def _of_task(task: Task) -> tuple[str, Callable]:
     if isinstance(task, WordTask):
         return "tagging", words.signature
     if isinstance(task, QuestionTask):

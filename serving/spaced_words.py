@@ -34,7 +34,7 @@ def write(directory: str) -> None:
     """Rewrites the tokenizer.json and tokenizer_config.json of a WordPiece tokenizer; other tokenizers are left.
 
     Args:
-        directory: as `vocab.tokenizer.Tokenizer.save_hugging_face` wrote it. vocab.txt stays as it is.
+        directory: as `WordPieceTokenizer.save_hugging_face` wrote it. vocab.txt stays as it is.
     """
     path = os.path.join(directory, "tokenizer.json")
     content = json.loads(files.read_bytes(path))

@@ -48,11 +48,11 @@ def real_data():
 @pytest.fixture(scope="session")
 def tokenizer():
     """200 pieces: special tokens, five unused ones, 95 syllables and as many continuations."""
-    from vocab.tokenizer import Tokenizer
+    from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
     syllables = [chr(0xAC00 + 28 * i) for i in range(95)]
     unused = [f"[unused{i}]" for i in range(5)]
-    return Tokenizer(
+    return WordPieceTokenizer(
         [
             "[PAD]",
             "[UNK]",

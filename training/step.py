@@ -50,8 +50,11 @@ class Objective(Protocol):
         trainable_variables: what the optimizer moves.
     """
 
-    loss_weights: dict[str, float]
-    trainable_variables: list[tf.Variable]
+    @property
+    def loss_weights(self) -> dict[str, float]: ...
+
+    @property
+    def trainable_variables(self) -> list[tf.Variable]: ...
 
     def counts(self, batch) -> dict[str, tf.Tensor]:
         """What each loss is a mean over: float32 scalars, of this replica's rows, known before the forward pass."""

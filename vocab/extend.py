@@ -26,15 +26,16 @@ import files
 from cli import InputError
 from corpus import formats
 from corpus.formats import RECOGNISED, FormatSettings
-from vocab.tokenizer import MAX_PIECE_BYTES, VOCAB_FILE, Tokenizer
+from vocab.recognition import VOCAB_FILE
 from vocab.train import MAX_CHARACTERS, count_words
+from vocab.wordpiece_tokenizer import MAX_PIECE_BYTES, WordPieceTokenizer
 from vocab.words import split_words
 
 _FEWEST, _LONGEST = 3, 10  # times and characters: text without spaces between its words makes words of any length
 _UNUSED = re.compile(r"\[unused\d+\]")
 
 
-def extend(tokenizer: Tokenizer, words: Sequence[str]) -> tuple[Tokenizer, list[str]]:
+def extend(tokenizer: WordPieceTokenizer, words: Sequence[str]) -> tuple[WordPieceTokenizer, list[str]]:
     """A vocabulary with more whole words; those that it has are left out.
 
     Returns:
@@ -68,7 +69,7 @@ def extend(tokenizer: Tokenizer, words: Sequence[str]) -> tuple[Tokenizer, list[
 
 
 def words_of(
-    paths: Sequence[str], tokenizer: Tokenizer, count: int, corpus_format: FormatSettings = RECOGNISED
+    paths: Sequence[str], tokenizer: WordPieceTokenizer, count: int, corpus_format: FormatSettings = RECOGNISED
 ) -> list[str]:
     """The words of text files that would save the most pieces, the most useful first.
 
@@ -91,7 +92,7 @@ def main(_):
     FLAGS = flags.FLAGS
     if bool(FLAGS.words) == bool(FLAGS.corpus):
         raise InputError("give either --words FILE or --corpus 'GLOB'")
-    tokenizer = Tokenizer.load(FLAGS.vocab)
+    tokenizer = WordPieceTokenizer.load(FLAGS.vocab)
     if files.exists(os.path.join(FLAGS.output_dir, VOCAB_FILE)):
         raise InputError(f"{FLAGS.output_dir}: holds a {VOCAB_FILE} already; choose another --output_dir")
     files.check_output(FLAGS.output_dir)

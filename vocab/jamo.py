@@ -13,6 +13,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from vocab.tokenizer import Tokenizer
+
 # A leading consonant, a vowel, perhaps a final consonant: what NFC makes one syllable (Unicode 15, section 3.12).
 _DECOMPOSED = re.compile("[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?")
 _SHARE = 0.001  # of the Hangul; below it is a few names, not a way of writing
@@ -32,7 +34,7 @@ def count(text: str) -> tuple[int, int]:
     return apart, apart + int(np.count_nonzero(points - 0xAC00 < 11172))
 
 
-def unknown(text: str, tokenizer) -> tuple[int, int]:
+def unknown(text: str, tokenizer: Tokenizer) -> tuple[int, int]:
     """As `count`, but none are decomposed to a tokenizer that knows them all the same.
 
     Such a tokenizer composes, strips accents, or was made of such text.
@@ -44,7 +46,7 @@ def unknown(text: str, tokenizer) -> tuple[int, int]:
     return apart, total
 
 
-def warn(texts: Iterable[str], tokenizer, whose: str = "the text") -> None:
+def warn(texts: Iterable[str], tokenizer: Tokenizer, whose: str = "the text") -> None:
     """Says on stderr what a model will not see of some texts, if there is anything to say.
 
     Args:

@@ -45,7 +45,7 @@ _CHANGED = 1 << 30  # value: offset in the pool of strings << 6 | length in byte
 @cache
 def stand_ins() -> dict[int, int]:
     """Code points that only TF-Text would split off, with the private-use ones in their place."""
-    points = []
+    points: list[int] = []
     for part in _SPLIT_BY_TF_TEXT_ONLY.split():
         first, _, last = part.partition("-")
         points.extend(range(int(first, 16), int(last or first, 16) + 1))
@@ -117,7 +117,7 @@ def table_model(mapping: dict[int, str], uncased: bool = False) -> bytes:
     """
     pool = bytearray()
     values = {}
-    tree = {}
+    tree: dict = {}
     at_zero = 0
     for point, text in mapping.items():
         if text not in values:
@@ -151,7 +151,7 @@ def _double_array(tree: dict) -> np.ndarray:
     A unit at p holds its byte and p XOR the block of its children (or the place of its value).
     Every set of children has a block of 256 units; equal sets share one. Values fill the gaps.
     """
-    blocks = {}  # the content of a set of children: its block
+    blocks: dict[tuple, int] = {}  # the content of a set of children: its block
 
     def block_of(node: dict) -> int:
         content = tuple(

@@ -30,7 +30,7 @@ from cli import InputError
 from corpus import formats
 from corpus.formats import RECOGNISED, FormatSettings
 from vocab import jamo
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 from vocab.words import split_words
 
 # Figure: how it is called and printed.
@@ -63,7 +63,7 @@ def sample_lines(
       InputError: the files hold no text.
     """
     share = max(1, limit // len(paths))
-    lines = []
+    lines: list[str] = []
     corpus_format.check(paths)
     for path in paths:
         filled = itertools.chain.from_iterable(formats.read_file(path, corpus_format, counts=counts))
@@ -73,7 +73,7 @@ def sample_lines(
     return lines[:limit]
 
 
-def measure(tokenizer: Tokenizer, lines: Sequence[str]) -> dict[str, float]:
+def measure(tokenizer: WordPieceTokenizer, lines: Sequence[str]) -> dict[str, float]:
     """The figures of one vocabulary over some lines (see the module's description).
 
     Returns:
@@ -86,7 +86,7 @@ def measure(tokenizer: Tokenizer, lines: Sequence[str]) -> dict[str, float]:
     words = int(begins[:-1].sum())
     whole = int((begins[:-1] & begins[1:] & ~unknown).sum())
     known = set(tokenizer.vocab)
-    characters = Counter()
+    characters: Counter[str] = Counter()
     for line in lines:
         for word in split_words(line, tokenizer.do_lower_case, tokenizer.strip_accents):
             characters.update(word)
@@ -122,7 +122,7 @@ def format_table(figures: dict[str, dict[str, float]]) -> str:
     )
 
 
-def cuts(tokenizers: dict[str, Tokenizer], lines: Sequence[str], count: int = 3) -> list[dict]:
+def cuts(tokenizers: dict[str, WordPieceTokenizer], lines: Sequence[str], count: int = 3) -> list[dict]:
     """How each vocabulary cuts the same lines, of those of a usual length the first, the middle one, and so on.
 
     Returns:
@@ -191,7 +191,9 @@ def main(_):
     args = flags.FLAGS
     if not args.vocab:
         raise InputError("no vocabulary given: name them with --vocab, once each")
-    tokenizers = {name: Tokenizer.load(path) for name, path in zip(names_of(args.vocab), args.vocab, strict=True)}
+    tokenizers = {
+        name: WordPieceTokenizer.load(path) for name, path in zip(names_of(args.vocab), args.vocab, strict=True)
+    }
     if args.output_dir:
         files.check_output(args.output_dir)
     lines = sample_lines(files.expand(args.corpus), args.lines, formats.settings_from_flags(), formats.CorpusCounts())

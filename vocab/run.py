@@ -33,8 +33,9 @@ from corpus import formats, segment
 from corpus.formats import RECOGNISED, FormatSettings
 from ownership import owned
 from vocab import jamo, report
-from vocab.tokenizer import VOCAB_FILE, Tokenizer
+from vocab.recognition import VOCAB_FILE
 from vocab.train import VocabSettings, train
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 RECORD_FILE = "vocab.json"
 
@@ -71,7 +72,7 @@ def build(
     files.check_output(output_dir)
     files.remove_leftovers(output_dir)
     trained = train(paths, settings, num_workers, corpus_format)
-    tokenizer = Tokenizer(trained.vocab, do_lower_case=settings.do_lower_case)
+    tokenizer = WordPieceTokenizer(trained.vocab, do_lower_case=settings.do_lower_case)
     lines = report.sample_lines(paths, 20000, corpus_format)
     if settings.nfc:
         lines = list(map(jamo.compose, lines))
@@ -122,7 +123,7 @@ def _read_record(directory: str, wanted: dict) -> dict | None:
         raise InputError(f"{directory} holds a vocabulary of other text: {advice}")
     if not files.exists(os.path.join(directory, VOCAB_FILE)):
         return None
-    if Tokenizer.load(directory).fingerprint != fingerprint:
+    if WordPieceTokenizer.load(directory).fingerprint != fingerprint:
         raise InputError(f"{os.path.join(directory, VOCAB_FILE)}: changed since it was trained: {advice}")
     return found
 

@@ -113,8 +113,11 @@ class SentencePieceTokenizer:
             while vocab and not vocab[-1]:
                 vocab.pop()
         config = tokenizer_config.read_config(directory)
-        flags = [tokenizer_config.read_flag(config, key, None, directory) for key in ("do_lower_case", "keep_accents")]
-        return cls(files.read_bytes(path), kind, *flags, vocab, tokenizer_config.given_tokens(directory), str(path))
+        lower, keep = (
+            tokenizer_config.read_flag(config, key, None, directory) for key in ("do_lower_case", "keep_accents")
+        )
+        given = tokenizer_config.given_tokens(directory)
+        return cls(files.read_bytes(path), kind, lower, keep, vocab, given, str(path))
 
     @property
     def vocab_size(self) -> int:
@@ -217,9 +220,9 @@ class SentencePieceTokenizer:
                 "which tokenizer.json can't express; such a tokenizer is not exported"
             )
         whole = Tokenizer(models.Unigram([(piece, scores.get(piece, 0.0)) for piece in self.vocab], self.unk_id))
-        cleaning = []
+        cleaning: list[normalizers.Normalizer] = []
         if self.kind in _CLEANED:
-            cleaning = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
+            cleaning += [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
             cleaning += [] if self.keep_accents else [normalizers.NFKD(), normalizers.StripAccents()]
             cleaning += [normalizers.Lowercase()] if self.do_lower_case else []
         if proto.normalizer_spec.precompiled_charsmap:

@@ -1,47 +1,94 @@
-"""The one tokenizer: the same ids in tf.data, in exported models and in Hugging Face.
+"""What is asked of every tokenizer, and the one of a vocabulary: the same ids in tf.data, in exports, in Hugging Face.
 
-<<<<<<< HEAD
-    tokenizer = Tokenizer.load("vocab_dir")    # WordPiece, what is pretrained with here
-    tokenizer = load("released_model")         # whatever the model was pretrained with
-    ids, row_splits = tokenizer.encode(["이 영화 정말 재미있다", "별로"])
-    dataset = dataset.batch(1024).map(tokenizer.tokenize)
-=======
     tokenizer = load("released_model")  # whatever the model was pretrained with
     ids, row_splits = tokenizer.encode(["이 영화 정말 재미있다", "별로"])
->>>>>>> e9678fc (Reading a corpus finds the file system again: an inner function had taken its name)
 
 TensorFlow is imported when the first text is tokenized, not before.
 """
 
-import hashlib
-import json
 import os
-from collections.abc import Iterable, Sequence
-from functools import cached_property
-from itertools import chain
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-import files
-from cli import InputError
-from vocab import tokenizer_config
-from vocab.sentence_piece import FAIRSEQ_FILE, KOBERT_FILE, MODEL_FILES, SentencePieceTokenizer
-from vocab.tokenizer_config import CONFIG_FILE
-from vocab.tokenizer_json import JSON_FILE, MERGES_FILE, JsonTokenizer
-from vocab.tokenizer_json import VOCAB_FILE as BYTE_LEVEL_FILE
+from vocab import recognition, tokenizer_config
+from vocab.sentence_piece import SentencePieceTokenizer
+from vocab.tokenizer_json import JsonTokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
-VOCAB_FILE = "vocab.txt"
-MAX_PIECE_BYTES = 256  # in UTF-8, without the ##: TF-Text's limit
-# Tokenizers that come with a vocab.txt but cut the text up with a program of their own.
-_FOREIGN = ("HanBert", "BertJapanese")
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
-def load(path: str, fingerprint: str | None = None) -> "Tokenizer | SentencePieceTokenizer | JsonTokenizer":
+class Tokenizer(Protocol):
+    """Text to ids and back.
+
+    Attributes:
+      pad_id, unk_id, cls_id, sep_id, mask_id: of the special tokens.
+      pair_separators: how many separators stand between the two texts of a pair: 1, or RoBERTa's 2.
+    """
+
+    pad_id: int
+    unk_id: int
+    cls_id: int
+    sep_id: int
+    mask_id: int
+    pair_separators: int
+
+    @property
+    def special_ids(self) -> tuple[int, ...]:
+        """The ids of the five special tokens, in the order above."""
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of ids, of special and unused pieces too."""
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 (hex) over everything that decides ids: equal fingerprints give equal ids."""
+
+    def encode(self, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Tokenizes many lines at once, without [CLS] and [SEP]; a literal "[MASK]" is text.
+
+        Returns:
+          ids np.int32 [total] of all lines one after another, and row_splits np.int64 [len(lines) + 1]: line i is
+          ids[row_splits[i]:row_splits[i + 1]].
+        """
+
+    def encode_words(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """As `encode`, of words that stood in a sentence, behind a space."""
+
+    def encode_with_offsets(self, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `encode`, with the place of each token in its line.
+
+        Returns:
+          ids, row_splits, and offsets np.int32 [total, 2]: begin and end of each token in characters of its line.
+        """
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Joins pieces into text."""
+
+    def save(self, directory: str) -> None:
+        """Writes what `load` reads, each file atomically."""
+
+    def save_hugging_face(self, directory: str, max_seq_length: int) -> None:
+        """Writes what `transformers` reads, `max_seq_length` as its longest input.
+
+        Raises:
+          InputError: `tokenizers` can't express it.
+        """
+
+
+class GraphTokenizer(Tokenizer, Protocol):
+    """A tokenizer with TensorFlow operations, for tf.data and exported models."""
+
+    def tokenize(self, texts: "tf.Tensor") -> "tf.RaggedTensor":
+        """tf.string [batch] to int32 [batch, (pieces)], without [CLS] and [SEP]."""
+
+
+def load(path: str, fingerprint: str | None = None) -> Tokenizer:
     """The tokenizer of a vocabulary, or of a directory that holds one; recognises which.
-
-    All have `vocab_size`, the ids of the special tokens, `pair_separators` (between two texts), `fingerprint`,
-    `encode`, `encode_words`, `encode_with_offsets`, `decode`, `save` and `save_hugging_face`, and, all but
-    JsonTokenizer, `tokenize` for graphs.
 
     Args:
       path: a directory, or a vocab.txt, a SentencePiece model, a tokenizer.json, or a vocab.json with merges.txt.
@@ -51,336 +98,14 @@ def load(path: str, fingerprint: str | None = None) -> "Tokenizer | SentencePiec
     Raises:
       InputError: nothing of these, damaged, of a sort that is not supported, or changed since it was saved here.
     """
-    path = str(path)
-    if files.is_directory(path):
-        path = _vocabulary_in(path)
-    found = _read(path)
+    path, model = recognition.find(path)
+    found = _READERS[model](path)
     tokenizer_config.check_fingerprint(os.path.dirname(path), found, fingerprint)
     return found
 
 
-def _read(path):
-    name = os.path.basename(path)
-    if name.endswith((".model", ".spiece")):
-        return SentencePieceTokenizer.load(path)
-    if name == BYTE_LEVEL_FILE:
-        return JsonTokenizer.load(path)
-    if name.endswith(".json"):
-        content = files.read_json(path)
-        return Tokenizer.from_json(path) if _is_wordpiece(content) else JsonTokenizer.load(path)
-    return _load_vocab(path)
-
-
-def _vocabulary_in(directory):
-    """The file to read. SentencePiece comes first: KoBERT has a vocab.txt beside it, many a tokenizer.json."""
-    there = [
-        name
-        for name in (*MODEL_FILES, VOCAB_FILE, JSON_FILE, BYTE_LEVEL_FILE)
-        if files.exists(os.path.join(directory, name))
-    ]
-    if JSON_FILE in there and tokenizer_config.tokenizer_class(directory) not in ("", "XLMRoberta"):
-        there = [name for name in there if name != FAIRSEQ_FILE]  # other ids for the pieces, which the other file has
-    if BYTE_LEVEL_FILE in there and not files.exists(os.path.join(directory, MERGES_FILE)):
-        there.remove(BYTE_LEVEL_FILE)
-    if there:
-        return os.path.join(directory, there[0])
-    raise InputError(
-        f"{os.path.join(directory, VOCAB_FILE)}: no such file, nor {JSON_FILE}, {BYTE_LEVEL_FILE} with "
-        f"{MERGES_FILE}, or {', '.join(MODEL_FILES)}"
-    )
-
-
-def _is_wordpiece(content):
-    model = content.get("model")
-    return isinstance(model, dict) and (
-        model.get("type") == "WordPiece"
-        or "type" not in model
-        and "continuing_subword_prefix" in model
-        and "merges" not in model
-    )
-
-
-class Tokenizer:
-    """BERT's tokenizer: clean-up, split at spaces, punctuation and CJK characters, then WordPiece.
-
-    Attributes:
-      pair_separators: separators between the two texts of a pair.
-
-    Args:
-      vocab: the pieces in id order.
-      do_lower_case: lower-case the text.
-      strip_accents: decompose the text (NFD) and drop combining marks. Original BERT does both or
-        neither; decomposing turns Hangul into jamo, so Korean vocabularies lower-case without it.
-      given: role -> name of special tokens, where they don't have their usual names.
-      source: where the vocabulary is from, for error messages.
-
-    Raises:
-      InputError: a special token is missing, there is nothing else, or a piece is empty, too long or occurs twice;
-        names `source`.
-    """
-
-    pair_separators = 1
-
-    def __init__(
-        self,
-        vocab: Sequence[str],
-        do_lower_case: bool = False,
-        strip_accents: bool = False,
-        source: str = "vocabulary",
-        given: dict[str, str] | None = None,
-    ):
-        self.vocab = tuple(vocab)
-        self.do_lower_case = bool(do_lower_case)
-        self.strip_accents = bool(strip_accents)
-        self._index = _index(self.vocab, source)
-        self._special = tokenizer_config.find_tokens(self._index, given or {}, source)
-        self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
-            self._index[name] for name in self._special.values()
-        )
-        self.special_ids = (self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id)
-        if len(self.vocab) == len(self.special_ids):
-            raise InputError(f"{source}: nothing but special tokens; a vocabulary has pieces of text")
-
-    @classmethod
-    def load(cls, path: str) -> "Tokenizer":
-        """As the function `load`, where nothing but WordPiece will do: what is pretrained with here.
-
-        Without a tokenizer_config.json the text is cased. With one, its `do_lower_case` and
-        `strip_accents` are read with the defaults that `transformers` gives them.
-
-        Raises:
-          InputError: no such file, not UTF-8, no special tokens, a setting that is not supported, or
-            another tokenizer than WordPiece.
-        """
-        found = load(path)
-        if not isinstance(found, cls):
-            raise InputError(
-                f"{path}: not a WordPiece vocabulary; released models with other tokenizers can be "
-                "fine-tuned, but here vocab.txt must have WordPiece's pieces"
-            )
-        return found
-
-    def with_vocab(self, vocab: Sequence[str]) -> "Tokenizer":
-        """Other pieces with the same settings and special tokens."""
-        return Tokenizer(vocab, self.do_lower_case, self.strip_accents, given=self._special)
-
-    @classmethod
-    def from_json(cls, path: str) -> "Tokenizer":
-        """From a tokenizer.json that holds BERT's tokenizer.
-
-        Raises:
-          InputError: it normalizes or splits text otherwise than BERT, or its ids leave one out.
-        """
-        content = files.read_json(path)
-        model = content["model"]
-        pieces = {
-            **(model.get("vocab") or {}),
-            **{token["content"]: token["id"] for token in content.get("added_tokens") or []},
-        }
-        vocab = sorted(pieces, key=pieces.get)
-        if [pieces[piece] for piece in vocab] != list(range(len(vocab))):
-            raise InputError(f"{path}: its ids are not 0 to {len(vocab) - 1}, each once; take the vocab.txt instead")
-        for key, expected in ("continuing_subword_prefix", "##"), ("max_input_chars_per_word", 100):
-            if model.get(key, expected) != expected:
-                raise InputError(f"{path}: {key} is {model[key]!r}; only BERT's {expected!r} is supported")
-        normalizer, split = content.get("normalizer") or {}, content.get("pre_tokenizer") or {}
-        for part, name in (normalizer, "BertNormalizer"), (split, "BertPreTokenizer"):
-            if part.get("type") != name:
-                raise InputError(
-                    f"{path}: has {part.get('type', 'nothing')} where BERT's tokenizer has {name}; "
-                    "a WordPiece model of another sort is not supported"
-                )
-        for key in "clean_text", "handle_chinese_chars":
-            if normalizer.get(key, True) is not True:
-                raise InputError(f"{path}: {key} must be true, the only way supported")
-        lower = bool(normalizer.get("lowercase", True))
-        accents = normalizer.get("strip_accents")
-        given = {"unk": model.get("unk_token", "[UNK]"), **tokenizer_config.given_tokens(os.path.dirname(path))}
-        return cls(vocab, lower, lower if accents is None else accents, path, given)
-
-    @property
-    def vocab_size(self) -> int:
-        """The number of pieces, special and unused ones included."""
-        return len(self.vocab)
-
-    @cached_property
-    def is_continuation(self) -> np.ndarray:
-        """np.bool_ [vocab_size]: the pieces that continue a word (`##…`)."""
-        return np.array([piece.startswith("##") and len(piece) > 2 for piece in self.vocab])
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """sha256 (hex) over the vocabulary and the settings: equal fingerprints give equal ids."""
-        special = list(self._special.values())
-        content = [self.do_lower_case, self.strip_accents, special, self.vocab]
-        return hashlib.sha256(json.dumps(content).encode("ascii")).hexdigest()
-
-    def tokenize(self, texts):
-        """tf.string [batch] to a tf.RaggedTensor int32 [batch, (pieces)], without [CLS] and [SEP].
-
-        Pure TensorFlow ops: usable eagerly, inside tf.data and in a SavedModel. A literal "[MASK]"
-        in the text is text, not a mask.
-        """
-        return self._wordpiece.tokenize(texts)
-
-    def tokenize_with_offsets(self, texts):
-        """`tokenize`, and the place of each piece: three tf.RaggedTensors int32 [batch, (pieces)].
-
-        Ids, and begin and end in characters of the text, as `encode_with_offsets` has them. Pure
-        TensorFlow ops too.
-        """
-        return self._wordpiece.tokenize_with_offsets(texts)
-
-    def encode(self, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Tokenizes many lines at once; thousands of lines a call are fastest.
-
-        Returns:
-          ids np.int32 [total] of all lines one after another, and row_splits np.int64
-          [len(lines) + 1]: line i is ids[row_splits[i]:row_splits[i + 1]].
-        """
-        return self._wordpiece.encode(lines)
-
-    def encode_words(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """As `encode`, of words that stood in a sentence."""
-        return self.encode(words)
-
-    def encode_with_offsets(self, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Tokenizes many lines, with the place of each token in its line.
-
-        Returns:
-          ids and row_splits as `encode`, and offsets np.int32 [total, 2]: begin and end of each
-          token in characters of its line.
-        """
-        found = self._fast.encode_batch(list(lines), add_special_tokens=False)
-        row_splits = np.cumsum([0, *(len(line) for line in found)], dtype=np.int64)
-        ids = np.fromiter(chain.from_iterable(line.ids for line in found), np.int32, row_splits[-1])
-        offsets = np.fromiter(
-            chain.from_iterable(chain.from_iterable(line.offsets) for line in found), np.int32, 2 * row_splits[-1]
-        )
-        return ids, row_splits, offsets.reshape(-1, 2)
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """Joins pieces into text: continuation pieces attach to the piece before them."""
-        out = []
-        for index in ids:
-            piece = self.vocab[index]
-            if self.is_continuation[index] and out:
-                out.append(piece[2:])
-            else:
-                out.append((" " if out else "") + piece)
-        return "".join(out)
-
-    def to_hugging_face(self):
-        """The same tokenizer as a `tokenizers.Tokenizer`, which also gives character offsets.
-
-        It adds no [CLS] or [SEP], and takes a literal "[MASK]" as text.
-        """
-        import tokenizers
-        from tokenizers import decoders, models, normalizers, pre_tokenizers
-
-        result = tokenizers.Tokenizer(
-            models.WordPiece(dict(self._index), unk_token=self._special["unk"], max_input_chars_per_word=100)
-        )
-        result.normalizer = normalizers.BertNormalizer(
-            clean_text=True, handle_chinese_chars=True, strip_accents=self.strip_accents, lowercase=self.do_lower_case
-        )
-        result.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        result.decoder = decoders.WordPiece(prefix="##")
-        return result
-
-    def save_hugging_face(self, directory: str, max_seq_length: int) -> None:
-        """Writes vocab.txt, tokenizer_config.json and tokenizer.json as `transformers` publishes them.
-
-        Unlike here, a literal "[MASK]" in a text is a mask there: people fill masks with them.
-        """
-        from tokenizers import AddedToken, processors
-
-        self.save(directory)
-        tokenizer_config.write_config(directory, self._special, **self._settings(), model_max_length=max_seq_length)
-        whole = self.to_hugging_face()
-        whole.add_special_tokens([AddedToken(name, special=True) for name in self._special.values()])
-        cls, sep = self._special["cls"], self._special["sep"]
-        whole.post_processor = processors.TemplateProcessing(
-            single=f"{cls}:0 $A:0 {sep}:0",
-            pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
-            special_tokens=[(cls, self.cls_id), (sep, self.sep_id)],
-        )
-        files.write_atomically(os.path.join(directory, "tokenizer.json"), whole.to_str(pretty=True) + "\n")
-
-    def save(self, directory: str) -> None:
-        """Writes vocab.txt and tokenizer_config.json, each atomically.
-
-        `transformers.BertTokenizerFast.from_pretrained(directory)` reads them.
-        """
-        files.write_atomically(os.path.join(directory, VOCAB_FILE), "".join(piece + "\n" for piece in self.vocab))
-        tokenizer_config.write_config(directory, self._special, self.fingerprint, **self._settings())
-
-    def _settings(self):
-        return {
-            "tokenizer_class": "BertTokenizer",
-            "do_lower_case": self.do_lower_case,
-            "strip_accents": self.strip_accents,
-            "tokenize_chinese_chars": True,
-        }
-
-    @cached_property
-    def _fast(self):
-        return self.to_hugging_face()
-
-    @cached_property
-    def _wordpiece(self):
-        from vocab.wordpiece import WordPiece
-
-        return WordPiece(self.vocab, self._special["unk"], self.do_lower_case, self.strip_accents)
-
-
-def _index(vocab: Sequence[str], source: str) -> dict[str, int]:
-    index = {}
-    for number, piece in enumerate(vocab):
-        if not piece:
-            raise InputError(f"{source}:{number + 1}: empty line; a vocabulary has a piece a line")
-        if piece in index:
-            raise InputError(
-                f"{source}:{number + 1}: {piece!r} is already on line "
-                f"{index[piece] + 1}; a vocabulary has every piece once"
-            )
-        if len(piece) > MAX_PIECE_BYTES // 4 and len(piece.removeprefix("##").encode()) > MAX_PIECE_BYTES:
-            raise InputError(
-                f"{source}:{number + 1}: a piece of {len(piece)} characters ({piece[:20]}…); at most {MAX_PIECE_BYTES} "
-                "bytes of UTF-8 can be found in text"
-            )
-        index[piece] = number
-    return index
-
-
-def _load_vocab(path):
-    """WordPiece from a vocab.txt and the tokenizer_config.json beside it."""
-    directory = os.path.dirname(path)
-    vocab = list(files.read_lines(path))
-    while vocab and not vocab[-1]:
-        vocab.pop()
-    if any(piece.startswith("▁") and len(piece) > 1 for piece in vocab) and not any(
-        piece.startswith("##") and len(piece) > 2 for piece in vocab
-    ):
-        raise InputError(
-            f"{path}: pieces of SentencePiece; put the model, such as {KOBERT_FILE}, beside it and give the directory"
-        )
-    foreign = tokenizer_config.tokenizer_class(directory)
-    if foreign in _FOREIGN:
-        raise InputError(
-            f"{path}: belongs to {foreign}Tokenizer, which cuts text up with a program of its own; it is not supported"
-        )
-    return Tokenizer(vocab, *_read_settings(directory), path, tokenizer_config.given_tokens(directory))
-
-
-def _read_settings(directory: str) -> tuple[bool, bool]:
-    """(do_lower_case, strip_accents) of a tokenizer_config.json; both False where there is none."""
-    path = os.path.join(directory, CONFIG_FILE)
-    if not files.exists(path):
-        return False, False
-    config = tokenizer_config.read_config(directory)
-    if config.get("tokenize_chinese_chars", True) is not True:
-        raise InputError(f"{path}: tokenize_chinese_chars must be true, the only way supported")
-    lower = tokenizer_config.read_flag(config, "do_lower_case", True, directory)
-    accents = tokenizer_config.read_flag(config, "strip_accents", None, directory)
-    return lower, lower if accents is None else accents
+_READERS: dict[str, Callable[[str], Tokenizer]] = {
+    "WordPiece": WordPieceTokenizer.read,
+    "SentencePiece": SentencePieceTokenizer.load,
+    "JSON": JsonTokenizer.load,
+}

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Container
+from typing import TypeVar
 
 import files
 from cli import InputError
@@ -20,6 +21,8 @@ _TOKENS_FILE = "special_tokens_map.json"
 _FINGERPRINT = "fingerprint"
 _CLASS_OF_MODEL = {"albert": "Albert", "xlm-roberta": "XLMRoberta", "camembert": "Camembert", "xlnet": "XLNet"}
 
+_Default = TypeVar("_Default", bool, None)
+
 
 def read_config(directory: str) -> dict:
     """tokenizer_config.json; {} where there is none."""
@@ -27,7 +30,7 @@ def read_config(directory: str) -> dict:
     return files.read_json(path) if files.exists(path) else {}
 
 
-def read_flag(config: dict, key: str, default: bool | None, directory: str) -> bool | None:
+def read_flag(config: dict, key: str, default: _Default, directory: str) -> bool | _Default:
     """A setting that is true or false.
 
     Raises:
@@ -79,12 +82,13 @@ def find_tokens(vocab: Container[str], given: dict[str, str], source: str) -> di
                 )
             found[role] = given[role]
             continue
-        found[role] = next((name for name in names if name in vocab), None)
-        if found[role] is None:
+        name = next((name for name in names if name in vocab), None)
+        if name is None:
             raise InputError(
                 f"{source}: no {names[0]} in the vocabulary (nor {names[1]}); an encoder's vocabulary has "
                 "[PAD] [UNK] [CLS] [SEP] [MASK], or the names that tokenizer_config.json gives"
             )
+        found[role] = name
     roles = {name: role for role, name in found.items()}
     for role, name in found.items():
         if roles[name] != role:

@@ -14,7 +14,7 @@ import re
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
@@ -27,7 +27,7 @@ from cli import InputError
 from corpus import segment
 from corpus.formats import RECOGNISED, CorpusCounts, FormatSettings, read_corpus
 from vocab import jamo
-from vocab.tokenizer import MAX_PIECE_BYTES
+from vocab.wordpiece_tokenizer import MAX_PIECE_BYTES
 from vocab.words import split_words
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # at the published ids 0 to 4
@@ -153,7 +153,7 @@ def count_words(
       many occurrences were counted and forgotten.
     """
     total = sum(files.size(path) for path in paths)
-    words = Counter()
+    words: Counter[str] = Counter()
     lines = forgotten = 0
     with cli.progress(total, "counting words", "B") as bar:
         documents = read_corpus(paths, corpus_format, lambda done: bar.update(done - bar.n), CorpusCounts())
@@ -192,7 +192,7 @@ def _without_the_rarest(words: Counter, limit: int) -> Counter:
 
 def choose_alphabet(words: dict[str, int], limit: int) -> frozenset[str]:
     """The `limit` most frequent characters; equally frequent ones in code point order."""
-    counts = Counter()
+    counts: Counter[str] = Counter()
     for word, count in words.items():
         for char in word:
             counts[char] += count
@@ -206,7 +206,7 @@ def segment_words(words: dict[str, int], segmenter: str, num_workers: int) -> Co
     Returns:
       The count of each (morpheme, whether it continues a word).
     """
-    units = Counter()
+    units: Counter[tuple[str, bool]] = Counter()
     if segmenter == "none":
         for word, count in words.items():
             units[word, False] = count
@@ -250,7 +250,7 @@ def merge(units: Counter, alphabet: Iterable[str], inner: Iterable[str], room: i
     )
     tokenizer.train_from_iterator(_repeated(units, code_of), trainer)
     found = tokenizer.get_vocab()
-    return [_readable(piece, chars) for piece in sorted(found, key=found.get)]
+    return [_readable(piece, chars) for piece in sorted(found, key=lambda piece: found[piece])]
 
 
 def _repeated(units: Counter, code_of: dict[int, int]) -> Iterator[str]:
@@ -304,7 +304,7 @@ def _in_processes(function: Callable, jobs: Iterable[tuple], num_workers: int) -
         yield from itertools.starmap(function, jobs)
         return
     with ProcessPoolExecutor(num_workers, get_context("spawn")) as pool:
-        pending = deque()
+        pending: deque[Future] = deque()
         for job in jobs:
             pending.append(pool.submit(function, *job))
             if len(pending) > num_workers + 1:

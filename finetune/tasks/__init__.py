@@ -1,23 +1,13 @@
-"""The tasks by name. Adding one: a file here, a config of the same name, a test.
+"""The tasks by name: `TASKS[name](config)` is a `finetune.task.Task`. Adding one: a file here, a config of the same
+name, a test.
 
-`TASKS[name](config)` is an object with
-
-    name                        of its config, configs/finetune/NAME.json
-    main_metric                 the score that chooses the best epoch and stands in tables
-    kind                        its head, loss and predictions: Classification, Regression, Tagging or Span
-    published                   split -> how many examples the published files have
-    splits(data_dir, max_bad_rows) -> {"train": [example], "test": [example], perhaps "dev"}
-    texts(example)                          -> its texts; first the one that other examples may share
-    features(examples, tokenizer, training) -> finetune.features.Features
-    decoded(outputs, examples, features)    -> what is said, from the kind's predictions
-    score(decoded, examples)                -> (scores, extra results)
-    save(decoded, examples, directory)      writes the predictions
-    inputs, example(id, *inputs), answers(decoded, examples)  for new text: see finetune/predict.py
-
-finetune/sentences.py, words.py and questions.py hold the three sorts there are. The loop in
-finetune/train.py knows nothing else of a task.
+finetune/sentences.py, words.py and questions.py hold the three sorts there are.
 """
 
+from collections.abc import Callable
+
+from finetune.config import FinetuneConfig
+from finetune.task import Task
 from finetune.tasks import (
     fake_news,
     hate_speech,
@@ -35,7 +25,7 @@ from finetune.tasks import (
     tydiqa,
 )
 
-TASKS = {
+TASKS: dict[str, Callable[[FinetuneConfig], Task]] = {
     "nsmc": nsmc.create,
     "naver-ner": naver_ner.create,
     "paws": paws.create,

@@ -5,14 +5,14 @@ import gzip
 import pytest
 
 from benchmarks import input_pipeline, real_data, text_to_records
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 
 def test_text_to_records(in_process, toy_data, tmp_path):
     (table,) = text_to_records.run(1, toy_data, str(tmp_path))
     with gzip.open(real_data.reviews(toy_data), "rt", encoding="utf-8") as file:
         lines = [line.strip() for line in file]
-    tokens, _ = Tokenizer.load(real_data.vocabulary(toy_data)).encode(lines)
+    tokens, _ = WordPieceTokenizer.load(real_data.vocabulary(toy_data)).encode(lines)
     assert f"{len(lines)} reviews, {len(tokens):,} tokens" in table.title
     assert min(row[1] for row in table.rows) > 0 and len(table.rows) == 3
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import squad_features
 from finetune.windows import windows
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def rows(real_data):
 
 @pytest.mark.parametrize("max_seq_length, stride, max_query_length", [(512, 128, 64), (128, 48, 12)])
 def test_slow_path_gives_our_windows(max_seq_length, stride, max_query_length, rows, real_data):
-    tokenizer = Tokenizer.load(real_data("vocab/koelectra.txt"))
+    tokenizer = WordPieceTokenizer.load(real_data("vocab/koelectra.txt"))
     slow = squad_features.convert(
         rows, squad_features.slow_tokenizer(real_data("vocab/koelectra.txt")), max_seq_length, stride, max_query_length
     )

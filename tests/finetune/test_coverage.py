@@ -9,7 +9,7 @@ from finetune.questions import Question
 from finetune.sentences import Example
 from finetune.tasks import TASKS
 from finetune.words import Sentence
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 KNOWN, UNKNOWN = "가간", "힣힣"  # two of the fixture's syllables (every 28th from 가), and none
 
@@ -79,9 +79,11 @@ def test_a_vocabulary_that_does_not_fit_is_warned_of(share, warned, tokenizer, k
 def test_published_vocabularies_fit_real_reviews_and_another_language_s_does_not(real_data):
     nsmc = TASKS["nsmc"](FinetuneConfig())
     reviews = nsmc.splits(real_data("nsmc"), 0)["test"][::10]
-    assert len(said(nsmc, reviews, Tokenizer.load(real_data("vocab/koelectra.txt")))) == 1
+    assert len(said(nsmc, reviews, WordPieceTokenizer.load(real_data("vocab/koelectra.txt")))) == 1
     letters = [chr(code) for code in range(33, 127)]
-    latin = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *("##" + letter for letter in letters)])
+    latin = WordPieceTokenizer(
+        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *("##" + letter for letter in letters)]
+    )
     share = coverage.unknown_words(nsmc, reviews, latin)
     # A sample stands for all: the same counted over every word.
     words = [word for review in reviews for word in review.first.split()]

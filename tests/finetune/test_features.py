@@ -11,7 +11,7 @@ from finetune import windows
 from finetune.config import FinetuneConfig
 from finetune.features import Pieces, sequences
 from finetune.tasks import TASKS
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 WORDS = ["가", "감 가감", "감감감감 가", "", "가 가 가 가 가", "거 가 " * 9, "가" * 7, "?!", "zzz 가"]
 
@@ -97,7 +97,7 @@ def test_tokens_are_counted_beyond_32_bits(tokenizer, monkeypatch):
 
 
 def test_real_reviews(real_data, pytestconfig, tmp_path):
-    ours = Tokenizer.load(real_data("vocab/koelectra.txt"))
+    ours = WordPieceTokenizer.load(real_data("vocab/koelectra.txt"))
     ours.save(str(tmp_path))
     theirs = transformers.BertTokenizerFast.from_pretrained(str(tmp_path))
     reviews = TASKS["nsmc"](FinetuneConfig()).splits(real_data("nsmc"), 0)["test"]

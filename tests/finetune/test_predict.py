@@ -393,7 +393,7 @@ def test_a_header_of_a_pair_with_other_names_is_no_pair(header):
 
 def test_a_text_is_a_whole_line_and_words_are_between_white_space():
     assert read("nsmc", 'a\t"b" ', "{}가"[2:]) == [Example("1", 'a\t"b" ', None, None), Example("2", "가", None, None)]
-    assert read("naver-ner", "가  나\t다") == [Sentence("1", ("가", "나", "다"), None, "가  나\t다")]
+    assert read("naver-ner", "가  나\t다") == [Sentence("1", ("가", "나", "다"), (), "가  나\t다")]
     assert [example.first for example in read("nsmc", "{스포} 재미있다", "[광고] {", '{"a": 1}')] == [
         "{스포} 재미있다",
         "[광고] {",

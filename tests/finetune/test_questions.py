@@ -26,7 +26,7 @@ from finetune.tasks.tydiqa import character_of_byte
 from tests.checkpoints import hugging_face
 from tests.finetune.conftest import loss_of, task_step
 from training.optimizer import create_optimizer, create_slots
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 FILES = {
     "korquad": ("KorQuAD_v1.0_train.json", "KorQuAD_v1.0_dev.json"),
@@ -780,7 +780,9 @@ def perfect(made, questions, tokenizer):
 def letters():
     """A tokenizer with a token for each character of the texts above."""
     known = sorted(set(SEOUL + PAGE + ARTICLE + "독도섬나다라마바항구") - set(" \n"))
-    return Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *known, *("##" + letter for letter in known)])
+    return WordPieceTokenizer(
+        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *known, *("##" + letter for letter in known)]
+    )
 
 
 def exact(name, **values):
@@ -930,7 +932,7 @@ def test_the_data_differ_where_a_context_does():
 def real_scores(real_data, name, **values):
     settings = exact(name, max_seq_length=512, doc_stride=128, max_query_length=64, **values)
     questions = settings.splits(real_data({"korquad": "korquad"}.get(name, "squad")), 0)["test"]
-    tokenizer = Tokenizer.load(real_data("vocab/koelectra.txt"))
+    tokenizer = WordPieceTokenizer.load(real_data("vocab/koelectra.txt"))
     return settings.score(perfect(settings, questions, tokenizer), questions)[0]
 
 

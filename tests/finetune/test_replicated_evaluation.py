@@ -21,9 +21,9 @@ from finetune.config import FinetuneConfig
 from finetune.model import TaskModel
 from finetune.tasks import TASKS
 from finetune.prediction import prediction
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 values, vocab, texts, cases, out = (json.loads(argument) for argument in sys.argv[1:])
-config, tokenizer, saved = FinetuneConfig(**values), Tokenizer.load(vocab), {}
+config, tokenizer, saved = FinetuneConfig(**values), WordPieceTokenizer.load(vocab), {}
 two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert two.num_replicas_in_sync == 2
 for name in ("nsmc", "naver-ner", "korquad"):

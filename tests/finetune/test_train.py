@@ -411,9 +411,9 @@ from finetune.config import FinetuneConfig
 from finetune.model import Start
 from finetune.tasks import TASKS
 from finetune.train import finetune
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 values, data_dir, vocab, output_dir = json.loads(sys.argv[1]), *sys.argv[2:]
-config, tokenizer = FinetuneConfig(**values), Tokenizer.load(vocab)
+config, tokenizer = FinetuneConfig(**values), WordPieceTokenizer.load(vocab)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert strategy.num_replicas_in_sync == 2
 data = {split: rows[:70] for split, rows in TASKS["nsmc"](config).splits(data_dir, 0).items()}

@@ -9,7 +9,7 @@ import transformers
 from finetune.config import FinetuneConfig
 from finetune.tasks import TASKS
 from finetune.windows import windows
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 SYLLABLES = [chr(0xAC00 + 28 * i) for i in range(95)]
 
@@ -34,7 +34,7 @@ def jamo(tmp_path_factory):
         *map(chr, range(0x11A8, 0x11C3)),
         *"aeiou",
     ]
-    return Tokenizer(
+    return WordPieceTokenizer(
         ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *("##" + letter for letter in letters)],
         do_lower_case=True,
         strip_accents=True,
@@ -139,7 +139,7 @@ def test_windows_of_decomposed_text_are_those_of_transformers(jamo, tmp_path):
 
 
 def test_real_questions(real_data, tmp_path):
-    ours = Tokenizer.load(real_data("vocab/koelectra.txt"))
+    ours = WordPieceTokenizer.load(real_data("vocab/koelectra.txt"))
     theirs = in_transformers(ours, tmp_path)
     questions = TASKS["korquad"](FinetuneConfig()).splits(real_data("korquad"), 0)["test"][::4]
     numbers = {}
@@ -341,7 +341,7 @@ def test_empty_questions_and_contexts_have_their_window(tokenizer):
 
 
 def test_answers_of_real_questions_are_marked(real_data):
-    tokenizer = Tokenizer.load(real_data("vocab/koelectra.txt"))
+    tokenizer = WordPieceTokenizer.load(real_data("vocab/koelectra.txt"))
     questions = TASKS["korquad"](FinetuneConfig()).splits(real_data("korquad"), 0)["train"]
     numbers = {}
     answers = [

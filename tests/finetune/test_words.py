@@ -20,7 +20,7 @@ from finetune.words import Sentence
 from tests.checkpoints import hugging_face
 from tests.finetune.conftest import loss_of, task_step
 from training.optimizer import create_optimizer, create_slots
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 TASK = TASKS["naver-ner"](FinetuneConfig(max_seq_length=32))
 LABELS = TASK.kind.labels
@@ -355,7 +355,7 @@ def test_the_real_files(real_data):
 @pytest.mark.parametrize("max_seq_length", [24, 128])
 def test_perfect_outputs_of_the_real_test_file_score_100(max_seq_length, real_data):
     real_data("naver-ner/test.tsv")
-    tokenizer = Tokenizer.load(real_data("vocab/koelectra.txt"))
+    tokenizer = WordPieceTokenizer.load(real_data("vocab/koelectra.txt"))
     task = of_length(max_seq_length)
     sentences = task.splits(real_data("naver-ner"), 0)["test"]
     features = task.features(sentences, tokenizer)

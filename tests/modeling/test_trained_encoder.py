@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 from checkpoints.hugging_face import Released, encoder_tensors, load
 from finetune.features import sequences
 from modeling.encoder import Encoder
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 WORDS = "The quick brown fox jumps over one lazy dog as seven naïve café owners in São Paulo count 1,234 coins".split()
 
@@ -36,7 +36,7 @@ def test_sentence_vectors_are_those_of_its_own_library(real_data):
     encoder = Encoder(released.shape)
     said = load(encoder_tensors(encoder, "bert"), released)
     assert said.startswith(f"{released.path}: bert, 101 tensors loaded") and "new, random:" not in said
-    tokenizer = Tokenizer.load(directory)
+    tokenizer = WordPieceTokenizer.load(directory)
     features = sequences(tokenizer, texts, None, 256, {})
     ids = tf.RaggedTensor.from_row_splits(features.input_ids, features.row_splits).to_tensor(tokenizer.pad_id)
     lengths = tf.cast(features.lengths, tf.int32)

@@ -19,7 +19,7 @@ from pretrain.build import BuildSettings
 from pretrain.config import PretrainConfig
 from pretrain.examples import ExampleSettings
 from tests.conftest import ROOT
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 GOOD = json.dumps({"text": "가나 다라\n마바 사아"}, ensure_ascii=False)
 VOCAB = [
@@ -169,7 +169,7 @@ def test_tokenizer_of_records_is_checked_wherever_it_is_loaded(data, tmp_path):
     lines[-1], lines[-2] = lines[-2], lines[-1]
     (tmp_path / "records" / "vocab.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     with pytest.raises(InputError, match="were changed since they were saved"):
-        Tokenizer.load(str(tmp_path / "records"))
+        WordPieceTokenizer.load(str(tmp_path / "records"))
 
 
 @pytest.mark.parametrize("given", ["vocab", "data"])

@@ -19,7 +19,7 @@ from pretrain.train import train
 from serving.export import export
 from tests.checkpoints import hugging_face
 from tests.checkpoints.test_tensorflow1 import published, save
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 SHAPE = dict(
     vocab_size=200,
@@ -196,7 +196,7 @@ def test_a_new_word_in_an_unused_place_is_the_mean_of_its_old_pieces(electra, to
     syllables = [tokenizer.vocab[10], tokenizer.vocab[11]]
     pieces = list(tokenizer.vocab)
     pieces[5] = "".join(syllables)
-    extended = Tokenizer(pieces)
+    extended = WordPieceTokenizer(pieces)
     after, said = begun(Continuation.open(*directories), extended)
     assert extended.encode([pieces[5]])[0].tolist() == [5] and tokenizer.encode([pieces[5]])[0].tolist() == [10, 106]
     for old, new in (
@@ -213,7 +213,7 @@ def test_a_vocabulary_in_another_order_and_with_other_special_names_keeps_its_ro
     renamed = {"[PAD]": "<pad>", "[UNK]": "<unk>", "[CLS]": "<s>", "[SEP]": "</s>", "[MASK]": "<mask>"}
     pieces = [renamed.get(piece, piece) for piece in reversed(tokenizer.vocab)]
     before, _ = begun(Continuation.open(electra[2]), tokenizer)
-    after, said = begun(Continuation.open(electra[2]), Tokenizer(pieces))
+    after, said = begun(Continuation.open(electra[2]), WordPieceTokenizer(pieces))
     np.testing.assert_array_equal(
         after.embeddings.word_embeddings.numpy()[::-1], before.embeddings.word_embeddings.numpy()
     )
@@ -234,7 +234,7 @@ def test_positions_grow_where_it_is_asked_for(how, electra, tokenizer):
 
 def test_what_cannot_be_gone_on_from_is_one_line(electra, tokenizer, tmp_path):
     _, _, discriminator, generator = electra
-    far = Tokenizer([*tokenizer.vocab[:5], *(f"x{i}" for i in range(195))])
+    far = WordPieceTokenizer([*tokenizer.vocab[:5], *(f"x{i}" for i in range(195))])
     roberta = transformers.RobertaModel(
         transformers.RobertaConfig(
             vocab_size=50, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
@@ -312,7 +312,7 @@ def test_the_command_goes_on_in_other_text_with_the_checkpoint_s_vocabulary(comm
         values["vocab_size"],
         values["generator_hidden_size"],
     ) == (str(tmp_path / "first"), 32, 200, 0.5)
-    assert Tokenizer.load(str(tmp_path / "second")).fingerprint == tokenizer.fingerprint
+    assert WordPieceTokenizer.load(str(tmp_path / "second")).fingerprint == tokenizer.fingerprint
 
 
 def test_the_vocabulary_is_the_checkpoint_s_whatever_the_file_says():

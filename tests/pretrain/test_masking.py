@@ -358,9 +358,9 @@ def test_fifteen_per_cent_of_real_text(real_data, tiny, length):
     import itertools
 
     import files
-    from vocab.tokenizer import Tokenizer
+    from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
-    tokenizer = Tokenizer.load(real_data("vocab/koelectra.txt"))
+    tokenizer = WordPieceTokenizer.load(real_data("vocab/koelectra.txt"))
     lines = itertools.islice(files.read_lines(real_data("corpus/petitions.txt.gz")), 8000)
     ids, _ = tokenizer.encode([line for line in lines if line])
     rows = ids[: len(ids) // (length - 2) * (length - 2)].reshape(-1, length - 2)

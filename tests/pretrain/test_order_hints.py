@@ -44,9 +44,9 @@ def generated():
 def petitions(real_data):
     """The same of real petitions."""
     import files
-    from vocab.tokenizer import Tokenizer
+    from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
-    tokenizer = Tokenizer.load(real_data("vocab/koelectra.txt"))
+    tokenizer = WordPieceTokenizer.load(real_data("vocab/koelectra.txt"))
     lines = list(itertools.islice(files.read_lines(real_data("corpus/petitions.txt.gz")), 12_000))
     documents = [list(group) for filled, group in itertools.groupby(lines, bool) if filled]
     ids, sentence_splits = tokenizer.encode([line for document in documents for line in document])

@@ -17,7 +17,7 @@ from pretrain.objectives import OBJECTIVES
 from pretrain.records import read_index
 from tests.conftest import ROOT, TINY
 from training import metrics
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 SMALL = [
     "--config=tiny",
@@ -49,8 +49,11 @@ def test_from_text_alone_it_builds_vocabulary_and_records_and_trains(command, co
     )
     assert process.returncode == 0, process.stderr[-3000:]
     assert "Traceback" not in process.stderr and "held-out" in process.stdout + process.stderr
-    tokenizer = Tokenizer.load(str(directory))
-    assert tokenizer.vocab_size == 2000 and tokenizer.fingerprint == Tokenizer.load(str(directory / "data")).fingerprint
+    tokenizer = WordPieceTokenizer.load(str(directory))
+    assert (
+        tokenizer.vocab_size == 2000
+        and tokenizer.fingerprint == WordPieceTokenizer.load(str(directory / "data")).fingerprint
+    )
     # A vocabulary of this text: nothing in it is unknown, and pieces are longer than characters.
     text = corpus.read_text(encoding="utf-8").split("\n")[:50]
     ids, _ = tokenizer.encode(text)

@@ -114,7 +114,7 @@ def test_real_segments_are_consecutive_text_of_one_document(real_data, tmp_path,
     import files
     from pretrain import batches, build
     from pretrain.examples import ExampleSettings
-    from vocab.tokenizer import Tokenizer
+    from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
     lines = list(itertools.islice(files.read_lines(real_data("corpus/petitions.txt.gz")), 4000))
     while lines[-1]:
@@ -130,7 +130,7 @@ def test_real_segments_are_consecutive_text_of_one_document(real_data, tmp_path,
             num_workers=0,
         )
     )
-    tokenizer = Tokenizer.load(vocab)
+    tokenizer = WordPieceTokenizer.load(vocab)
     config = tiny(
         objective="bert",
         vocab_size=tokenizer.vocab_size,

@@ -28,7 +28,7 @@ from tests.pretrain import reference
 from training import metrics
 from training.optimizer import create_optimizer, create_slots
 from training.step import PRETRAINING, training_step
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 
@@ -256,7 +256,7 @@ def test_a_model_directory_holds_curves_vocabulary_config_and_the_newest_checkpo
     assert image.shape[0] > 300 and image.std() > 5
     names = sorted(name for name in os.listdir(os.path.join(directory, "checkpoints")) if name.endswith(".index"))
     assert names == ["step-220.index", "step-320.index"]
-    assert Tokenizer.load(directory).fingerprint == tokenizer.fingerprint
+    assert WordPieceTokenizer.load(directory).fingerprint == tokenizer.fingerprint
     values = read_config(directory)
     assert values["objective"] == objective and values["num_train_steps"] == 320
     assert not [name for name in os.listdir(directory) if name.endswith(".partial")]
@@ -352,7 +352,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from pretrain.config import PretrainConfig
 from pretrain.train import train
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 data, directory, *settings = sys.argv[1:]
 mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 for objective in ("electra", "bert"):
@@ -361,7 +361,8 @@ for objective in ("electra", "bert"):
     held_out = "eval_examples=" + ("12" if objective == "bert" else "0")
     config = PretrainConfig.load(None, [*settings, "objective=" + objective, order, held_out])
     for strategy in (tf.distribute.get_strategy(), mirrored):
-        train(config, data, Tokenizer.load(data), f"{directory}/{objective}-{strategy.num_replicas_in_sync}", strategy)
+        output_dir = f"{directory}/{objective}-{strategy.num_replicas_in_sync}"
+        train(config, data, WordPieceTokenizer.load(data), output_dir, strategy)
 """
 
 
@@ -500,7 +501,7 @@ def test_data_that_do_not_fit_the_config_are_refused(data, tokenizer, tiny, tmp_
 
 
 def test_records_of_another_vocabulary_are_refused(data, tokenizer, tiny, tmp_path):
-    other = Tokenizer([*tokenizer.vocab[:-1], "##다른"])
+    other = WordPieceTokenizer([*tokenizer.vocab[:-1], "##다른"])
     with pytest.raises(InputError, match="the records were made with another vocabulary"):
         train.train(tiny(), data, other, str(tmp_path / "model"), tf.distribute.get_strategy())
 
@@ -525,7 +526,7 @@ def test_a_directory_of_another_run_is_refused_and_left_alone(tokenizer, tiny, t
     ):
         with pytest.raises(InputError, match=key + r"; .* use another --model_dir"):
             train.claim_directory(directory, tiny(**change), tokenizer, counts)
-    other = Tokenizer([*tokenizer.vocab[:-1], "##다른"])
+    other = WordPieceTokenizer([*tokenizer.vocab[:-1], "##다른"])
     with pytest.raises(InputError, match="vocab.txt is another vocabulary than the records'"):
         train.claim_directory(directory, tiny(), other, counts)
     with pytest.raises(InputError, match="the records had 240 examples, now 241; .* use another --model_dir"):

@@ -22,7 +22,7 @@ from finetune.tasks import TASKS
 from pretrain.objectives import OBJECTIVES
 from serving.export import export
 from tests.checkpoints import hugging_face
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 SEQ_LEN = 12
 TYPES = ("PER", "FLD", "AFW", "ORG", "LOC", "CVL", "DAT", "TIM", "NUM", "EVT", "ANM", "PLT", "MAT", "TRM")
@@ -241,14 +241,16 @@ def test_a_tagger_says_through_a_pipeline_what_it_says_here(tokenizer, tmp_path)
         ids, _ = tokenizer.encode([text])
         assert theirs(text)["input_ids"] == [tokenizer.cls_id, *ids, tokenizer.sep_id]
     # It can still be started from, with the tokenizer as it was.
-    assert Tokenizer.load(exported).fingerprint == tokenizer.fingerprint
+    assert WordPieceTokenizer.load(exported).fingerprint == tokenizer.fingerprint
 
 
 @pytest.mark.filterwarnings("ignore:Tokenizer does not support real words")
 def test_a_tagger_says_the_same_through_a_pipeline_of_real_sentences(real_data, tmp_path):
     lines = read_lines(real_data("naver-ner/test.tsv"))
     sentences = [line.partition("\t")[0] for line, _ in zip(lines, range(60), strict=False)]
-    fine_tuned("naver-ner", "electra", Tokenizer.load(real_data("vocab/koelectra.txt")), tmp_path, positions=256)
+    fine_tuned(
+        "naver-ner", "electra", WordPieceTokenizer.load(real_data("vocab/koelectra.txt")), tmp_path, positions=256
+    )
     [exported] = export(str(tmp_path), str(tmp_path / "out"))
     same, entities = agreeing(sentences, tmp_path, exported)
     assert same == 60 and entities > 100

@@ -22,7 +22,7 @@ from serving.export import export
 from serving.packed import PackedEncoder
 from tests.checkpoints import hugging_face
 from tests.serving.test_export import SEQ_LEN
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 SMALL = FinetuneConfig(
     embedding_size=16,
@@ -255,7 +255,7 @@ def test_packed_encoder_computes_what_the_encoder_does(values):
 
 
 def real_tokenizer(real_data):
-    return Tokenizer.load(real_data("vocab/koelectra.txt"))
+    return WordPieceTokenizer.load(real_data("vocab/koelectra.txt"))
 
 
 def test_labels_of_real_reviews(real_data, tmp_path):
@@ -314,7 +314,7 @@ def test_what_is_left_out_is_said(tokenizer, tmp_path, capsys):
 
 def test_a_tokenizer_that_no_graph_has_is_one_line(tokenizer, tmp_path, monkeypatch):
     directory = finished("nsmc", tokenizer, tmp_path / "model")
-    monkeypatch.delattr(Tokenizer, "tokenize")
+    monkeypatch.delattr(WordPieceTokenizer, "tokenize")
     with pytest.raises(InputError, match="tokenizer does not work inside a TensorFlow graph"):
         export(directory, str(tmp_path / "out"), "savedmodel")
     assert not (tmp_path / "out").exists() and not (tmp_path / "out.partial").exists()
@@ -338,7 +338,7 @@ def test_tflite_from_token_ids(tokenizer, tmp_path):
     got = lite_probabilities(tmp_path / "out" / "model-dynamic-range.tflite", tokenizer, lines, SMALL.max_seq_length)
     np.testing.assert_allclose(got, expected, atol=0.1)
     assert (tmp_path / "out" / "labels.txt").read_text(encoding="utf-8") == "0\n1\n"
-    assert Tokenizer.load(path).fingerprint == tokenizer.fingerprint
+    assert WordPieceTokenizer.load(path).fingerprint == tokenizer.fingerprint
 
 
 def test_what_tflite_is_not_for_is_one_line(tokenizer, pretrained_dir, tmp_path):

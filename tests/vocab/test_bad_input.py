@@ -14,8 +14,9 @@ from corpus.formats import CorpusCounts, FormatSettings
 from vocab import jamo, run
 from vocab.extend import extend
 from vocab.run import build
-from vocab.tokenizer import Tokenizer, load
+from vocab.tokenizer import load
 from vocab.train import VocabSettings
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 KOREAN = "이 영화 정말 재미있다\n별로\n"
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -181,12 +182,12 @@ def test_a_vocabulary_that_can_not_be_used(name, tmp_path):
 
 
 def test_a_vocabulary_of_six_pieces_cuts_text():
-    assert Tokenizer([*SPECIAL, "가"]).encode(["가 나 가가"])[0].tolist() == [5, 1, 1]
+    assert WordPieceTokenizer([*SPECIAL, "가"]).encode(["가 나 가가"])[0].tolist() == [5, 1, 1]
 
 
 @pytest.mark.parametrize("change", ["a line", "the settings", "the special tokens"])
 def test_a_vocabulary_that_was_changed_since_it_was_saved_is_refused(change, tmp_path):
-    Tokenizer([*SPECIAL, "가", "나"]).save(str(tmp_path))
+    WordPieceTokenizer([*SPECIAL, "가", "나"]).save(str(tmp_path))
     assert load(str(tmp_path)).vocab_size == 7
     name = "vocab.txt" if change == "a line" else "tokenizer_config.json"
     before, after = {
@@ -201,14 +202,14 @@ def test_a_vocabulary_that_was_changed_since_it_was_saved_is_refused(change, tmp
         load(str(tmp_path))
     if change == "a line":
         with pytest.raises(InputError, match="were changed"):
-            Tokenizer.load(str(tmp_path / "vocab.txt"))
+            WordPieceTokenizer.load(str(tmp_path / "vocab.txt"))
 
 
 def test_what_transformers_is_given_may_be_changed_there(tmp_path):
-    Tokenizer([*SPECIAL, "가"]).save_hugging_face(str(tmp_path), 128)
+    WordPieceTokenizer([*SPECIAL, "가"]).save_hugging_face(str(tmp_path), 128)
     with (tmp_path / "vocab.txt").open("a", encoding="utf-8") as file:
         file.write("나\n")
-    assert Tokenizer.load(str(tmp_path)).vocab_size == 7
+    assert WordPieceTokenizer.load(str(tmp_path)).vocab_size == 7
 
 
 SETTINGS = VocabSettings(vocab_size=60, num_unused=10)
@@ -235,7 +236,7 @@ def test_a_vocabulary_that_is_gone_is_trained_again_and_a_cut_one_is_refused(tra
     with pytest.raises(InputError, match="changed since"):
         build(corpus, SETTINGS, str(out))
     assert build(corpus, SETTINGS, str(out), overwrite=True)[1]
-    Tokenizer([*SPECIAL, "가"]).save(str(out))  # with a fingerprint of its own
+    WordPieceTokenizer([*SPECIAL, "가"]).save(str(out))  # with a fingerprint of its own
     with pytest.raises(InputError, match=r"vocab\.txt: changed since it was trained"):
         build(corpus, SETTINGS, str(out))
 
@@ -265,7 +266,7 @@ def test_a_record_of_a_version_without_a_setting_is_still_one(trained):
 
 
 def test_a_word_that_wordpiece_can_not_make_is_not_added():
-    tokenizer = Tokenizer([*SPECIAL, "[unused0]", "가"])
+    tokenizer = WordPieceTokenizer([*SPECIAL, "[unused0]", "가"])
     for word in "가" * 86, "a" * 101:
         with pytest.raises(
             InputError, match=f"{len(word)} characters; WordPiece knows words of at most 100, and of 256"
@@ -294,13 +295,13 @@ def test_decomposed_hangul_is_counted_as_unicode_composes_it():
 
 def test_decomposed_text_is_said_in_numbers_where_the_vocabulary_knows_none_of_it(capsys):
     texts = ["가 나", unicodedata.normalize("NFD", "가 나 가")]
-    jamo.warn(texts, Tokenizer([*SPECIAL, "가", "나"]), "reviews.txt")
+    jamo.warn(texts, WordPieceTokenizer([*SPECIAL, "가", "나"]), "reviews.txt")
     said = capsys.readouterr().err
     assert said.startswith("warning: reviews.txt: 60.0% of the Hangul (3 of 5 syllables) is decomposed (NFD")
     assert said.count("\n") == 1
     of_jamo = [*SPECIAL, "ᄀ", "ᄂ", "##ᅡ"]
-    jamo.warn(texts, Tokenizer(of_jamo, True, True), "as BERT's uncased vocabularies")
-    jamo.warn(texts[:1] * 5, Tokenizer([*SPECIAL, "가"]), "composed")
+    jamo.warn(texts, WordPieceTokenizer(of_jamo, True, True), "as BERT's uncased vocabularies")
+    jamo.warn(texts[:1] * 5, WordPieceTokenizer([*SPECIAL, "가"]), "composed")
     assert capsys.readouterr().err == ""
 
 

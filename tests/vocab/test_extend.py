@@ -5,7 +5,7 @@ import pytest
 
 from cli import InputError
 from vocab.extend import extend, words_of
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 
 def test_words_become_one_piece_and_every_other_piece_stays(tokenizer):
@@ -40,7 +40,7 @@ def test_the_command_writes_a_vocabulary_that_loads(command, one_clear_line, tok
     arguments = ["vocab/extend.py", f"--vocab={tmp_path / 'old'}", f"--words={tmp_path / 'words.txt'}"]
     process = command(*arguments, f"--output_dir={tmp_path / 'new'}")
     assert process.returncode == 0 and f"1 words added, 0 were there: {pair}" in process.stdout, process.stderr
-    ids, _ = Tokenizer.load(str(tmp_path / "new")).encode([pair])
+    ids, _ = WordPieceTokenizer.load(str(tmp_path / "new")).encode([pair])
     np.testing.assert_array_equal(ids, [5])
     again = command(*arguments, f"--output_dir={tmp_path / 'old'}")
     one_clear_line(again, "old: holds a vocab.txt already; choose another --output_dir")
@@ -49,6 +49,6 @@ def test_the_command_writes_a_vocabulary_that_loads(command, one_clear_line, tok
 def test_words_of_a_vocabulary_that_drops_accents_are_without_them(tokenizer, tmp_path):
     path = tmp_path / "text.txt"
     path.write_text("Café café CAFE " * 3, "utf-8")
-    plain = Tokenizer([*tokenizer.vocab, *"cafe", "##a", "##f", "##e"], do_lower_case=True, strip_accents=True)
+    plain = WordPieceTokenizer([*tokenizer.vocab, *"cafe", "##a", "##f", "##e"], do_lower_case=True, strip_accents=True)
     words = words_of([str(path)], plain, 9)
     assert words == ["cafe"] and extend(plain, words)[1] == ["cafe"]

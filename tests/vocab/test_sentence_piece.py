@@ -15,8 +15,9 @@ from cli import InputError
 from tests.vocab import released
 from tests.vocab.released import HARD_LINES
 from vocab.sentence_piece import SentencePieceTokenizer
-from vocab.tokenizer import Tokenizer, load
+from vocab.tokenizer import load
 from vocab.tokenizer_json import JsonTokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -287,4 +288,4 @@ def test_fairseq_s_file_of_another_model_needs_its_tokenizer_json(directories, l
 
 def test_pretraining_takes_wordpiece_only(directories):
     with pytest.raises(InputError, match="not a WordPiece vocabulary"):
-        Tokenizer.load(directories["kobert"])
+        WordPieceTokenizer.load(directories["kobert"])

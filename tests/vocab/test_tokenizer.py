@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from transformers import BertTokenizerFast
 
 from cli import InputError
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 DATA = pathlib.Path(os.environ.get("KOLM_DATA", "data"))
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -55,7 +55,7 @@ SETTINGS = [(False, False), (True, False), (True, True), (False, True)]
 
 
 def small(do_lower_case=False, strip_accents=False):
-    return Tokenizer(list(dict.fromkeys(SPECIAL + PIECES)), do_lower_case, strip_accents)
+    return WordPieceTokenizer(list(dict.fromkeys(SPECIAL + PIECES)), do_lower_case, strip_accents)
 
 
 def hugging_face(tokenizer, directory):
@@ -106,7 +106,7 @@ def test_ids_of_real_lines_are_hugging_faces(name, setting, tmp_path, request):
     if not (DATA / "corpus").is_dir():
         pytest.skip(f"no {DATA}/corpus (KOLM_DATA)")
     everything = request.config.getoption("--all_lines", default=False)
-    tokenizer = Tokenizer(Tokenizer.load(str(path)).vocab, *setting)
+    tokenizer = WordPieceTokenizer(WordPieceTokenizer.load(str(path)).vocab, *setting)
     reference = hugging_face(tokenizer, tmp_path)
     lines, too_long, different = 0, 0, []
     for batch in batches(real_lines() if everything else sampled_lines()):
@@ -211,7 +211,7 @@ def test_every_character_is_normalized_and_split_as_by_hugging_face(setting, req
         ]
     pieces = [chr(p) for p in points if not unicodedata.category(chr(p)).startswith(("C", "Z"))]
     vocab = dict.fromkeys(SPECIAL + pieces + ["##" + piece for piece in pieces])
-    tokenizer = Tokenizer(list(vocab), *setting)
+    tokenizer = WordPieceTokenizer(list(vocab), *setting)
     lines = [f"a{chr(point)}b" for point in points]
     ids, splits = tokenizer.encode(lines)
     expected = [item.ids for item in tokenizer.to_hugging_face().encode_batch_fast(lines, add_special_tokens=False)]
@@ -264,12 +264,12 @@ def test_decode_joins_continuations():
 
 
 def test_continuation_pieces():
-    tokenizer = Tokenizer([*SPECIAL, "#", "##", "##가", "가", "#가"])
+    tokenizer = WordPieceTokenizer([*SPECIAL, "#", "##", "##가", "가", "#가"])
     assert tokenizer.is_continuation.tolist() == [False] * 7 + [True, False, False]
 
 
 def test_pieces_that_no_text_reaches_do_no_harm():
-    odd = Tokenizer([*SPECIAL, "##", "가.나", "a b", "\ue000", "\u2e43", "##\u2e43", "가", "##나"])
+    odd = WordPieceTokenizer([*SPECIAL, "##", "가.나", "a b", "\ue000", "\u2e43", "##\u2e43", "가", "##나"])
     lines = ["가.나", "a b", "\ue000", "\u2e43", "가나", "가\u2e43", "##"]
     expected = [odd.to_hugging_face().encode(line).ids for line in lines]
     assert encode(odd, lines) == expected
@@ -285,7 +285,7 @@ def test_saved_directory_loads_as_it_was(setting, tmp_path):
     tokenizer = small(*setting)
     tokenizer.save(str(tmp_path))
     for path in tmp_path, tmp_path / "vocab.txt":
-        loaded = Tokenizer.load(str(path))
+        loaded = WordPieceTokenizer.load(str(path))
         assert loaded.vocab == tokenizer.vocab
         assert (loaded.do_lower_case, loaded.strip_accents) == setting
         assert loaded.fingerprint == tokenizer.fingerprint
@@ -294,26 +294,26 @@ def test_saved_directory_loads_as_it_was(setting, tmp_path):
 
 def test_fingerprint_tells_vocabularies_and_settings_apart():
     prints = {small(*setting).fingerprint for setting in SETTINGS}
-    prints.add(Tokenizer([*SPECIAL, "가"]).fingerprint)
-    prints.add(Tokenizer([*SPECIAL, "나"]).fingerprint)
+    prints.add(WordPieceTokenizer([*SPECIAL, "가"]).fingerprint)
+    prints.add(WordPieceTokenizer([*SPECIAL, "나"]).fingerprint)
     assert len(prints) == 6
 
 
 def test_settings_default_as_in_transformers(tmp_path):
     (tmp_path / "vocab.txt").write_text("\n".join([*SPECIAL, "가"]) + "\n", "utf-8")
-    assert not Tokenizer.load(str(tmp_path)).do_lower_case  # no settings at all: cased
+    assert not WordPieceTokenizer.load(str(tmp_path)).do_lower_case  # no settings at all: cased
     for content, expected in (
         ({}, (True, True)),
         ({"do_lower_case": False}, (False, False)),
         ({"do_lower_case": True, "strip_accents": False}, (True, False)),
     ):
         (tmp_path / "tokenizer_config.json").write_text(json.dumps(content), "utf-8")
-        loaded = Tokenizer.load(str(tmp_path))
+        loaded = WordPieceTokenizer.load(str(tmp_path))
         assert (loaded.do_lower_case, loaded.strip_accents) == expected
 
 
 def test_special_tokens_by_their_other_names():
-    tokenizer = Tokenizer(["<s>", "<pad>", "</s>", "<unk>", "가", "<mask>"])
+    tokenizer = WordPieceTokenizer(["<s>", "<pad>", "</s>", "<unk>", "가", "<mask>"])
     assert (tokenizer.pad_id, tokenizer.unk_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id) == (
         1,
         3,
@@ -322,7 +322,7 @@ def test_special_tokens_by_their_other_names():
         5,
     )
     assert encode(tokenizer, ["가 나 <mask>"])[0][:2] == [4, 3]
-    both = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>"])  # as KoBigBird
+    both = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>"])  # as KoBigBird
     assert (both.cls_id, both.sep_id) == (2, 3)
 
 
@@ -337,7 +337,7 @@ def test_special_tokens_by_their_other_names():
 def test_bad_vocabularies_are_named(content, message, tmp_path):
     (tmp_path / "vocab.txt").write_text(content, "utf-8")
     with pytest.raises(InputError, match=message):
-        Tokenizer.load(str(tmp_path))
+        WordPieceTokenizer.load(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -353,12 +353,12 @@ def test_bad_settings_are_named(content, message, tmp_path):
     (tmp_path / "vocab.txt").write_text("\n".join(SPECIAL), "utf-8")
     (tmp_path / "tokenizer_config.json").write_text(content, "utf-8")
     with pytest.raises(InputError, match=message):
-        Tokenizer.load(str(tmp_path))
+        WordPieceTokenizer.load(str(tmp_path))
 
 
 def test_missing_vocabulary_is_named(tmp_path):
     with pytest.raises(InputError, match="nowhere.txt: no such file"):
-        Tokenizer.load(str(tmp_path / "nowhere.txt"))
+        WordPieceTokenizer.load(str(tmp_path / "nowhere.txt"))
 
 
 @cache
@@ -418,7 +418,7 @@ def test_offsets_in_the_graph_are_those_of_tokenizers_on_real_lines(setting):
     path = DATA / "vocab" / "koelectra.txt"
     if not path.exists() or not (DATA / "corpus").is_dir():
         pytest.skip(f"no {path} or no {DATA}/corpus (KOLM_DATA)")
-    tokenizer = Tokenizer(Tokenizer.load(str(path)).vocab, *setting)
+    tokenizer = WordPieceTokenizer(WordPieceTokenizer.load(str(path)).vocab, *setting)
     [lines] = batches(sampled_lines())
     expected, got = offsets_of_tokenizers(tokenizer, lines), offsets_in_graph(tokenizer, lines)
     assert [line for line, a, b in zip(lines, got, expected, strict=True) if a != b] == []

@@ -13,8 +13,9 @@ from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 from cli import InputError
 from tests.vocab import released
 from tests.vocab.released import HARD_LINES, SPECIAL
-from vocab.tokenizer import Tokenizer, load
+from vocab.tokenizer import load
 from vocab.tokenizer_json import JsonTokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -130,13 +131,13 @@ def test_saved_and_exported_it_is_the_same(roberta, lines, tmp_path):
 
 def test_wordpiece_in_a_tokenizer_json_is_the_same_as_its_vocab_txt(real_data, lines, tmp_path):
     for name, lower, accents in (("koelectra", False, False), ("kobigbird", False, False), ("koelectra", True, True)):
-        ours = Tokenizer(Tokenizer.load(real_data(f"vocab/{name}.txt")).vocab, lower, accents)
+        ours = WordPieceTokenizer(WordPieceTokenizer.load(real_data(f"vocab/{name}.txt")).vocab, lower, accents)
         ours.save_hugging_face(str(tmp_path / "all"), 512)
         os.makedirs(tmp_path / "one", exist_ok=True)
         shutil.copy(tmp_path / "all" / "tokenizer.json", tmp_path / "one")
         for path in tmp_path / "one", tmp_path / "one" / "tokenizer.json":
             alone = load(str(path))
-            assert isinstance(alone, Tokenizer) and alone.fingerprint == ours.fingerprint
+            assert isinstance(alone, WordPieceTokenizer) and alone.fingerprint == ours.fingerprint
         assert encode(alone, lines[:200]) == encode(ours, lines[:200])
 
 
@@ -225,7 +226,7 @@ def set_part(part, **values):
     ],
 )
 def test_a_wordpiece_of_another_sort_is_refused(change, message, tmp_path):
-    Tokenizer([*BERT, "가", "##나"]).save_hugging_face(str(tmp_path / "bert"), 16)
+    WordPieceTokenizer([*BERT, "가", "##나"]).save_hugging_face(str(tmp_path / "bert"), 16)
     with pytest.raises(InputError, match="tokenizer.json: " + message):
         load(changed(tmp_path / "bert", tmp_path / "bad", change))
 

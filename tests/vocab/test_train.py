@@ -251,8 +251,8 @@ def test_pieces_keep_to_morpheme_boundaries(name, package, tmp_path):
     vocab = train([path], dataclasses.replace(settings, segmenter=name), 1).vocab
     assert {"서울", "부산", "##에서", "##은", "##까지"} <= set(vocab)
     assert not any(piece.startswith(("서울", "부산")) and len(piece) > 2 for piece in vocab)
-    from vocab.tokenizer import Tokenizer
+    from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
-    tokenizer = Tokenizer(vocab)
+    tokenizer = WordPieceTokenizer(vocab)
     ids, _ = tokenizer.encode(["서울에서 부산까지"])
     assert [vocab[index] for index in ids] == ["서울", "##에서", "부산", "##까지"]

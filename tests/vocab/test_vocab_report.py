@@ -9,7 +9,7 @@ import pytest
 
 from cli import InputError
 from vocab import report
-from vocab.tokenizer import Tokenizer
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -18,7 +18,7 @@ PIECES = [*SPECIAL, "영화", "##는", "가", "##나", "다", "[unused0]"]
 
 def test_figures_of_a_small_example():
     # Words: 영화는 (2 pieces) | 가나 (2) | 다 (1, whole) | 라 ([UNK]) || 영화 (1, whole)
-    figures = report.measure(Tokenizer(PIECES), ["영화는 가나 다 라", "영화"])
+    figures = report.measure(WordPieceTokenizer(PIECES), ["영화는 가나 다 라", "영화"])
     assert figures["vocab_size"] == 11 and figures["pieces"] == 10
     assert figures["words"] == 5 and figures["tokens"] == 7 and figures["characters"] == 9
     assert figures["unk_rate"] == pytest.approx(1 / 7)
@@ -32,7 +32,7 @@ def test_figures_of_a_small_example():
 
 
 def test_table_has_a_column_a_vocabulary():
-    figures = report.measure(Tokenizer(PIECES), ["영화는"])
+    figures = report.measure(WordPieceTokenizer(PIECES), ["영화는"])
     rows = report.format_table({"one": figures, "two": figures}).split("\n")
     assert rows[0].split() == ["one", "two"]
     assert rows[5].split() == ["tokens", "a", "word", "2.000", "2.000"]
@@ -51,7 +51,7 @@ def test_sample_takes_the_same_number_of_lines_from_every_file(tmp_path):
 
 def test_the_command_compares_vocabularies(tmp_path):
     (tmp_path / "text").write_text("영화는 다\n", "utf-8")
-    Tokenizer(PIECES).save(str(tmp_path / "first"))
+    WordPieceTokenizer(PIECES).save(str(tmp_path / "first"))
     (tmp_path / "second.txt").write_text("\n".join([*SPECIAL, "영화는", "다"]), "utf-8")
     done = subprocess.run(
         [
@@ -80,7 +80,7 @@ def test_the_command_compares_vocabularies(tmp_path):
 
 def test_the_same_lines_are_shown_as_each_vocabulary_cuts_them():
     lines = [f"영화는 가나 다 {number:03d} 영화" for number in range(9)]
-    tokenizers = {"pieces": Tokenizer(PIECES), "words": Tokenizer([*SPECIAL, "영화는", "가나"])}
+    tokenizers = {"pieces": WordPieceTokenizer(PIECES), "words": WordPieceTokenizer([*SPECIAL, "영화는", "가나"])}
     samples = report.cuts(tokenizers, ["short", *lines, "가" * 70], 3)
     assert [sample["text"] for sample in samples] == [lines[0], lines[3], lines[6]]
     assert samples[1]["pieces"] == {

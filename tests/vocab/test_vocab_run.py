@@ -11,8 +11,8 @@ from transformers import BertTokenizerFast
 
 from cli import InputError
 from vocab.run import build
-from vocab.tokenizer import Tokenizer
 from vocab.train import VocabSettings
+from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SETTINGS = VocabSettings(vocab_size=60, num_unused=10)
@@ -43,7 +43,7 @@ def test_the_command_writes_a_vocabulary_and_its_figures(corpus, tmp_path):
     assert record["figures"]["vocab_size"] == 60 and record["figures"]["unk_rate"] == 0
     assert "whole words" in done.stdout and "100.00%" in done.stdout
     assert "[unused] instead of 10" in done.stderr
-    tokenizer = Tokenizer.load(str(out))
+    tokenizer = WordPieceTokenizer.load(str(out))
     assert tokenizer.do_lower_case and record["fingerprint"] == tokenizer.fingerprint
     theirs = BertTokenizerFast.from_pretrained(out)
     line = "영화 정말 별로"
@@ -89,9 +89,9 @@ def test_other_work_in_the_directory_is_not_replaced(corpus, tmp_path):
     more.write_text("가 나 다", "utf-8")
     with pytest.raises(InputError, match="other text"):
         build([corpus, str(more)], SETTINGS, out)
-    assert Tokenizer.load(out).vocab_size == 60
+    assert WordPieceTokenizer.load(out).vocab_size == 60
     assert build([corpus], other, out, overwrite=True)[1]
-    assert Tokenizer.load(out).vocab_size == 50
+    assert WordPieceTokenizer.load(out).vocab_size == 50
 
 
 def test_a_vocabulary_from_elsewhere_is_not_replaced(corpus, tmp_path):
@@ -104,7 +104,7 @@ def test_a_vocabulary_from_elsewhere_is_not_replaced(corpus, tmp_path):
 def test_a_run_cut_short_while_replacing_is_not_taken_for_done(corpus, tmp_path, monkeypatch):
     out = str(tmp_path / "out")
     build([corpus], SETTINGS, out)
-    monkeypatch.setattr(Tokenizer, "save", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+    monkeypatch.setattr(WordPieceTokenizer, "save", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
     with pytest.raises(OSError, match="full"):
         build([corpus], SETTINGS, out, overwrite=True)
     assert not os.path.exists(os.path.join(out, "vocab.json"))
