@@ -183,7 +183,7 @@ def test_damaged_results_are_named_with_advice_that_leads_somewhere(case, traine
         assert f"delete {out / deleted}, and the " in said and "trains this seed anew" in said
         shutil.rmtree(out / deleted)
     else:
-        assert "the command of finetune/run.py that made it writes it again" in said
+        assert "delete it and run the finetune/run.py command again, which writes it anew" in said
     if case in ("summary cut", "weights cut"):  # the others would train the same once more
         again = train_again(out)
         assert {**again, "seconds": 0} == {**before, "seconds": 0}

@@ -239,7 +239,7 @@ def test_output_is_the_old_file_or_the_whole_new_one(run, predictor, monkeypatch
             yield from list(predictor(examples))[:1]
             raise RuntimeError("lost")
 
-    monkeypatch.setattr(Predictor, "load", lambda directory: Failing())
+    monkeypatch.setattr(Predictor, "load", lambda directory, strategy: Failing())
     (tmp_path / "answers.jsonl").write_text("old\n")
     with pytest.raises(RuntimeError, match="lost"):
         run(stdin="가\n거\n", output=tmp_path / "answers.jsonl")

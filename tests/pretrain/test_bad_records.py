@@ -153,7 +153,7 @@ def test_a_file_system_that_can_only_be_read_is_said_in_one_line(settings, tmp_p
     process = subprocess.run(["unshare", "-rm", "sh", "-c", script], cwd=ROOT, capture_output=True, text=True)
     if process.returncode == 99:
         pytest.skip("no right to mount a file system of its own")
-    one_clear_line(process, f"{place}: may not be written to; name another place for the output")
+    one_clear_line(process, f"{place}/records: read-only file system; give another path")
 
 
 @pytest.mark.parametrize("name", ["pretrain/build.py", "vocab/run.py"])

@@ -106,7 +106,7 @@ def test_all_text_is_in_the_records_once(corpus):
     wanted = settings(corpus)
     build.build(wanted)
     rows, _ = read_rows(wanted.output_dir)
-    tokenizer = build.Tokenizer.load(wanted.vocab)
+    tokenizer = build.WordPieceTokenizer.load(wanted.vocab)
     lines = [
         line
         for name in sorted(glob.glob(str(corpus / "corpus-*.txt")))
@@ -200,7 +200,7 @@ def test_cleaning_reaches_the_records(tmp_path):
     wanted = settings(tmp_path, cleaning=cleaned)
     index = build.build(wanted)
     (row,), _ = read_rows(wanted.output_dir)
-    tokenizer = build.Tokenizer.load(wanted.vocab)
+    tokenizer = build.WordPieceTokenizer.load(wanted.vocab)
     assert tokenizer.decode(row) == "[CLS] 영화아 [SEP] [CLS] 다 가 [SEP]"
     assert index["unk_rate"] == 0
 

@@ -263,8 +263,8 @@ def test_what_cannot_be_gone_on_from_is_one_line(electra, tokenizer, tmp_path):
 
 def test_a_lacking_tensor_is_said_before_a_run_begins(electra, tokenizer):
     start = Continuation.open(electra[2])
-    tensors = {name: value for name, value in start.encoder.tensors.items() if name != "embeddings_project.bias"}
-    start = dataclasses.replace(start, encoder=dataclasses.replace(start.encoder, tensors=tensors))
+    tensors = {name: value for name, value in start.main.tensors.items() if name != "embeddings_project.bias"}
+    start = dataclasses.replace(start, networks={"discriminator": dataclasses.replace(start.main, tensors=tensors)})
     config = PretrainConfig.load(None, ["max_seq_length=16"], {**start.settings, "vocab_size": 200})
     with pytest.raises(InputError, match="no tensor embeddings_project.bias"):
         start.fitted(config, tokenizer, None)
@@ -283,7 +283,7 @@ def test_the_loop_begins_with_the_weights_and_resumes_without_them(data, tiny, t
     for ours, theirs in zip(again.variables, model.variables, strict=True):
         np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-6)
     hugging_face.randomize(model, seed=5)
-    other = dataclasses.replace(start, encoder=dataclasses.replace(start.encoder, tensors={}))
+    other = dataclasses.replace(start, networks={"discriminator": dataclasses.replace(start.main, tensors={})})
     train(config, data, tokenizer, second, tf.distribute.get_strategy(), other)  # done already: nothing is loaded
 
 

@@ -289,9 +289,9 @@ def plain_mask(ids, length, key, made):
     result = ids.tolist()
     for i in chosen:
         treatment = uniform(masking._TREATMENT, i)
-        if treatment < made.mask_share:
+        if treatment < made.replacement.mask_share:
             result[i] = made.mask_id
-        elif treatment < made.mask_share + made.random_share:
+        elif treatment < made.replacement.mask_share + made.replacement.random_share:
             result[i] = int(made.ordinary_ids[integer(masking._REPLACEMENT, i) % len(made.ordinary_ids)])
     return result, chosen
 
