@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 CORE := .venv/.core
 DEV := .venv/.dev
 
-.PHONY: demo setup korean test bench lint lock clean
+.PHONY: demo setup korean test test-fast bench lint lock clean
 
 demo: $(CORE)
 	.venv/bin/python demo/run.py
@@ -17,8 +17,13 @@ korean: $(CORE)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.lock \
 		python-mecab-ko kiwipiepy kss
 
+# Two processes: most of a test is Python and one thread of TensorFlow.
 test: $(DEV)
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest --numprocesses 2
+
+# What takes minutes is left out.
+test-fast: $(DEV)
+	.venv/bin/python -m pytest --numprocesses 2 -m "not slow"
 
 bench: $(DEV)
 	.venv/bin/python benchmarks/run.py

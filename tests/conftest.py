@@ -28,6 +28,32 @@ TINY = dict(
     eval_examples=12,
 )
 
+# Whole runs, processes that are killed, peers: minutes on two cores. `make test-fast` leaves them out.
+SLOW = (
+    "benchmarks/",
+    "demo/test_run.py",
+    "finetune/test_model.py",
+    "finetune/test_predict.py",
+    "finetune/test_released_tokenizers.py",
+    "finetune/test_replicated_evaluation.py",
+    "finetune/test_run.py",
+    "finetune/test_train.py",
+    "pretrain/test_bad_input.py",
+    "pretrain/test_build.py",
+    "pretrain/test_continuation.py",
+    "pretrain/test_resume.py",
+    "pretrain/test_run.py",
+    "pretrain/test_train.py",
+    "serving/",
+    "test_strategy_first.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if str(item.path.relative_to(os.path.dirname(__file__))).startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def real_data():
