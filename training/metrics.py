@@ -10,6 +10,9 @@ import tensorflow as tf
 from checkpoints.model_directory import disk_errors_named, write_file
 
 
+_NOT_DRAWN = ("step", "split", "tokens", "mfu")  # the last is the speed once more
+
+
 class MetricsLog:
     """`metrics.jsonl`, one line a report, and the same scalars for TensorBoard."""
 
@@ -86,24 +89,7 @@ def draw_curves(lines: list[dict], path: str) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    shown = [
-        name
-        for name in (
-            "loss",
-            "mlm_loss",
-            "disc_loss",
-            "sentence_order_loss",
-            "mlm_accuracy",
-            "disc_accuracy",
-            "disc_precision",
-            "disc_recall",
-            "sentence_order_accuracy",
-            "gradient_norm",
-            "learning_rate",
-            "tokens_per_second",
-        )
-        if any(name in line for line in lines)
-    ]
+    shown = [name for name in dict.fromkeys(name for line in lines for name in line) if name not in _NOT_DRAWN]
     if not shown:
         return
     shown_lines = without_short_reports(lines)
