@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from checkpoints.model_directory import disk_errors_named, write_file
 
-
 _NOT_DRAWN = ("step", "split", "tokens", "mfu")  # the last is the speed once more
 
 
