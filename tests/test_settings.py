@@ -51,7 +51,7 @@ def test_a_config_is_found_by_path_and_by_name(tmp_path, monkeypatch):
 def test_a_config_that_is_not_there_names_those_that_are(tmp_path):
     message = refused(settings.find_config, "modell1", "pretrain")
     assert message.startswith("--config modell1: no such file") and "model2, model2-small" in message
-    assert "nsmc.json" in refused(settings.find_config, "model1", "finetune")
+    assert "naver-ner, nsmc, paws" in refused(settings.find_config, "model1", "finetune")
     assert "no such file" in refused(settings.find_config, str(tmp_path), "finetune")
 
 
