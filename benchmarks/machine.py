@@ -8,6 +8,7 @@ import platform
 # Set in the environment, so that every contender has the very same allocator whatever it imports.
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40), "MALLOC_ARENA_MAX": "1"}
 
+_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # as /proc/cpuinfo names them
 _PACKAGES = (
     "tensorflow",
     "tensorflow-text",
@@ -49,6 +50,11 @@ def version(package: str) -> str | None:
         return None
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether the processor has instructions for products in bfloat16."""
+    return any(extra in processor() for extra in _BFLOAT16)
+
+
 def processor(cpuinfo: str = "/proc/cpuinfo") -> str:
     """The processor's name; on Linux with what tells models of one name apart."""
     try:
@@ -56,9 +62,7 @@ def processor(cpuinfo: str = "/proc/cpuinfo") -> str:
             fields = dict(line.split(":", 1) for line in file.read().split("\n\n")[0].splitlines() if ":" in line)
         fields = {key.strip(): value.strip() for key, value in fields.items()}
         speed = f", {float(fields['cpu MHz']) / 1000:.1f} GHz" if "cpu MHz" in fields else ""
-        extras = [
-            flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in fields.get("flags", "").split()
-        ]
+        extras = [flag for flag in ("avx2", "avx512f", *_BFLOAT16) if flag in fields.get("flags", "").split()]
         return (
             f"{fields['model name']} (family {fields.get('cpu family', '?')}, model {fields.get('model', '?')}{speed}; "
             f"{' '.join(extras) or 'no AVX'})"

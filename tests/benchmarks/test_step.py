@@ -19,7 +19,7 @@ TOY = {
 
 
 def test_step_with_all_peers(in_process, tmp_path):
-    float32, bfloat16 = step.run(1, "", str(tmp_path), TOY)
+    float32, bfloat16 = step.run(1, "", str(tmp_path), TOY, ["float32", "bfloat16"])
     ours, *peers = [row[0] for row in float32.rows[:3]]
     assert (ours, *peers) == ("kolm", "PyTorch, transformers", "Model Garden, ElectraPretrainer")
     assert [row[0] for row in bfloat16.rows[:2]] == [ours, peers[0]]
