@@ -65,8 +65,8 @@ def open_network(directory: str, values: dict, generator: bool = False) -> Relea
         raise InputError(f"{path}: damaged ({type(error).__name__}: {error}); {_ADVICE}") from None
     if family not in FAMILIES:
         raise InputError(f"{path}: its family is {family!r}, none of {', '.join(FAMILIES)}")
-    said = {"objective": described["objective"], **(shape.to_dict() if not generator else {})}
-    for key, value in said.items():
+    recorded = {"objective": described["objective"], **(shape.to_dict() if not generator else {})}
+    for key, value in recorded.items():
         if values.get(key, value) != value:
             raise InputError(
                 f"{directory}/config.json: {key} is {values[key]!r}, and its weights are of {value!r} "

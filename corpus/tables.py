@@ -12,11 +12,6 @@ def delimiter_of(path: str) -> str | None:
     return "," if name.endswith(".csv") else "\t" if name.endswith(".tsv") else None
 
 
-def plain_rows(lines: Iterable[str], delimiter: str = "\t") -> Iterator[tuple[int, list[str]]]:
-    """(line number, fields) of lines where quotes are text."""
-    return enumerate((line.split(delimiter) for line in lines), 1)
-
-
 def quoted_rows(path: str, lines: Iterable[str], delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """(line number, fields) of lines where quotes have CSV's meaning; a field may go over several lines.
 

@@ -15,8 +15,6 @@ from pretrain.config import PretrainConfig
 from pretrain.objectives import OBJECTIVES, PretrainingObjective
 from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
-GROWTH = ("copy", "random")
-
 # What the objectives fix, and a released model may have otherwise.
 _FIXED = {
     "position_offset": 0,
@@ -93,7 +91,7 @@ class Continuation:
         Args:
             config: a resolved `PretrainConfig`.
             tokenizer: of the records.
-            grow: one of GROWTH, where the run's texts are longer than the checkpoint's; else None.
+            grow: `copy` or `random`, where the run's texts are longer than the checkpoint's; else None.
             allow_partial: the vocabularies may have little in common.
 
         Raises:
