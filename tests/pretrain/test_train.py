@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -566,9 +567,9 @@ def test_a_damaged_checkpoint_is_named(trained, echoes, tokenizer, tmp_path):
     (path,) = (tmp_path / "model" / "checkpoints").glob("step-320.data*")
     os.truncate(path, path.stat().st_size // 2)
     config = PretrainConfig(**read_config(directory))
-    message = r"step-320: cannot be read as this model .*; if it is damaged, delete .*step-320\.\*, and the run goes on from step-\d+"
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match="step-320: cannot be read as this model .*; if it is damaged, ") as error:
         train.train(config, echoes, tokenizer, directory, tf.distribute.get_strategy())
+    assert re.search(r"step-320\.\*, and the run goes on from step-\d+$", str(error.value))
 
 
 def test_a_full_disk_is_an_error_that_names_the_file(data, tokenizer, tiny, tmp_path, monkeypatch):
