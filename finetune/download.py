@@ -4,10 +4,10 @@
     python finetune/download.py --list
 
 Each goes to DATA_DIR/NAME. What was cut off goes on where it stopped, with the same command; what is
-there already is kept. The data sets are in finetune/downloads.json. Where a size and a SHA-256 are known, a file
-has them or is refused; they were published by tfds-korean, TensorFlow Datasets and Hugging Face datasets, which
-load the same files. None are published of naver-ner, fake-news and hate-speech; the last one's are those of a copy in
-use. Addresses name a commit where they can, so that a file can't change under its address.
+there already is kept. Each task's file in finetune/tasks says where its data set is. Where a size and a SHA-256
+are known, a file has them or is refused; they were published by tfds-korean, TensorFlow Datasets and Hugging Face
+datasets, which load the same files. None are published of naver-ner, fake-news and hate-speech; the last one's are
+those of a copy in use. Addresses name a commit where they can, so that a file can't change under its address.
 
 naver-ner is in the sentence-a-line form of KoELECTRA. hate-speech is KoELECTRA's copy too: it has the articles'
 titles beside the comments, which the original has in other files.
@@ -24,7 +24,6 @@ import errno
 import functools
 import hashlib
 import http.client
-import json
 import re
 import shutil
 import stat
@@ -43,6 +42,8 @@ from absl import flags
 import cli
 import files
 from cli import InputError
+from finetune.benchmark import DataSet, File
+from finetune.tasks import BENCHMARKS
 
 ATTEMPTS = 5  # connections for one file, before it is left to the next run
 PAUSE = 1.0  # seconds before the second attempt; doubles with each further one
@@ -51,60 +52,7 @@ CHUNK = 1 << 16  # bytes read at once: all that a cut can lose
 # What an archive may unpack to, in bytes: so much always, or so many times its own size. Web pages take 15.
 UNPACKED, UNPACKED_RATIO = 1 << 30, 100
 
-
-@dataclasses.dataclass(frozen=True)
-class File:
-    """One file to fetch.
-
-    Attributes:
-        url: where it is, http or https.
-        name: its file name in the data set's folder.
-        size: published number of bytes; None where none is known.
-        sha256: published SHA-256 (hex); None where none is known.
-        unpack: for a .zip or .tar.gz, the folder in the data set's folder to unpack to ("." is that folder).
-        members: how the paths of the members to unpack end, each of one member; these go right into
-            `unpack`, under their last name. None for all, under their paths.
-    """
-
-    url: str
-    name: str
-    size: int | None = None
-    sha256: str | None = None
-    unpack: str | None = None
-    members: tuple[str, ...] | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class DataSet:
-    """A data set.
-
-    Attributes:
-        task: what is learnt from it.
-        licence: as its source states it.
-        source: the page that describes it.
-        files: what is fetched.
-        by_hand: for one that a program may not fetch, what to do; ends with the file to put into the folder.
-    """
-
-    task: str
-    licence: str
-    source: str
-    files: tuple[File, ...] = ()
-    by_hand: str = ""
-
-
-def _read_catalogue() -> dict[str, DataSet]:
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "downloads.json"), encoding="utf-8") as file:
-        content = json.load(file)
-    for entry in content.values():
-        entry["files"] = tuple(
-            File(**{**values, "members": tuple(values["members"]) if "members" in values else None})
-            for values in entry.get("files", ())
-        )
-    return {name: DataSet(**entry) for name, entry in content.items()}
-
-
-CATALOGUE = _read_catalogue()
+CATALOGUE = {name: benchmark.data for name, benchmark in BENCHMARKS.items()}
 
 
 def _define_flags():

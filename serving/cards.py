@@ -7,7 +7,7 @@ import shutil
 from checkpoints.opening import best_seed
 from finetune.config import FinetuneConfig
 from finetune.questions import QuestionTask
-from finetune.report import model_name
+from finetune.results import model_name
 from finetune.tasks import TASKS
 
 # Keys that say nothing of the model: where and how often, on what, and what is so of any.

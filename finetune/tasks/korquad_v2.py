@@ -21,6 +21,7 @@ import numpy as np
 from cli import InputError
 from finetune import rows
 from finetune.answer_scores import korquad_v2
+from finetune.benchmark import KOBIGBIRD, Benchmark, DataSet, File
 from finetune.questions import Question, QuestionTask, problem
 
 # What KoBigBird takes out. Tables and lists stay.
@@ -41,6 +42,59 @@ _TAGS = "|".join(
 )
 _DROPPED = re.compile(rf'<title>.*?</title>|rowspan="|colspan="|{_TAGS}')
 _SPACES = re.compile(r" {2,}|\n{2,}")
+
+_FILES = (
+    "https://raw.githubusercontent.com/korquad/korquad.github.io/918f5229639203d741045fdcdbb7462c602887da"
+    "/dataset/KorQuAD_2.1"
+)
+# (bytes, SHA-256) of each archive.
+_ARCHIVES = {
+    "train": (
+        (96_161_084, "98918d10e3e08bf6b34b50d17cd7f7438d5a577a8089d02698d16a151424a36a"),
+        (92_163_603, "0a8a59ee82e92e9509c5dbf7d98a31c007a3693afb818e37c60ddacf7f48c4b3"),
+        (91_681_447, "7035a35daac0c210b4754fc6a2885442929754db35e33b40d7c912706c66b9bc"),
+        (94_792_676, "4a61272d13e535f73fa20f2d1619b895adb763d8fa7cf02d813b733e7f702562"),
+        (94_470_762, "35834a74b3486eaa32712c689bccaab0c841c3ee252560e754245d3ed89e1c3a"),
+        (93_427_959, "5ea9b2975451c5a67bc172690a56a6e7a9e87b4001d3d1d684cb1336958a3a3b"),
+        (93_224_892, "87872acd46c2a8291a176826ad7eb23f3a6cf1db05bb27566d2eac1199a9091b"),
+        (92_550_803, "a615c0ebba60fc9b55fa602973d504f76d0273592c22f63b7f202655c1bb10bf"),
+        (93_684_404, "fa3955e23eab859819990edde3dd23308740cf94c3839fb538f30b1126117a39"),
+        (94_028_022, "b3b7ec508fbacaf6a5c12065e1d061cbfd8990bf2ae4c940a0a8d841294c2c1c"),
+        (93_432_479, "b7e8e44e43ec63514265e2202f73a4a6ce46f7226cc5662efc6a2ab92161a462"),
+        (94_500_610, "f6483e1e4b2577603e4fc881ec1651ca2ea5764a4b0f7e5eb59007ed9cc4bbae"),
+        (99_301_520, "84c4b6391a07bc1fdcc70d7194bda0e65edc796ae9b4e184a58c58d6973af7ad"),
+    ),
+    "dev": (
+        (93_536_216, "4a0b25f896f333dc470e87b83cef874a9f7ea9a3df4c83f5ce8d5de6d71b07db"),
+        (56_806_828, "bf76fe7c684409151f92eacc56d551d0471477c47959b916c002ae39666caf59"),
+    ),
+}
+BENCHMARK = Benchmark(
+    scores=("exact_match", "f1"),
+    data=DataSet(
+        task="question answering on whole web pages",
+        licence="CC BY-ND 2.0 KR",
+        source="https://korquad.github.io/",
+        files=tuple(
+            File(f"{_FILES}/{split}/{name}", name, size, sha256, unpack=split)
+            for split, archives in _ARCHIVES.items()
+            for number, (size, sha256) in enumerate(archives)
+            for name in [f"KorQuAD_2.1_{split}_{number:02}.zip"]
+        ),
+    ),
+    figures={
+        KOBIGBIRD: {
+            "KLUE-RoBERTa-Base": (55.44, 73.02),
+            "KoBigBird-BERT-Base": (67.77, 82.03),
+        },
+    },
+    note=(
+        "KorQuAD 2.1's dev file, most HTML tags taken out. KoBigBird's figures are from training on the first "
+        "question of each context only, and each of 5 epochs is scored on the dev file. Length 4,096; "
+        "KLUE-RoBERTa 512."
+    ),
+    departures=(("all_samples", True, "trained on all questions of a page"),),
+)
 
 
 def create(config) -> QuestionTask:

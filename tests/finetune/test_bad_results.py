@@ -9,6 +9,7 @@ import pytest
 
 from cli import InputError
 from finetune import download, predict, report
+from finetune.benchmark import DataSet, File
 from finetune.config import FinetuneConfig
 from finetune.tasks import TASKS
 from tests.finetune.test_report import write_result
@@ -105,7 +106,7 @@ def read_only(tmp_path, monkeypatch):
 
 
 def test_a_read_only_place_is_said_before_the_work(read_only, results, monkeypatch):
-    entry = download.DataSet("a task", "CC0 1.0", "https://example.org", (download.File("https://127.0.0.1:1/x", "x"),))
+    entry = DataSet("a task", "CC0 1.0", "https://example.org", (File("https://127.0.0.1:1/x", "x"),))
     for run in (
         lambda: reported(results, read_only / "out", monkeypatch),
         lambda: download.fetch("letters", entry, str(read_only / "letters")),

@@ -20,7 +20,8 @@ import pytest
 
 from cli import InputError
 from finetune import download
-from finetune.download import CATALOGUE, DataSet, File
+from finetune.benchmark import DataSet, File
+from finetune.download import CATALOGUE
 from tests.conftest import ROOT
 
 CONTENT = "문장\t0\n".encode() * 40_000  # 360,000 bytes, several reads
@@ -600,7 +601,7 @@ def test_every_file_has_an_https_address_of_its_own_and_a_whole_sha256_or_none()
 COMMAND = """
 import cli
 from finetune import download
-from finetune.download import DataSet, File
+from finetune.benchmark import DataSet, File
 
 download.PAUSE = 0
 download.CATALOGUE = {catalogue!r}

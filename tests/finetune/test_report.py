@@ -1,25 +1,42 @@
 """The report over made-up results: every figure in its place, and nothing in an example breaks the page."""
 
+import dataclasses
 import html.parser
 import json
-import pathlib
 import struct
 
 import pytest
 
 from cli import InputError
-from finetune import report
+from finetune import comparison
+from finetune.benchmark import (
+    ENLIPLE,
+    KOBIGBIRD,
+    KOELECTRA_JUNE,
+    KOELECTRA_OCTOBER,
+    KORSQUAD_PL,
+    KOSENTELECTRA,
+    PUBLICATIONS,
+)
+from finetune.config import FinetuneConfig
+from finetune.report_picture import draw_table
+from finetune.report_text import format_details, format_table
+from finetune.results import find_results, model_name
+from finetune.tasks import BENCHMARKS, TASKS
 
-PUBLISHED = json.loads(pathlib.Path(report.PUBLISHED).read_text("utf-8"))
 FEW = {
-    "sources": {"a paper": "https://example.org/a", "another": "https://example.org/b"},
-    "systems": [
-        {"name": "Old", "source": "a paper", "scores": {"nsmc": [89.5], "korquad": [80.0, 95.0]}},
-        {"name": "Older", "source": "a paper", "scores": {"nsmc": [70.0]}},
-        {"name": "Reader", "source": "another", "scores": {"squad-v2.0": [60.0, 61.0]}},
-    ],
-    "notes": {"nsmc": "best of many", "squad-v2.0": "the dev file"},
+    task: dataclasses.replace(
+        benchmark,
+        figures={
+            "nsmc": {KOELECTRA_JUNE: {"Old": (89.5,), "Older": (70.0,)}},
+            "korquad": {KOELECTRA_JUNE: {"Old": (80.0, 95.0)}},
+            "squad-v2.0": {KORSQUAD_PL: {"Reader": (60.0, 61.0)}},
+        }.get(task, {}),
+        note={"nsmc": "best of many", "squad-v2.0": "the dev file"}.get(task, ""),
+    )
+    for task, benchmark in BENCHMARKS.items()
 }
+JUNE = KOELECTRA_JUNE.name
 
 
 def write_result(directory, task="nsmc", scores=({"accuracy": 88.1},), best=None, seed_results=None, **summary):
@@ -50,8 +67,8 @@ def write_result(directory, task="nsmc", scores=({"accuracy": 88.1},), best=None
     return directory
 
 
-def table_of(folder, names=(), published=FEW):
-    return report.make_table(report.find_results([str(folder)], names), published)
+def table_of(folder, names=(), benchmarks=FEW):
+    return comparison.make_table(find_results([str(folder)], names), benchmarks)
 
 
 def rows_of(markdown):
@@ -61,8 +78,8 @@ def rows_of(markdown):
 
 
 def details_of(folder, worst=10):
-    results = report.find_results([str(folder)])
-    return report.format_details(results, list(dict.fromkeys(result.task for result in results)), worst)
+    results = find_results([str(folder)])
+    return format_details(results, list(dict.fromkeys(result.task for result in results)), worst)
 
 
 class Cells(html.parser.HTMLParser):
@@ -99,45 +116,46 @@ def rendered(markdown):
 # The published figures
 
 
-def test_published_figures_are_percentages_of_known_tasks_with_a_source():
-    assert len(PUBLISHED["systems"]) > 40
-    for system in PUBLISHED["systems"]:
-        assert system["name"] and system["scores"]
-        assert PUBLISHED["sources"][system["source"]].startswith("https://github.com/")
-        for task, scores in system["scores"].items():
-            assert len(scores) == len(report.MAIN_METRICS[task]), (system["name"], task)
-            assert all(isinstance(score, float) and 0 < score < 100 for score in scores), (system["name"], task)
-            assert sorted(scores) == scores, "F1 is never below exact match"
-    rows = [(system["name"], system["source"], task) for system in PUBLISHED["systems"] for task in system["scores"]]
-    assert len(set(rows)) == len(rows)
+FIGURES = [
+    (task, publication, system, scores)
+    for task, benchmark in BENCHMARKS.items()
+    for publication, systems in benchmark.figures.items()
+    for system, scores in systems.items()
+]
 
 
-def test_every_published_task_says_under_which_settings():
-    assert set(PUBLISHED["notes"]) == {task for system in PUBLISHED["systems"] for task in system["scores"]}
-    assert set(PUBLISHED["notes"]) <= set(report.MAIN_METRICS)
-    assert {system["source"] for system in PUBLISHED["systems"]} == set(PUBLISHED["sources"])
+def test_published_figures_are_percentages_with_a_source():
+    assert len({(publication, system) for _, publication, system, _ in FIGURES}) > 40
+    assert {publication for _, publication, _, _ in FIGURES} == set(PUBLICATIONS)
+    assert all(publication.address.startswith("https://github.com/") for publication in PUBLICATIONS)
+    for task, _, system, scores in FIGURES:
+        assert len(scores) == len(BENCHMARKS[task].scores), (system, task)
+        assert all(isinstance(score, float) and 0 < score < 100 for score in scores), (system, task)
+        assert sorted(scores) == list(scores), "F1 is never below exact match"
+
+
+@pytest.mark.parametrize("task", BENCHMARKS)
+def test_every_task_says_under_which_settings_and_its_scores_are_among_those_that_it_gives(task):
+    benchmark = BENCHMARKS[task]
+    assert bool(benchmark.figures) == bool(benchmark.note)
+    assert TASKS[task](FinetuneConfig.load(task)).main_metric in benchmark.scores
 
 
 @pytest.mark.parametrize(
-    "name, source, task, scores",
+    "system, publication, task, scores",
     [
-        ("KoELECTRA-Small", "KoELECTRA README, June 2020", "nsmc", [88.76]),
-        ("KoELECTRA-Small-v3", "KoELECTRA README, October 2020", "hate-speech", [63.07]),
-        ("KoELECTRA-Base-v3", "KoELECTRA README, October 2020", "korquad", [84.83, 93.45]),
-        ("enliple small", "enliple README", "korsts", [74.53]),
-        ("enliple large V2, 250k steps", "enliple README", "korquad", [65.17, 91.77]),
-        ("electra-base-discriminator", "KorSQuAD-pl README", "squad-v2.0", [78.70, 82.17]),
-        ("KoBigBird-BERT-Base", "KoBigBird README", "korquad-v2", [67.77, 82.03]),
-        ("KoSentELECTRA model 3", "KoSentELECTRA README", "nsmc", [91.69]),
+        ("KoELECTRA-Small", KOELECTRA_JUNE, "nsmc", (88.76,)),
+        ("KoELECTRA-Small-v3", KOELECTRA_OCTOBER, "hate-speech", (63.07,)),
+        ("KoELECTRA-Base-v3", KOELECTRA_OCTOBER, "korquad", (84.83, 93.45)),
+        ("enliple small", ENLIPLE, "korsts", (74.53,)),
+        ("enliple large V2, 250k steps", ENLIPLE, "korquad", (65.17, 91.77)),
+        ("electra-base-discriminator", KORSQUAD_PL, "squad-v2.0", (78.70, 82.17)),
+        ("KoBigBird-BERT-Base", KOBIGBIRD, "korquad-v2", (67.77, 82.03)),
+        ("KoSentELECTRA model 3", KOSENTELECTRA, "nsmc", (91.69,)),
     ],
 )
-def test_published_figures_are_those_of_their_readme(name, source, task, scores):
-    found = [
-        system["scores"].get(task)
-        for system in PUBLISHED["systems"]
-        if (system["name"], system["source"]) == (name, source)
-    ]
-    assert scores in found
+def test_published_figures_are_those_of_their_readme(system, publication, task, scores):
+    assert BENCHMARKS[task].figures[publication][system] == scores
 
 
 # The table
@@ -146,8 +164,8 @@ def test_published_figures_are_those_of_their_readme(name, source, task, scores)
 def test_ours_come_first_then_the_published_with_a_figure_in_a_column(tmp_path):
     write_result(tmp_path / "b", "korquad", [{"exact_match": 81.234, "f1": 90.5}])
     write_result(tmp_path / "a", "nsmc", [{"accuracy": 88.126, "macro_f1": 1.0}])
-    rows = rows_of(report.format_table(table_of(tmp_path)))
-    assert [row[:2] for row in rows[1:]] == [["a", "ours"], ["b", "ours"], ["Old", "a paper"], ["Older", "a paper"]]
+    rows = rows_of(format_table(table_of(tmp_path)))
+    assert [row[:2] for row in rows[1:]] == [["a", "ours"], ["b", "ours"], ["Old", JUNE], ["Older", JUNE]]
     assert rows[0] == ["model", "from", "nsmc (accuracy)¹", "korquad (exact match / F1)"]
     assert rows[1][2:] == ["88.13", "–"]
     assert rows[2][2:] == ["–", "**81.23** / 90.50"]
@@ -159,7 +177,7 @@ def test_columns_are_in_the_order_of_the_tasks_and_unknown_tasks_come_last(tmp_p
     write_result(tmp_path / "m" / "1", "poems", [{"rhyme": 50.0, "accuracy": 9.0}], model="m")
     write_result(tmp_path / "m" / "2", "tydiqa", [{"f1": 2.0, "exact_match": 1.0}], model="m")
     write_result(tmp_path / "m" / "3", "korsts", [{"pearson": 4.0, "spearman": 3.0}], model="m")
-    rows = rows_of(report.format_table(table_of(tmp_path)))
+    rows = rows_of(format_table(table_of(tmp_path)))
     assert rows[0][2:] == ["korsts (Spearman)", "tydiqa (exact match / F1)", "poems (rhyme)"]
     assert rows[1] == ["m", "ours", "**3.00**", "**1.00** / **2.00**", "**50.00**"]
 
@@ -167,21 +185,21 @@ def test_columns_are_in_the_order_of_the_tasks_and_unknown_tasks_come_last(tmp_p
 def test_all_that_print_the_same_best_figure_are_bold(tmp_path):
     for name, accuracy in (("a", 89.4999), ("b", 89.496), ("c", 89.49)):
         write_result(tmp_path / name, scores=[{"accuracy": accuracy}])
-    rows = rows_of(report.format_table(table_of(tmp_path)))
+    rows = rows_of(format_table(table_of(tmp_path)))
     assert [row[2] for row in rows[1:5]] == ["**89.50**", "**89.50**", "89.49", "**89.50**"]
 
 
 def test_a_score_that_is_not_a_number_is_missing(tmp_path):
     write_result(tmp_path / "a", "korsts", [{"spearman": float("nan")}])
     write_result(tmp_path / "b", "korsts", [{"spearman": -3.0}])
-    rows = rows_of(report.format_table(table_of(tmp_path)))
+    rows = rows_of(format_table(table_of(tmp_path)))
     assert [row[2] for row in rows[1:]] == ["–", "**-3.00**"]
 
 
 def test_several_seeds_are_mean_and_deviation(tmp_path):
     write_result(tmp_path / "a", scores=[{"accuracy": 90.0}, {"accuracy": 91.0}, {"accuracy": 93.5}])
     write_result(tmp_path / "b", "korquad", [{"exact_match": 10.0, "f1": 20.0}, {"exact_match": 14.0, "f1": 20.0}])
-    rows = rows_of(report.format_table(table_of(tmp_path)))
+    rows = rows_of(format_table(table_of(tmp_path)))
     assert rows[1][2] == "**91.50** ± 1.80"  # deviations from the mean: -1.5, -0.5, 2; sqrt(6.5 / 2)
     assert rows[2][3] == "12.00 ± 2.83 / 20.00 ± 0.00"
 
@@ -194,7 +212,7 @@ def test_footnotes_stand_where_splits_and_settings_differ(tmp_path):
     write_result(tmp_path / "d", config={"train_share": 1.0})
     write_result(tmp_path / "e", "naver-ner", [{"f1": 80.0}], seed_results={"split_note": "a|tenth of train"})
     write_result(tmp_path / "f", "korquad", [{"exact_match": 1.0, "f1": 2.0}])
-    markdown = report.format_table(table_of(tmp_path))
+    markdown = format_table(table_of(tmp_path))
     rows = rows_of(markdown)
     assert rows[0][2:] == ["nsmc (accuracy)¹", "naver-ner (F1)", "korquad (exact match / F1)"]
     assert [row[2] for row in rows[1:5]] == ["88.10²", "88.10³", "88.10² ³", "88.10"]
@@ -205,7 +223,7 @@ def test_footnotes_stand_where_splits_and_settings_differ(tmp_path):
         "- ³ nsmc, ours: trained on 10 % of the training file",
         "- ⁴ naver-ner, ours: a\\|tenth of train",
         "- Bold: the best of its column. ±: the deviation over several seeds, around their mean.",
-        "- Published figures: [a paper](https://example.org/a)",
+        f"- Published figures: [{JUNE}]({KOELECTRA_JUNE.address})",
     ]
 
 
@@ -217,7 +235,7 @@ def test_settings_that_change_a_score_are_footnotes_and_the_bias_has_a_column(tm
     write_result(tmp_path / "e", "nsmc", config={"with_title": True, "trim_particles": "none"})
     summary = json.loads((tmp_path / "e" / "results.json").read_text())
     (tmp_path / "e" / "results.json").write_text(json.dumps({**summary, "dev_share": 0.05}))
-    markdown = report.format_table(table_of(tmp_path))
+    markdown = format_table(table_of(tmp_path))
     header, *rows = rows_of(markdown)
     assert [name.split(" (")[0] for name in header[2:]] == ["nsmc", "hate-speech", "hate-speech, bias", "korquad"]
     assert [rows[number][column] for number, column in ((0, 3), (1, 3), (2, 4))] == ["60.00²", "**61.00**", "**62.00**"]
@@ -233,7 +251,7 @@ def test_settings_that_change_a_score_are_footnotes_and_the_bias_has_a_column(tm
 def test_more_than_nine_footnotes(tmp_path):
     for number in range(12):
         write_result(tmp_path / f"{number:02}", seed_results={"split_note": f"split {number}"})
-    rows = rows_of(report.format_table(table_of(tmp_path, published=PUBLISHED)))
+    rows = rows_of(format_table(table_of(tmp_path, benchmarks=BENCHMARKS)))
     assert rows[1][2] == "88.10²" and rows[12][2] == "88.10¹³"
 
 
@@ -248,7 +266,7 @@ def test_results_are_found_below_folders_and_by_globs_each_once(tmp_path):
     (tmp_path / "x" / "notes.txt").write_text("", "utf-8")
 
     def found(*patterns):
-        return [result.model for result in report.find_results([str(tmp_path / pattern) for pattern in patterns])]
+        return [result.model for result in find_results([str(tmp_path / pattern) for pattern in patterns])]
 
     assert found("x") == ["one", "two"]
     assert found("x/two", "x", "x/*") == ["two", "one"]
@@ -281,7 +299,7 @@ def test_results_are_found_below_folders_and_by_globs_each_once(tmp_path):
     ],
 )
 def test_a_model_is_named_by_its_key_its_folder_or_its_shape(summary, name):
-    assert report.model_name(summary) == name
+    assert model_name(summary) == name
 
 
 def test_models_in_different_folders_of_one_name_are_not_one_model(tmp_path):
@@ -427,7 +445,7 @@ def test_text_of_examples_is_shown_as_it_is(tmp_path):
 
 def test_names_are_shown_as_they_are(tmp_path):
     write_result(tmp_path / "m", "my|*task*", [{"a_b_c|": 1.0}], model="<i>m</i>|한 *x*", config={"train_share": 0.5})
-    page = rendered(report.format_table(table_of(tmp_path)))
+    page = rendered(format_table(table_of(tmp_path)))
     assert page.texts == ["<i>m</i>|한 *x*", "ours", "1.00¹"] and page.tags == ["strong"]
 
 
@@ -435,8 +453,8 @@ def test_text_that_is_no_unicode_can_be_written(tmp_path):
     write_result(tmp_path / "m", seed_results={"worst": [{"text": "a\ud800b\0c"}]}, model="m\udfff")
     assert "| a?b\ufffdc |" in details_of(tmp_path)
     details_of(tmp_path).encode()
-    report.format_table(table_of(tmp_path)).encode()
-    assert report.draw_table(table_of(tmp_path))
+    format_table(table_of(tmp_path)).encode()
+    assert draw_table(table_of(tmp_path))
 
 
 # The picture
@@ -450,14 +468,17 @@ def size_of(image):
 
 def test_the_picture_grows_with_rows_and_columns(tmp_path):
     write_result(tmp_path / "a")
-    width, height = size_of(report.draw_table(table_of(tmp_path)))
+    width, height = size_of(draw_table(table_of(tmp_path)))
     assert 600 < width < 1500 and 200 < height < 800
-    assert size_of(report.draw_table(table_of(tmp_path, published=PUBLISHED)))[1] > 2 * height
-    for task, names in report.MAIN_METRICS.items():
+    assert size_of(draw_table(table_of(tmp_path, benchmarks=BENCHMARKS)))[1] > 2 * height
+    for task, benchmark in BENCHMARKS.items():
         write_result(
-            tmp_path / f"$\\none$ {task} 한", task, [dict.fromkeys(names, 50.0)], seed_results={"split_note": "$n$"}
+            tmp_path / f"$\\none$ {task} 한",
+            task,
+            [dict.fromkeys(benchmark.scores, 50.0)],
+            seed_results={"split_note": "$n$"},
         )
-    wide, high = size_of(report.draw_table(table_of(tmp_path)))
+    wide, high = size_of(draw_table(table_of(tmp_path)))
     assert wide > 2 * width and high > height
 
 
@@ -492,7 +513,7 @@ def test_broken_results_are_named(content, reason, tmp_path):
     path = tmp_path / "bad" / "results.json"
     path.write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(InputError) as caught:
-        report.find_results([str(tmp_path)])
+        find_results([str(tmp_path)])
     assert str(caught.value).startswith(f"{path}: {reason}") and "run finetune/run.py again" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -501,7 +522,7 @@ def test_a_broken_seed_is_named(tmp_path):
     path = write_result(tmp_path / "m") / "seed-1" / "results.json"
     path.write_text('{"task"', "utf-8")
     with pytest.raises(InputError, match="seed-1/results.json: not JSON"):
-        report.find_results([str(tmp_path)])
+        find_results([str(tmp_path)])
 
 
 def test_folders_without_results_and_names_without_folders_are_errors(tmp_path):
@@ -518,9 +539,7 @@ def test_folders_without_results_and_names_without_folders_are_errors(tmp_path):
         (["m"], ["{}/empty=x"], "--name {}/empty=x: none of the --results is in or below {}/empty"),
     ):
         with pytest.raises(InputError) as caught:
-            report.find_results(
-                [f"{tmp_path}/{pattern}" for pattern in patterns], [name.format(tmp_path) for name in names]
-            )
+            find_results([f"{tmp_path}/{pattern}" for pattern in patterns], [name.format(tmp_path) for name in names])
         assert str(caught.value).startswith(said.format(tmp_path, tmp_path))
 
 
