@@ -149,11 +149,6 @@ def negate_long(predicate: Predicate) -> Predicate:
     return dataclasses.replace(predicate, stem=predicate.stem + "지 않", aeo=predicate.stem + "지 않아")
 
 
-def negate_long_also(predicate: Predicate) -> Predicate:
-    """-지도 않다, as in a list of complaints or relief."""
-    return dataclasses.replace(predicate, stem=predicate.stem + "지도 않", aeo=predicate.stem + "지도 않아")
-
-
 def negate_short(predicate: Predicate) -> Predicate:
     """안 before the word itself, after whatever is fixed before it: 가슴에 안 와닿다."""
     before, _, word = predicate.stem.rpartition(" ")
