@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from checkpoints import pytorch
 from cli import InputError
 from modeling.config import EncoderConfig
 
@@ -277,7 +278,8 @@ class Released:
             raise InputError(f"{path}: no key {error}") from None
         except ValueError as error:
             raise InputError(f"{path}: {error}") from None
-        return cls(os.path.join(directory, WEIGHTS), family, shape, values, _read(directory, FAMILIES[family].prefix))
+        path, tensors = _read(directory, FAMILIES[family].prefix)
+        return cls(path, family, shape, values, tensors)
 
 
 def check_not_of_the_hub(path: str) -> None:
@@ -456,24 +458,27 @@ def _values(family, shape):
 
 
 def _read(directory, prefix):
-    """Every tensor of model.safetensors under its name without the prefix."""
+    """(path, every tensor under its name without the prefix) of model.safetensors, or else of pytorch_model.bin."""
+    path = os.path.join(directory, WEIGHTS)
+    if os.path.exists(path):
+        tensors = _read_safetensors(path)
+    else:
+        path = os.path.join(directory, PICKLED)
+        if not os.path.exists(path):
+            raise InputError(f"{os.path.join(directory, WEIGHTS)}: no such file, and no {PICKLED} either")
+        with open(path, "rb") as file:
+            tensors = pytorch.read_tensors(path, file)
+    return path, {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+
+
+def _read_safetensors(path):
     from safetensors import SafetensorError, safe_open
 
-    path = os.path.join(directory, WEIGHTS)
-    if not os.path.exists(path):
-        pickled = os.path.join(directory, PICKLED)
-        if os.path.exists(pickled):
-            raise InputError(
-                f"{pickled}: a pickle, which could run code, is not read; convert it where you trust it: python -c "
-                f'"import torch, safetensors.torch as s; s.save_file({{k: v.clone() for k, v in '
-                f"torch.load('{pickled}', weights_only=True).items()}}, '{path}')\""
-            )
-        raise InputError(f"{path}: no such file")
     tensors = {}
     try:
         with safe_open(path, framework="np") as file:
             for name in file.keys():  # noqa: SIM118 (no mapping)
-                tensors[name.removeprefix(prefix)] = file.get_tensor(name)
+                tensors[name] = file.get_tensor(name)
     except SafetensorError as error:
         raise InputError(f"{path}: damaged ({error}); download it again") from None
     except (TypeError, AttributeError, ValueError) as error:
