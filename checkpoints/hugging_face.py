@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from checkpoints import pytorch
+from checkpoints import keras_weights, pytorch
 from cli import InputError
 from modeling.config import EncoderConfig
 
-WEIGHTS, PICKLED = "model.safetensors", "pytorch_model.bin"
+WEIGHTS, PICKLED, KERAS = "model.safetensors", "pytorch_model.bin", "tf_model.h5"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -458,17 +458,13 @@ def _values(family, shape):
 
 
 def _read(directory, prefix):
-    """(path, every tensor under its name without the prefix) of model.safetensors, or else of pytorch_model.bin."""
-    path = os.path.join(directory, WEIGHTS)
-    if os.path.exists(path):
-        tensors = _read_safetensors(path)
-    else:
-        path = os.path.join(directory, PICKLED)
-        if not os.path.exists(path):
-            raise InputError(f"{os.path.join(directory, WEIGHTS)}: no such file, and no {PICKLED} either")
-        with open(path, "rb") as file:
-            tensors = pytorch.read_tensors(path, file)
-    return path, {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    """(path, every tensor under its name without the prefix), from the first of the files that may hold them."""
+    readers = {WEIGHTS: _read_safetensors, PICKLED: pytorch.read_tensors, KERAS: keras_weights.read_tensors}
+    for name, read in readers.items():
+        path = os.path.join(directory, name)
+        if os.path.exists(path):
+            return path, {name.removeprefix(prefix): tensor for name, tensor in read(path).items()}
+    raise InputError(f"{os.path.join(directory, WEIGHTS)}: no such file, nor {PICKLED} or {KERAS}")
 
 
 def _read_safetensors(path):

@@ -76,12 +76,8 @@ class _Tensor(NamedTuple):
     stride: tuple[int, ...]
 
 
-def read_tensors(path: str, file: io.BufferedIOBase) -> dict[str, np.ndarray]:
+def read_tensors(path: str) -> dict[str, np.ndarray]:
     """The tensors of a state dict.
-
-    Args:
-        path: of the file, for messages.
-        file: it, open for reading, with `seek`.
 
     Returns:
         name -> array of the tensor's own type; bfloat16 is `ml_dtypes.bfloat16`. What of the dictionary is no tensor
@@ -90,6 +86,11 @@ def read_tensors(path: str, file: io.BufferedIOBase) -> dict[str, np.ndarray]:
     Raises:
         InputError: it is damaged, names something that no tensor is made of, or holds no dictionary of tensors.
     """
+    with open(path, "rb") as file:
+        return _tensors(path, file)
+
+
+def _tensors(path, file):
     try:
         content, bytes_of = _archive(file) if zipfile.is_zipfile(file) else _pickles(file)
         if not isinstance(content, dict):

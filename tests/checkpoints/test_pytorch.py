@@ -26,10 +26,17 @@ def saved(content, as_archive=True):
     return file
 
 
-def read(content):
-    file = content if isinstance(content, io.BytesIO) else io.BytesIO(content)
-    file.seek(0)
-    return read_tensors("model.bin", file)
+@pytest.fixture
+def read(tmp_path, monkeypatch):
+    """`read(content)`: the tensors of bytes, or of what is in memory, as model.bin in the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def read_file(content):
+        data = content.getvalue() if isinstance(content, io.BytesIO) else content
+        (tmp_path / "model.bin").write_bytes(data)
+        return read_tensors("model.bin")
+
+    return read_file
 
 
 def assert_same(found, content):
@@ -45,7 +52,7 @@ def assert_same(found, content):
 
 
 @LAYOUTS
-def test_every_type_and_shape_is_as_pytorch_reads_it(as_archive):
+def test_every_type_and_shape_is_as_pytorch_reads_it(read, as_archive):
     torch.manual_seed(1)
     content = OrderedDict()
     for dtype in DTYPES:
@@ -59,7 +66,7 @@ def test_every_type_and_shape_is_as_pytorch_reads_it(as_archive):
 
 
 @LAYOUTS
-def test_views_of_a_shared_storage_are_their_own_part_of_it(as_archive):
+def test_views_of_a_shared_storage_are_their_own_part_of_it(read, as_archive):
     whole = torch.arange(24.0).reshape(4, 6)
     content = {"whole": whole, "turned": whole.T, "rows": whole[1:3], "every other": whole[:, ::2], "tied": whole}
     found = read(saved(content, as_archive))
@@ -69,14 +76,14 @@ def test_views_of_a_shared_storage_are_their_own_part_of_it(as_archive):
 
 
 @LAYOUTS
-def test_the_state_of_a_module_is_read_with_parameters_as_their_tensors(as_archive):
+def test_the_state_of_a_module_is_read_with_parameters_as_their_tensors(read, as_archive):
     module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.LayerNorm(4), torch.nn.BatchNorm1d(4))
     state = module.state_dict()  # carries an attribute _metadata
     assert_same(read(saved(state, as_archive)), state)
     assert_same(read(saved(dict(module.named_parameters()), as_archive)), dict(module.named_parameters()))
 
 
-def test_what_is_no_tensor_is_left_out():
+def test_what_is_no_tensor_is_left_out(read):
     found = read(saved({"step": 3, "weights": torch.ones(2), "names": ["a"], "rate": 0.1}))
     assert list(found) == ["weights"]
 
@@ -121,7 +128,7 @@ def tensor(size, stride, offset=0, count=4, kind=b"FloatStorage", key=b"0"):
 FOUR = {"data/0": np.arange(4, dtype=np.float32).tobytes()}
 
 
-def test_the_pickle_by_hand_is_one_that_is_read():
+def test_the_pickle_by_hand_is_one_that_is_read(read):
     found = read(archive(tensor((2, 2), (2, 1)), **FOUR))
     np.testing.assert_array_equal(found["w"], [[0, 1], [2, 3]])
 
@@ -145,7 +152,7 @@ def test_the_pickle_by_hand_is_one_that_is_read():
     ],
 )
 @pytest.mark.parametrize("place", ["archive", "third pickle of the old layout", "after a good tensor"])
-def test_a_name_that_no_tensor_is_made_of_is_refused_by_that_name(pickled, named, place):
+def test_a_name_that_no_tensor_is_made_of_is_refused_by_that_name(read, pickled, named, place):
     if place == "archive":
         content = archive(pickled)
     elif place == "after a good tensor":
@@ -158,7 +165,7 @@ def test_a_name_that_no_tensor_is_made_of_is_refused_by_that_name(pickled, named
     assert str(caught.value).startswith("model.bin: refused: it holds ") and named in str(caught.value)
 
 
-def test_names_are_refused_before_what_stands_behind_them_is_called(tmp_path):
+def test_names_are_refused_before_what_stands_behind_them_is_called(read, tmp_path):
     class Hostile:
         def __reduce__(self):
             return (open, (str(tmp_path / "made"), "w"))
@@ -169,7 +176,7 @@ def test_names_are_refused_before_what_stands_behind_them_is_called(tmp_path):
     assert not (tmp_path / "made").exists()
 
 
-def test_what_a_file_may_name_cannot_be_changed_by_it():
+def test_what_a_file_may_name_cannot_be_changed_by_it(read):
     change = b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nN}X\x05\x00\x00\x00_callK\x01s\x86b."
     assert "BUILD" in [operation.name for operation, _, _ in pickletools.genops(change)]
     with pytest.raises(InputError, match="no file of torch.save"):
@@ -205,13 +212,13 @@ def test_what_a_file_may_name_cannot_be_changed_by_it():
         (archive(HARMLESS, byteorder=b"big"), "byte order"),
     ],
 )
-def test_what_is_no_state_dict_is_said_in_a_line(content, said):
+def test_what_is_no_state_dict_is_said_in_a_line(read, content, said):
     with pytest.raises(InputError, match=said) as caught:
         read(content)
     assert str(caught.value).startswith("model.bin: ") and "\n" not in str(caught.value)
 
 
-def test_compressed_archives_and_those_of_others_are_refused():
+def test_compressed_archives_and_those_of_others_are_refused(read):
     for name, compression, said in (
         ("archive/data.pkl", zipfile.ZIP_DEFLATED, "compressed entries"),
         ("word/document.xml", zipfile.ZIP_STORED, "no data.pkl"),
