@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from checkpoints import keras_weights, pytorch
 from cli import InputError
 from modeling.config import EncoderConfig
 
-WEIGHTS, PICKLED = "model.safetensors", "pytorch_model.bin"
+WEIGHTS, PICKLED, KERAS = "model.safetensors", "pytorch_model.bin", "tf_model.h5"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -277,7 +278,8 @@ class Released:
             raise InputError(f"{path}: no key {error}") from None
         except ValueError as error:
             raise InputError(f"{path}: {error}") from None
-        return cls(os.path.join(directory, WEIGHTS), family, shape, values, _read(directory, FAMILIES[family].prefix))
+        path, tensors = _read(directory, FAMILIES[family].prefix)
+        return cls(path, family, shape, values, tensors)
 
 
 def check_not_of_the_hub(path: str) -> None:
@@ -456,24 +458,23 @@ def _values(family, shape):
 
 
 def _read(directory, prefix):
-    """Every tensor of model.safetensors under its name without the prefix."""
+    """(path, every tensor under its name without the prefix), from the first of the files that may hold them."""
+    readers = {WEIGHTS: _read_safetensors, PICKLED: pytorch.read_tensors, KERAS: keras_weights.read_tensors}
+    for name, read in readers.items():
+        path = os.path.join(directory, name)
+        if os.path.exists(path):
+            return path, {name.removeprefix(prefix): tensor for name, tensor in read(path).items()}
+    raise InputError(f"{os.path.join(directory, WEIGHTS)}: no such file, nor {PICKLED} or {KERAS}")
+
+
+def _read_safetensors(path):
     from safetensors import SafetensorError, safe_open
 
-    path = os.path.join(directory, WEIGHTS)
-    if not os.path.exists(path):
-        pickled = os.path.join(directory, PICKLED)
-        if os.path.exists(pickled):
-            raise InputError(
-                f"{pickled}: a pickle, which could run code, is not read; convert it where you trust it: python -c "
-                f'"import torch, safetensors.torch as s; s.save_file({{k: v.clone() for k, v in '
-                f"torch.load('{pickled}', weights_only=True).items()}}, '{path}')\""
-            )
-        raise InputError(f"{path}: no such file")
     tensors = {}
     try:
         with safe_open(path, framework="np") as file:
             for name in file.keys():  # noqa: SIM118 (no mapping)
-                tensors[name.removeprefix(prefix)] = file.get_tensor(name)
+                tensors[name] = file.get_tensor(name)
     except SafetensorError as error:
         raise InputError(f"{path}: damaged ({error}); download it again") from None
     except (TypeError, AttributeError, ValueError) as error:
