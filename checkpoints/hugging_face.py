@@ -11,7 +11,6 @@ here needs PyTorch, and nothing unpickles.
 import dataclasses
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -280,21 +279,6 @@ class Released:
             raise InputError(f"{path}: {error}") from None
         path, tensors = _read(directory, FAMILIES[family].prefix)
         return cls(path, family, shape, values, tensors)
-
-
-def check_not_of_the_hub(path: str) -> None:
-    """Says of a model that is not here, and may be one of Hugging Face's hub, how to get it.
-
-    Raises:
-        InputError: no such folder, and a name as models have on the hub: `monologg/koelectra-base-v3-discriminator`.
-    """
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", path, re.ASCII) and not os.path.exists(path):
-        folder = path.split("/")[1]
-        raise InputError(
-            f"{path}: no such folder. If this is a name on Hugging Face's hub: put config.json, {WEIGHTS} and the "
-            f"tokenizer's files from https://huggingface.co/{path}/tree/main into a folder "
-            f"(hf download {path} --local-dir {folder}), and give that"
-        )
 
 
 def load(tensors: Iterable[Tensor], released: Released, allow_partial: bool = False) -> str:

@@ -5,6 +5,7 @@ import os
 import tensorflow as tf
 
 from checkpoints import hugging_face, pretrained, tensorflow1
+from checkpoints.hub import local_copy
 from checkpoints.hugging_face import FAMILIES, Released
 from checkpoints.model_directory import first_line, read_config, read_json, restore
 from cli import InputError
@@ -17,17 +18,17 @@ def open_checkpoint(path: str, generator: bool = False) -> Released:
     """Reads a checkpoint of any origin.
 
     Args:
-        path: what pretrain/run.py or finetune/run.py wrote, a directory in Hugging Face's layout, or a
-            TensorFlow 1 checkpoint or its directory.
+        path: what pretrain/run.py or finetune/run.py wrote, a directory in Hugging Face's layout or a name on its hub
+            (see `checkpoints.hub`), or a TensorFlow 1 checkpoint or its directory.
         generator: of an ELECTRA with both networks take the generator.
 
     Raises:
         InputError: it is none of these, or damaged, or has no generator.
     """
+    path = local_copy(path)
     old = None if tf.io.gfile.exists(os.path.join(path, "config.json")) else tensorflow1.find(path)
     if old is not None:
         return tensorflow1.open_checkpoint(old, generator)
-    hugging_face.check_not_of_the_hub(path)
     values = read_config(path)
     if "objective" in values:
         return pretrained.open_network(path, values, generator)
@@ -43,6 +44,7 @@ def open_checkpoint(path: str, generator: bool = False) -> Released:
 
 def vocabulary_of(path: str) -> str:
     """Where a checkpoint's vocabulary is: its directory."""
+    path = local_copy(path)
     return path if tf.io.gfile.isdir(path) else os.path.dirname(path) or "."
 
 

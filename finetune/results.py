@@ -177,6 +177,8 @@ def _model_folder(summary) -> list[str]:
     """The names of the folders that lead to the model directory that a result started from; none if to none."""
     if summary.get("model") or not summary.get("init_checkpoint"):
         return []
+    if cached := re.search(r"/models--([^/]+)--([^/]+)/snapshots/", str(summary["init_checkpoint"])):
+        return list(cached.groups())  # a name on Hugging Face's hub, in its cache
     # MODEL_DIR/checkpoints/step-N, OUTPUT_DIR/seed-N/best/weights, or a file in the directory itself
     path = re.sub(r"/(checkpoints|seed-[^/]*/best)$", "", os.path.dirname(str(summary["init_checkpoint"]).rstrip("/")))
     return [part for part in path.split("/") if part] or [str(summary["init_checkpoint"])]

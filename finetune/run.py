@@ -5,7 +5,7 @@
     python finetune/run.py --task nsmc … --seeds 1-5
 
 --init_checkpoint is a model directory of pretrain/run.py, the output of finetune/run.py, a released model in
-Hugging Face's layout (config.json, model.safetensors, tokenizer: BERT, ELECTRA, RoBERTa, DistilBERT, ALBERT,
+Hugging Face's layout (config.json, weights, tokenizer, or its name on the hub: BERT, ELECTRA, RoBERTa, DistilBERT, ALBERT,
 BigBird), or a TensorFlow 1 checkpoint of google-research/electra or /bert with its vocab.txt. Without it the
 model starts from random weights, with --vocab and a shape (--set model_size=…). Each seed gets a folder; a run
 that was cut off goes on, finished seeds are not run again. OUTPUT_DIR/results.json has the mean over the seeds.
@@ -40,7 +40,9 @@ def _define_flags():
     flags.DEFINE_string("task", None, f"{', '.join(settings.config_names('finetune'))}.", required=True)
     flags.DEFINE_string("data_dir", None, "Folder with the task's files; data/TASK if not given.")
     flags.DEFINE_string("output_dir", None, "Where scores, predictions and the model go.", required=True)
-    flags.DEFINE_string("init_checkpoint", None, "Model to start from; this or --vocab.")
+    flags.DEFINE_string(
+        "init_checkpoint", None, "Model to start from: a path, or a name on Hugging Face's hub; this or --vocab."
+    )
     flags.DEFINE_bool("init_from_generator", False, "Start from an ELECTRA's generator, not its discriminator.")
     flags.DEFINE_bool("allow_partial", False, "Start from a model with missing or unknown tensors.")
     flags.DEFINE_enum(

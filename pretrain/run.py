@@ -39,7 +39,11 @@ def _define_flags():
     flags.DEFINE_string("model_dir", None, "Where checkpoints, metrics and curves go.")
     flags.DEFINE_multi_string("corpus", [], "Glob of text files, plain or .gz. May be repeated.")
     flags.DEFINE_string("vocab", None, "vocab.txt for the records; trained on --corpus if there is none.")
-    flags.DEFINE_string("init_checkpoint", None, "Model to go on from; without it weights are random.")
+    flags.DEFINE_string(
+        "init_checkpoint",
+        None,
+        "Model to go on from: a path, or a name on Hugging Face's hub; without it weights are random.",
+    )
     flags.DEFINE_string("init_generator", None, "ELECTRA's generator, where it is a model of its own.")
     flags.DEFINE_bool(
         "allow_partial",

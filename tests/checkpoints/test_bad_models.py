@@ -107,16 +107,8 @@ def test_damaged_weights_are_named(weights, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_a_name_of_the_hub_is_told_what_to_download(tmp_path, monkeypatch):
+def test_a_folder_called_as_a_name_of_the_hub_and_other_paths_are_no_names_of_the_hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError) as caught:
-        open_checkpoint("monologg/koelectra-small-v3")
-    assert str(caught.value) == (
-        "monologg/koelectra-small-v3: no such folder. If this is a name on Hugging Face's hub: put config.json, "
-        "model.safetensors and the tokenizer's files from https://huggingface.co/monologg/koelectra-small-v3/tree/main "
-        "into a folder (hf download monologg/koelectra-small-v3 --local-dir koelectra-small-v3), and give that"
-    )
-    # A folder of that name that is there is no name of the hub, and neither are other paths.
     os.makedirs("monologg/koelectra-small-v3")
     for path in ("monologg/koelectra-small-v3", f"{tmp_path}/absent", "a/b/c"):
         with pytest.raises(InputError, match=f"^{path}: no config.json in it"):

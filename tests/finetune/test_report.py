@@ -286,6 +286,7 @@ def test_results_are_found_below_folders_and_by_globs_each_once(tmp_path):
         ({"init_checkpoint": "/runs/korean/model/checkpoints/step-7"}, "korean/model"),
         ({"init_checkpoint": "model/checkpoints/step-7"}, "model"),
         ({"init_checkpoint": "/m/koelectra-small/model.safetensors"}, "koelectra-small"),
+        ({"init_checkpoint": "/c/models--korean--small/snapshots/0af1/model.safetensors"}, "small"),
         ({"init_checkpoint": "/m/nsmc-small/seed-3/best/weights"}, "nsmc-small"),
         (
             {"init_checkpoint": None, "config": {"num_hidden_layers": 12, "hidden_size": 256, "model_size": "small"}},
