@@ -5,8 +5,8 @@
     python finetune/run.py --task nsmc … --seeds 1-5
 
 --init_checkpoint is a model directory of pretrain/run.py, the output of finetune/run.py, a released model in
-Hugging Face's layout (config.json, weights, tokenizer, or its name on the hub: BERT, ELECTRA, RoBERTa, DistilBERT, ALBERT,
-BigBird), or a TensorFlow 1 checkpoint of google-research/electra or /bert with its vocab.txt. Without it the
+Hugging Face's layout (config.json, weights, tokenizer: BERT, ELECTRA, RoBERTa, DistilBERT, ALBERT, BigBird) or its
+name on the hub, or a TensorFlow 1 checkpoint of google-research/electra or /bert with its vocab.txt. Without it the
 model starts from random weights, with --vocab and a shape (--set model_size=…). Each seed gets a folder; a run
 that was cut off goes on, finished seeds are not run again. OUTPUT_DIR/results.json has the mean over the seeds.
 """
