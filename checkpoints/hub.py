@@ -77,11 +77,11 @@ def _fetched(path, name, revision):
     folder = snapshot_download(name, revision=revision, allow_patterns=[*_BESIDE, weights])
     damaged = hub.verify_repo_checksums(name, revision=model.sha).mismatches if is_new else []
     for file in damaged:
-        os.remove(os.path.realpath(os.path.join(folder, file.path)))  # else it would count as fetched
+        os.remove(os.path.realpath(os.path.join(folder, file["path"])))  # else it would count as fetched
     if damaged:
         raise InputError(
-            f"{path}: {damaged[0].path} came damaged ({damaged[0].algorithm} {damaged[0].actual}, where the hub has "
-            f"{damaged[0].expected}) and was removed; run the same command again"
+            "{}: {path} came damaged ({algorithm} {actual}, where the hub has {expected}) and was removed; run the "
+            "same command again".format(path, **damaged[0])
         )
     return folder
 
@@ -109,4 +109,6 @@ def _cached(path, name, revision, error):
 
 
 def _page(name):
-    return f"{os.environ.get('HF_ENDPOINT', 'https://huggingface.co')}/{name}"
+    from huggingface_hub import constants
+
+    return f"{constants.ENDPOINT}/{name}"

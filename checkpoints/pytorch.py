@@ -142,9 +142,9 @@ def _pickles(file):
     if not head.startswith(b"\x80"):
         raise _Refused("no pickle")
     file.seek(0)
-    magic, protocol, system = (_Unpickler(file).load() for _ in range(3))
-    if (magic, protocol) != (_MAGIC, _PROTOCOL):
+    if _Unpickler(file).load() != _MAGIC or _Unpickler(file).load() != _PROTOCOL:
         raise _Refused("a pickle that torch.save did not write")
+    system = _Unpickler(file).load()
     if not isinstance(system, dict) or not system.get("little_endian", True):
         raise _Refused("numbers in big-endian order; only little-endian is read")
     unpickler = _Unpickler(file)

@@ -30,7 +30,7 @@ class Hub(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.models, self.requests, self.damaged = {}, [], set()
         self.url = f"http://127.0.0.1:{self.server_port}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -51,8 +51,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if path.startswith("/api/models/"):
             namespace, name, *rest = path.removeprefix("/api/models/").split("/")
             revision = rest[1] if len(rest) > 1 else "main"
-        else:
+        elif "/resolve/" in path:
             namespace, name, _, revision, *_ = path[1:].split("/")
+        else:
+            return self.send(404, b"{}")
         model = self.server.models.get(f"{namespace}/{name}")
         if model == "gated":
             return self.send(403, b"{}", {"X-Error-Code": "GatedRepo"})
@@ -100,6 +102,7 @@ def hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, value in (
         ("ENDPOINT", server.url),
+        ("HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"),
         ("HF_HUB_CACHE", str(tmp_path / "cache")),
         ("HF_HUB_OFFLINE", False),
         ("HF_TOKEN_PATH", str(tmp_path / "token")),

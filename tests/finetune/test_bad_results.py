@@ -53,7 +53,9 @@ def changed(path, place, value):
 )
 def test_a_results_file_that_was_cut_or_overwritten_is_named(file, content, results, tmp_path, monkeypatch):
     (results / file).write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(InputError, match=f"^{results}/{file}: not JSON: .*; delete it and run finetune/run.py again$"):
+    with pytest.raises(
+        InputError, match=f"^{results}/{file}:1: not JSON .*; delete the file and run finetune/run.py again$"
+    ):
         reported(results, tmp_path / "out", monkeypatch)
     assert not (tmp_path / "out").exists()
 

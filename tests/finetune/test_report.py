@@ -522,7 +522,7 @@ def test_broken_results_are_named(content, reason, tmp_path):
 def test_a_broken_seed_is_named(tmp_path):
     path = write_result(tmp_path / "m") / "seed-1" / "results.json"
     path.write_text('{"task"', "utf-8")
-    with pytest.raises(InputError, match="seed-1/results.json: not JSON"):
+    with pytest.raises(InputError, match="seed-1/results.json:1: not JSON"):
         find_results([str(tmp_path)])
 
 
