@@ -39,7 +39,7 @@ def draw_table(table: Table) -> bytes:
         [[printable(text) for text, _, _ in line] for line in lines],
         [[colour for _, colour, _ in line] for line in lines],
         cellLoc="center",
-        loc="bottom left",
+        loc="lower left",
     )
     grid.auto_set_font_size(False)
     grid.auto_set_column_width(range(len(header)))
@@ -50,7 +50,7 @@ def draw_table(table: Table) -> bytes:
             cell.set_text_props(ha="left")
     width = 16 * len(header) + 30
     notes = [part for note in table.footnotes for part in textwrap.wrap(f"{table.marks([note])} {note}", width)]
-    axes.text(0, 0.1, printable("\n".join([*notes, LEGEND])), fontsize=8, color="0.2", va="bottom", parse_math=False)
+    axes.text(0, -0.1, printable("\n".join([*notes, LEGEND])), fontsize=8, color="0.2", va="top", parse_math=False)
     image = io.BytesIO()
     with warnings.catch_warnings():
         # Matplotlib's own font has no Hangul; a name in it is boxes here and legible in report.md.
