@@ -9,7 +9,6 @@ here needs PyTorch, and nothing unpickles.
 """
 
 import dataclasses
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import files
 from cli import InputError
 from modeling.config import EncoderConfig
 
@@ -250,15 +250,7 @@ class Released:
                 has a feature that the encoder lacks.
         """
         path = os.path.join(directory, "config.json")
-        try:
-            with open(path, encoding="utf-8") as file:
-                values = json.load(file)
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file") from None
-        except (ValueError, RecursionError) as error:  # not UTF-8, lists without end, numbers without end
-            raise InputError(f"{path}: not JSON ({error})") from None
-        if not isinstance(values, dict):
-            raise InputError(f"{path}: not a JSON object")
+        values = files.read_json(path, "download it again")
         family = str(values.get("model_type"))
         family = _ALIASES.get(family, family)
         if family not in FAMILIES:
@@ -395,9 +387,7 @@ def write(
     # Not `save_file`: that leaves a file which nobody else may read, and a full disk is an error of its own.
     with open(os.path.join(directory, WEIGHTS), "wb") as file:
         file.write(save(content, metadata={"format": "pt"}))
-    with open(os.path.join(directory, "config.json"), "w", encoding="utf-8") as file:
-        json.dump(config, file, ensure_ascii=False, indent=2)
-        file.write("\n")
+    files.write_json(os.path.join(directory, "config.json"), config)
 
 
 _CLASSES = {
@@ -460,9 +450,9 @@ def _read(directory, prefix):
     from safetensors import SafetensorError, safe_open
 
     path = os.path.join(directory, WEIGHTS)
-    if not os.path.exists(path):
+    if not files.exists(path):
         pickled = os.path.join(directory, PICKLED)
-        if os.path.exists(pickled):
+        if files.exists(pickled):
             raise InputError(
                 f"{pickled}: a pickle, which could run code, is not read; convert it where you trust it: python -c "
                 f'"import torch, safetensors.torch as s; s.save_file({{k: v.clone() for k, v in '
@@ -471,7 +461,7 @@ def _read(directory, prefix):
         raise InputError(f"{path}: no such file")
     tensors = {}
     try:
-        with safe_open(path, framework="np") as file:
+        with files.local_copy(path) as local, safe_open(local, framework="np") as file:
             for name in file.keys():  # noqa: SIM118 (no mapping)
                 tensors[name.removeprefix(prefix)] = file.get_tensor(name)
     except SafetensorError as error:

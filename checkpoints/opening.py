@@ -6,8 +6,9 @@ import tensorflow as tf
 
 from checkpoints import hugging_face, pretrained, tensorflow1
 from checkpoints.hugging_face import FAMILIES, Released
-from checkpoints.model_directory import first_line, read_config, read_json, restore
+from checkpoints.model_directory import first_line, read_config, restore
 from cli import InputError
+from files import read_json
 from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
 from settings import construct

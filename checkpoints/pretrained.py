@@ -15,8 +15,9 @@ import tensorflow as tf
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from checkpoints.hugging_face import FAMILIES, Network, Released
-from checkpoints.model_directory import first_line, latest_checkpoint, read_json, write_json
+from checkpoints.model_directory import first_line, latest_checkpoint
 from cli import InputError
+from files import read_json, write_json
 from modeling.config import EncoderConfig
 from settings import construct
 

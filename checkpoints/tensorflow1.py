@@ -3,13 +3,13 @@
 Their names and orientations are translated to those of Hugging Face, so that `hugging_face.load` does the rest.
 """
 
-import glob
-import json
+import contextlib
 import os
 import re
 
 import tensorflow as tf
 
+import files
 from checkpoints.hugging_face import FAMILIES, Released
 from checkpoints.model_directory import first_line
 from cli import InputError
@@ -29,12 +29,12 @@ _HEAD_SIZE = 64  # of every size that was released
 
 def find(path: str) -> str | None:
     """The prefix of a checkpoint's files, given that or a directory with one; None if there is none."""
-    if os.path.exists(path + ".index"):
+    if files.exists(path + ".index"):
         return path
-    latest = tf.train.latest_checkpoint(path) if os.path.isdir(path) else None
+    latest = tf.train.latest_checkpoint(path) if files.is_directory(path) else None
     if latest:
         return latest
-    found = sorted(glob.glob(os.path.join(glob.escape(path), "*.ckpt*.index")))
+    found = files.list_files(path, "*.ckpt*.index")
     return found[-1].removesuffix(".index") if found else None
 
 
@@ -113,12 +113,9 @@ def _shape(tensors, heads):
 
 
 def _heads(prefix):
-    for path in sorted(glob.glob(os.path.join(glob.escape(os.path.dirname(prefix) or "."), "*config.json"))):
-        try:
-            with open(path, encoding="utf-8") as file:
-                values = json.load(file)
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            continue
-        if isinstance(values, dict) and isinstance(values.get("num_attention_heads"), int):
-            return values["num_attention_heads"]
+    for path in files.list_files(os.path.dirname(prefix) or ".", "*config.json"):
+        with contextlib.suppress(InputError):
+            heads = files.read_json(path).get("num_attention_heads")
+            if isinstance(heads, int):
+                return heads
     return None
