@@ -1,5 +1,6 @@
 """What a run reports: metrics.jsonl, TensorBoard, curves.png, and the check that it is still learning."""
 
+import contextlib
 import io
 import json
 import math
@@ -7,13 +8,19 @@ import os
 
 import tensorflow as tf
 
-from checkpoints.model_directory import disk_errors_named, write_file
+import files
 
+_MOST_QUEUED = 1 << 20  # summaries that TensorBoard's writer holds back, but no longer than its two minutes
 _NOT_DRAWN = ("step", "split", "tokens", "mfu")  # the last is the speed once more
 
 
 class MetricsLog:
-    """`metrics.jsonl`, one line a report, and the same scalars for TensorBoard."""
+    """`metrics.jsonl`, one line a report, and the same scalars for TensorBoard.
+
+    On a local disk each report is appended at once. gs:// cannot append: TensorFlow reads the file and writes it
+    anew, and TensorBoard's too. There `flush` writes it, before each checkpoint, so that a run that is killed and
+    goes on from the checkpoint lacks none; TensorBoard's is written every two minutes too.
+    """
 
     def __init__(self, directory: str, first_step: int):
         """
@@ -24,25 +31,39 @@ class MetricsLog:
         """
         self.path = os.path.join(directory, "metrics.jsonl")
         self._lines = [line for line in read(directory) if 0 < first_step >= line["step"]]
+        self._appends, self._written = not files.is_remote(directory), False
         self._writers = {
-            split: tf.summary.create_file_writer(os.path.join(directory, "tensorboard", split))
+            split: tf.summary.create_file_writer(
+                os.path.join(directory, "tensorboard", split), max_queue=None if self._appends else _MOST_QUEUED
+            )
             for split in ("train", "eval")
         }
-        self._save()
+        self.flush()
 
     def write(self, step: int, split: str, values: dict) -> None:
-        """Appends a report. `split` is `train` or `eval`."""
+        """Adds a report. `split` is `train` or `eval`."""
         self._lines.append({"step": step, "split": split, **values})
-        with disk_errors_named(self.path):
-            with tf.io.gfile.GFile(self.path, "a") as file:
-                file.write(json.dumps(self._lines[-1]) + "\n")
+        with files.disk_errors_named(self.path):
             with self._writers[split].as_default():
                 for name, value in values.items():
                     tf.summary.scalar(name, value, step)
+            if self._appends:
+                with open(self.path, "a", encoding="utf-8") as file:
+                    file.write(json.dumps(self._lines[-1]) + "\n")
                 self._writers[split].flush()
+        self._written = self._appends
 
-    def _save(self):
-        write_file(self.path, "".join(json.dumps(line) + "\n" for line in self._lines))
+    def flush(self) -> None:
+        """Writes the reports that are not on file yet, atomically."""
+        if self._written:
+            return
+        files.write_atomically(self.path, "".join(json.dumps(line) + "\n" for line in self._lines))
+        with files.disk_errors_named(self.path):
+            for writer in self._writers.values():
+                writer.flush()
+        self._written = True
+
+    close = flush
 
     def draw(self) -> None:
         """Draws the curves beside the metrics."""
@@ -51,16 +72,10 @@ class MetricsLog:
 
 def read(directory: str) -> list[dict]:
     """The reports of a model directory, oldest first; a line that a crash cut off is left out."""
-    path = os.path.join(directory, "metrics.jsonl")
-    if not tf.io.gfile.exists(path):
-        return []
-    lines = []
-    with tf.io.gfile.GFile(path) as file:
-        for line in file:
-            try:
-                lines.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
+    path, lines = os.path.join(directory, "metrics.jsonl"), []
+    with contextlib.suppress(json.JSONDecodeError):
+        for line in files.read_lines(path) if files.exists(path) else ():
+            lines.append(json.loads(line))
     return lines
 
 
@@ -110,4 +125,4 @@ def draw_curves(lines: list[dict], path: str) -> None:
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=110)
     pyplot.close(figure)
-    write_file(path, image.getvalue())
+    files.write_atomically(path, image.getvalue())
