@@ -123,7 +123,7 @@ def _not_utf8(path, number, line, place, head):
 
 
 def read_text(path: str) -> str:
-    """A whole UTF-8 file, line ends as \\n; errors as `read_lines`."""
+    """A whole UTF-8 file, line ends as \\n and none at its end; errors as `read_lines`."""
     return "\n".join(read_lines(path))
 
 

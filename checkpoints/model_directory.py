@@ -215,7 +215,7 @@ def _listed(directory):
 
 def _opens(path):
     try:
-        tf.train.load_checkpoint(path)
+        tf.compat.v1.train.NewCheckpointReader(path)
     except (tf.errors.OpError, ValueError):
         return False
     return True

@@ -85,7 +85,7 @@ def open_network(directory: str, values: dict, generator: bool = False) -> Relea
 def _read(checkpoint, names):
     """Variable name -> array, of a checkpoint as `tf.train.Checkpoint` writes it."""
     try:
-        reader = tf.train.load_checkpoint(checkpoint)
+        reader = tf.compat.v1.train.NewCheckpointReader(checkpoint)
         graph = TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
         keys = {
             attribute.full_name: attribute.checkpoint_key

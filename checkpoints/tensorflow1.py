@@ -40,7 +40,10 @@ def find(path: str) -> str | None:
 
 def has_generator(prefix: str) -> bool:
     """Whether an ELECTRA's checkpoint holds its generator."""
-    return any(name.startswith("generator/") for name, _ in tf.train.list_variables(prefix))
+    return any(
+        name.startswith("generator/")
+        for name in tf.compat.v1.train.NewCheckpointReader(prefix).get_variable_to_shape_map()
+    )
 
 
 def open_checkpoint(prefix: str, generator: bool = False) -> Released:
@@ -57,7 +60,7 @@ def open_checkpoint(prefix: str, generator: bool = False) -> Released:
         InputError: it is damaged, or holds neither.
     """
     try:
-        reader = tf.train.load_checkpoint(prefix)
+        reader = tf.compat.v1.train.NewCheckpointReader(prefix)
         names = [name for name in reader.get_variable_to_shape_map() if not _IGNORED.search(name)]
         tensors = {name: reader.get_tensor(name) for name in names}
     except (tf.errors.OpError, ValueError, RuntimeError) as error:

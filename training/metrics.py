@@ -10,16 +10,16 @@ import tensorflow as tf
 
 import files
 
-_MOST_QUEUED = 1 << 20  # summaries that TensorBoard's writer holds back, but no longer than its two minutes
+_MOST_QUEUED = 1 << 20  # summaries that TensorBoard's writer holds back until it is told to flush
 _NOT_DRAWN = ("step", "split", "tokens", "mfu")  # the last is the speed once more
 
 
 class MetricsLog:
     """`metrics.jsonl`, one line a report, and the same scalars for TensorBoard.
 
-    On a local disk each report is appended at once. gs:// cannot append: TensorFlow reads the file and writes it
-    anew, and TensorBoard's too. There `flush` writes it, before each checkpoint, so that a run that is killed and
-    goes on from the checkpoint lacks none; TensorBoard's is written every two minutes too.
+    On a local disk each report is written at once. gs:// cannot append: there TensorFlow reads a file and writes it
+    anew, and TensorBoard's too. So there `flush` writes them, before each checkpoint: a run that is killed and goes on
+    from the checkpoint lacks no report.
     """
 
     def __init__(self, directory: str, first_step: int):
@@ -31,42 +31,45 @@ class MetricsLog:
         """
         self.path = os.path.join(directory, "metrics.jsonl")
         self._lines = [line for line in read(directory) if 0 < first_step >= line["step"]]
-        self._appends, self._written = not files.is_remote(directory), False
+        self._told = len(self._lines)  # so many of them are on file and in TensorBoard
         self._writers = {
-            split: tf.summary.create_file_writer(
-                os.path.join(directory, "tensorboard", split), max_queue=None if self._appends else _MOST_QUEUED
-            )
+            split: tf.summary.create_file_writer(os.path.join(directory, "tensorboard", split), max_queue=_MOST_QUEUED)
             for split in ("train", "eval")
         }
-        self.flush()
+        self._write_all()
 
     def write(self, step: int, split: str, values: dict) -> None:
         """Adds a report. `split` is `train` or `eval`."""
         self._lines.append({"step": step, "split": split, **values})
-        with files.disk_errors_named(self.path):
-            with self._writers[split].as_default():
-                for name, value in values.items():
-                    tf.summary.scalar(name, value, step)
-            if self._appends:
-                with open(self.path, "a", encoding="utf-8") as file:
-                    file.write(json.dumps(self._lines[-1]) + "\n")
-                self._writers[split].flush()
-        self._written = self._appends
+        if not files.is_remote(self.path):
+            with files.disk_errors_named(self.path), open(self.path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(self._lines[-1]) + "\n")
+            self._tell_tensorboard()
 
     def flush(self) -> None:
-        """Writes the reports that are not on file yet, atomically."""
-        if self._written:
-            return
-        files.write_atomically(self.path, "".join(json.dumps(line) + "\n" for line in self._lines))
-        with files.disk_errors_named(self.path):
-            for writer in self._writers.values():
-                writer.flush()
-        self._written = True
+        """Writes the reports that are not on file yet."""
+        if self._told < len(self._lines):
+            self._write_all()
+            self._tell_tensorboard()
 
     close = flush
 
+    def _write_all(self):
+        files.write_atomically(self.path, "".join(json.dumps(line) + "\n" for line in self._lines))
+
+    def _tell_tensorboard(self):
+        with files.disk_errors_named(self.path):
+            for split, writer in self._writers.items():
+                lines = [line for line in self._lines[self._told :] if line["split"] == split]
+                with writer.as_default() if lines else contextlib.nullcontext():  # which flushes when it ends
+                    for line in lines:
+                        for name in line.keys() - {"step", "split"}:
+                            tf.summary.scalar(name, line[name], line["step"])
+        self._told = len(self._lines)
+
     def draw(self) -> None:
-        """Draws the curves beside the metrics."""
+        """Draws the curves beside the metrics, which are flushed first."""
+        self.flush()
         draw_curves(self._lines, os.path.join(os.path.dirname(self.path), "curves.png"))
 
 

@@ -37,6 +37,7 @@ def tensorflow1(tiny, tokenizer, directory):
     (directory / "bert_config.json").write_text(json.dumps({"num_attention_heads": 2}))
     model = test_tensorflow1.random("Bert", hidden_size=64, num_attention_heads=2)
     test_tensorflow1.save(test_tensorflow1.published(model, "bert"), directory)
+    (directory / "checkpoint").unlink()  # has this folder's path in it; published ones come without
 
 
 def hugging_face(tiny, tokenizer, directory):
@@ -135,7 +136,7 @@ def test_the_whole_road_lies_far(tiny, tokenizer, data, tmp_path, upload):
     (tmp_path / "reviews.txt").write_text("가 간 갈\n", encoding="utf-8")
     for directory in (f"{far}/tuned", f"{far}/tuned/seed-1"):
         run("finetune/predict.py", f"--model_dir={directory}", f"--input={tmp_path}/reviews.txt", f"--output={answers}")
-        assert json.loads(answers.read_text(encoding="utf-8"))["label"] in ("positive", "negative")
+        assert json.loads(answers.read_text(encoding="utf-8"))["label"] in ("0", "1")
     run("serving/export.py", f"--model_dir={far}/model", f"--output_dir={tmp_path}/model")
     run("serving/export.py", f"--model_dir={far}/tuned", f"--output_dir={tmp_path}/tuned")
     card = (tmp_path / "tuned" / "README.md").read_text(encoding="utf-8")
