@@ -1,13 +1,17 @@
-"""Reading a corpus: globs to paths, and paths to lines, plain or gzip, local or gs://."""
+"""Files, local or gs://: globs to paths, paths to lines and JSON, and whole files written or nothing."""
 
+import contextlib
 import errno
 import glob
 import gzip
 import io
 import json
 import os
+import shutil
+import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from cli import InputError
 
@@ -103,8 +107,8 @@ def read_lines(path: str, position=None) -> Iterator[str]:
                 position(raw.tell())
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path}: broken .gz file after line {number} ({error}); fetch or compress it again") from None
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise InputError(f"{path}: {str(error.strerror).lower()}") from None
+    except OSError as error:
+        raise _cannot_be_read(path, error) from None
 
 
 def _not_utf8(path, number, line, place, head):
@@ -118,26 +122,86 @@ def _not_utf8(path, number, line, place, head):
     )
 
 
+def read_text(path: str) -> str:
+    """A whole UTF-8 file, line ends as \\n and none at its end; errors as `read_lines`."""
+    return "\n".join(read_lines(path))
+
+
+def read_bytes(path: str) -> bytes:
+    """A whole file.
+
+    Raises:
+      InputError: it can't be read.
+    """
+    try:
+        with open_binary(path) as file:
+            return file.read()
+    except OSError as error:
+        raise _cannot_be_read(path, error) from None
+
+
+def _cannot_be_read(path, error):
+    return InputError(f"{path}: {(error.strerror or str(error)).lower()}")
+
+
+def read_json(path: str, advice: str = "put a whole copy of it there", keys: Sequence[str] = ()) -> dict:
+    """The JSON object in a file.
+
+    Args:
+      path: local or gs://.
+      advice: what to do where it can't be used.
+      keys: that it must have.
+
+    Raises:
+      InputError: it can't be read, is no JSON object, has a key twice, or lacks one; names file and line.
+    """
+    try:
+        content = parse_json(read_text(path), path, once=True)
+        if not isinstance(content, dict):
+            raise InputError(f"{path}: not a JSON object")
+        for key in keys:
+            if key not in content:
+                raise InputError(f"{path}: damaged, no key {key!r} in it")
+    except InputError as error:
+        raise InputError(f"{error}; {advice}") from None
+    return content
+
+
+def parse_json(text: str, name: str, first_line: int = 1, once: bool = False) -> Any:
+    """The value of a JSON text.
+
+    Args:
+      text: of a file, or of a part of one.
+      name: of the file.
+      first_line: where in the file the text begins.
+      once: no object may have a key twice.
+
+    Raises:
+      InputError: it is no JSON, or none that can be used; names file and line.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_once if once else None)
+    except (ValueError, RecursionError) as error:
+        if not text.strip():
+            raise InputError(f"{name}: empty file") from None
+        line = first_line - 1 + getattr(error, "lineno", 1)
+        raise InputError(f"{name}:{line}: not JSON ({json_error(error)})") from None
+
+
+def _once(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise json.JSONDecodeError(f"the key {twice!r} is there twice", "", 0)  # where, nobody says here
+    return values
+
+
 def json_error(error: ValueError | RecursionError) -> str:
     """What `json.loads` could not read, in a few words: besides broken JSON, what is too deep or too long for it."""
     if isinstance(error, RecursionError):
         return "nested too deeply"
     return error.msg if isinstance(error, json.JSONDecodeError) else "a number of too many digits"
-
-
-def read_json(path: str) -> dict:
-    """The JSON object in a file.
-
-    Raises:
-      InputError: no such file, no JSON, or no object; names file and line.
-    """
-    try:
-        content = json.loads("\n".join(read_lines(path)))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}:{getattr(error, 'lineno', 1)}: not JSON ({json_error(error)})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: not a JSON object")
-    return content
 
 
 def is_text(content: str) -> bool:
@@ -164,15 +228,18 @@ class _RemoteFile(io.RawIOBase):
     def __init__(self, path: str):
         import tensorflow as tf
 
-        if not tf.io.gfile.exists(path):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        self._file = tf.io.gfile.GFile(path, "rb")
+        self._path, self._file = path, tf.io.gfile.GFile(path, "rb")  # asked for with the first read
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer) -> int:
-        data = self._file.read(len(buffer))
+        import tensorflow as tf
+
+        try:
+            data = self._file.read(len(buffer))
+        except tf.errors.OpError as error:
+            raise _of_reading(error, self._path) from None
         buffer[: len(data)] = data
         return len(data)
 
@@ -183,6 +250,14 @@ class _RemoteFile(io.RawIOBase):
         if not self.closed:
             self._file.close()
         super().close()
+
+
+def _of_reading(error, path):
+    """TensorFlow's error as the system's."""
+    number = {"NotFoundError": errno.ENOENT, "PermissionDeniedError": errno.EACCES}.get(type(error).__name__, errno.EIO)
+    number = errno.EISDIR if "Is a directory" in error.message else number
+    reason = error.message.split("\n")[0] if number == errno.EIO else os.strerror(number)
+    return OSError(number, reason, path)
 
 
 def _matches(pattern: str) -> list[str]:
@@ -241,6 +316,16 @@ def remove(path: str) -> None:
         os.remove(path)
 
 
+def remove_directory(path: str) -> None:
+    """Removes a directory and all in it if it is there, local or gs://."""
+    if not is_remote(path):
+        shutil.rmtree(path, ignore_errors=True)
+    elif is_directory(path):
+        import tensorflow as tf
+
+        tf.io.gfile.rmtree(path)
+
+
 def remove_leftovers(directory: str) -> None:
     """Removes what `write_atomically` and the writers of shards began there and were killed in, local or gs://."""
     for name in list_files(directory, "*.tmp"):
@@ -256,39 +341,98 @@ def list_files(directory: str, pattern: str) -> list[str]:
     return sorted(glob.glob(os.path.join(glob.escape(directory), pattern)))
 
 
-def read_bytes(path: str) -> bytes:
-    """A whole file.
+def file_sizes(directory: str) -> dict[str, int | None]:
+    """The names in a directory, from one listing of it, each with its size in bytes: None on gs://, which tells none.
 
-    Raises:
-      InputError: it can't be read.
+    Without the directory there are no names.
     """
-    try:
-        with open_binary(path) as file:
-            return file.read()
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise InputError(f"{path}: {str(error.strerror).lower()}") from None
+    if not is_directory(directory):
+        return {}
+    if is_remote(directory):
+        import tensorflow as tf
+
+        return dict.fromkeys(tf.io.gfile.listdir(directory))
+    sizes: dict[str, int | None] = {}
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):  # a link to what is gone
+                sizes[entry.name] = entry.stat().st_size
+    return sizes
+
+
+@contextlib.contextmanager
+def local_copy(path: str) -> Iterator[str]:
+    """A local path to a file, for a library that reads no other; a gs:// file's is gone when this ends."""
+    if not is_remote(path):
+        yield path
+        return
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory(prefix="kolm-") as directory:
+        copy = os.path.join(directory, os.path.basename(path))
+        with disk_errors_named(copy):
+            tf.io.gfile.copy(path, copy)
+        yield copy
+
+
+def write_json(path: str, content: dict) -> None:
+    """Writes a JSON file, indented for people; as `write_atomically`."""
+    write_atomically(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
 
 
 def write_atomically(path: str, content: str | bytes) -> None:
-    """Writes a whole file, text as UTF-8, or nothing: a reader never sees half of it. Makes the directory."""
+    """Writes a whole file, text as UTF-8, or nothing: a reader sees the old one or the new one. Makes the directory.
+
+    Raises:
+      OSError: names the file; ENOSPC when the disk is full, EROFS when it is read-only, EACCES without the right.
+    """
     content = content.encode("utf-8") if isinstance(content, str) else content
     temporary = f"{path}.{os.getpid()}.tmp"
-    if is_remote(path):
-        import tensorflow as tf
+    with disk_errors_named(path):
+        try:
+            if is_remote(path):
+                import tensorflow as tf
 
-        tf.io.gfile.makedirs(os.path.dirname(path))
-        with tf.io.gfile.GFile(temporary, "wb") as file:
-            file.write(content)
-        tf.io.gfile.rename(temporary, path, overwrite=True)
-        return
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.remove(temporary)
-        raise
+                tf.io.gfile.makedirs(os.path.dirname(path))
+                with tf.io.gfile.GFile(temporary, "wb") as file:
+                    file.write(content)
+                tf.io.gfile.rename(temporary, path, overwrite=True)
+                return
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(Exception):
+                remove(temporary)
+            raise
+
+
+class disk_errors_named:  # noqa: N801, a context manager reads as a phrase
+    """Makes TensorFlow's errors about a full or a read-only disk OSErrors, and has them, and the system's, name a file.
+
+    An error that names a file already keeps it, but for one that would be renamed once it is whole.
+    """
+
+    def __init__(self, path: str):
+        self.path = path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if isinstance(error, OSError) and (error.filename is None or str(error.filename).endswith(".tmp")):
+            error.filename = self.path
+        if kind is None or not kind.__module__.startswith("tensorflow."):  # which may not be imported
+            return
+        if kind.__name__ == "ResourceExhaustedError" or "No space left" in str(error):
+            number = errno.ENOSPC
+        elif "Read-only file system" in str(error):
+            number = errno.EROFS
+        elif kind.__name__ == "PermissionDeniedError":
+            number = errno.EACCES
+        else:
+            return
+        raise OSError(number, os.strerror(number), self.path) from None

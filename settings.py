@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from absl import flags
 
+import files
 from cli import InputError
 
 CONFIG_DIRECTORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "configs")
@@ -33,45 +34,6 @@ def config_names(room: str) -> list[str]:
     """The names of the configs of `pretrain` or `finetune`, which are the tasks'."""
     names = os.listdir(os.path.join(CONFIG_DIRECTORY, room))
     return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
-
-
-def read_config(path: str) -> dict:
-    """Reads a JSON object.
-
-    Raises:
-        InputError: not JSON, or not an object.
-    """
-    with open(path, encoding="utf-8") as file:
-        try:
-            values = parse_json(file.read())
-        except ValueError as error:
-            raise InputError(f"{path}: not JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise InputError(f'{path}: a config is a JSON object, {{"key": value, …}}')
-    return values
-
-
-def parse_json(text: str, allow_nan: bool = False):
-    """The value of a JSON text, by the letter: no key twice, and no NaN but where we may have written one.
-
-    Raises:
-        ValueError: it is not JSON, or nothing that can be used as such; one line.
-    """
-
-    def refuse(name):
-        raise ValueError(f"{name} is no number in JSON")
-
-    def once(pairs):
-        values = dict(pairs)
-        if len(values) < len(pairs):
-            keys = [key for key, _ in pairs]
-            raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
-        return values
-
-    try:
-        return json.loads(text, parse_constant=float if allow_nan else refuse, object_pairs_hook=once)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
 
 
 def key(default, meaning: str):
@@ -155,8 +117,8 @@ def parse_overrides(cls, overrides: typing.Sequence[str], choices: dict) -> dict
             values[key.strip()] = text
             continue
         try:
-            values[key.strip()] = parse_json(text)
-        except ValueError:
+            values[key.strip()] = files.parse_json(text, "--set")
+        except InputError:
             values[key.strip()] = text
     return checked(cls, values, "--set", choices)
 

@@ -50,4 +50,4 @@ def add(path: str, name: str, machine: dict, rounds: int, seconds: float, tables
         "seconds": round(seconds, 1),
         "tables": [dataclasses.asdict(table) for table in tables],
     }
-    files.write_atomically(path, json.dumps({**read(path), name: entry}, ensure_ascii=False, indent=2) + "\n")
+    files.write_json(path, {**read(path), name: entry})

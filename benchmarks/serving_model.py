@@ -10,7 +10,8 @@ import dataclasses
 import tensorflow as tf
 
 from benchmarks.contender import serve
-from checkpoints.model_directory import write_config, write_json
+from checkpoints.model_directory import write_config
+from files import write_json
 from finetune.config import FinetuneConfig
 from finetune.model import Start
 from finetune.tasks import TASKS

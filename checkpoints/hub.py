@@ -25,7 +25,7 @@ _BESIDE = (
 )
 
 
-def local_copy(path: str) -> str:
+def fetched(path: str) -> str:
     """Where a checkpoint is on this machine.
 
     Args:

@@ -9,13 +9,13 @@ here needs PyTorch, and nothing unpickles.
 """
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
+import files
 from checkpoints import keras_weights, pytorch
 from cli import InputError
 from modeling.config import EncoderConfig
@@ -250,15 +250,7 @@ class Released:
                 has a feature that the encoder lacks.
         """
         path = os.path.join(directory, "config.json")
-        try:
-            with open(path, encoding="utf-8") as file:
-                values = json.load(file)
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file") from None
-        except (ValueError, RecursionError) as error:  # not UTF-8, lists without end, numbers without end
-            raise InputError(f"{path}: not JSON ({error})") from None
-        if not isinstance(values, dict):
-            raise InputError(f"{path}: not a JSON object")
+        values = files.read_json(path, "download it again")
         family = str(values.get("model_type"))
         family = _ALIASES.get(family, family)
         if family not in FAMILIES:
@@ -381,9 +373,7 @@ def write(
     # Not `save_file`: that leaves a file which nobody else may read, and a full disk is an error of its own.
     with open(os.path.join(directory, WEIGHTS), "wb") as file:
         file.write(save(content, metadata={"format": "pt"}))
-    with open(os.path.join(directory, "config.json"), "w", encoding="utf-8") as file:
-        json.dump(config, file, ensure_ascii=False, indent=2)
-        file.write("\n")
+    files.write_json(os.path.join(directory, "config.json"), config)
 
 
 _CLASSES = {
@@ -446,7 +436,7 @@ def _read(directory, prefix):
     readers = {WEIGHTS: _read_safetensors, PICKLED: pytorch.read_tensors, KERAS: keras_weights.read_tensors}
     for name, read in readers.items():
         path = os.path.join(directory, name)
-        if os.path.exists(path):
+        if files.exists(path):
             return path, {name.removeprefix(prefix): tensor for name, tensor in read(path).items()}
     raise InputError(f"{os.path.join(directory, WEIGHTS)}: no such file, nor {PICKLED} or {KERAS}")
 
@@ -456,7 +446,7 @@ def _read_safetensors(path):
 
     tensors = {}
     try:
-        with safe_open(path, framework="np") as file:
+        with files.local_copy(path) as local, safe_open(local, framework="np") as file:
             for name in file.keys():  # noqa: SIM118 (no mapping)
                 tensors[name] = file.get_tensor(name)
     except SafetensorError as error:

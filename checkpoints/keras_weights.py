@@ -10,6 +10,7 @@ import re
 import numpy as np
 
 from cli import InputError
+from files import local_copy
 
 _LAST = {"kernel": "weight", "embeddings": "weight", "gamma": "weight", "beta": "bias"}
 
@@ -24,7 +25,7 @@ def read_tensors(path: str) -> dict[str, np.ndarray]:
 
     tensors = {}
     try:
-        with h5py.File(path, "r") as file:
+        with local_copy(path) as local, h5py.File(local, "r") as file:
             for layer in file.attrs["layer_names"]:
                 group = file[_text(layer)]
                 for name in map(_text, group.attrs["weight_names"]):

@@ -9,9 +9,7 @@ metrics.jsonl, curves.png, tensorboard/
 """
 
 import contextlib
-import errno
 import importlib.metadata
-import json
 import os
 import re
 from collections.abc import Collection
@@ -19,7 +17,7 @@ from collections.abc import Collection
 import tensorflow as tf
 
 from cli import InputError
-from settings import parse_json
+from files import disk_errors_named, read_json, write_atomically, write_json
 
 # Where a restore fails, TensorFlow lists every value that was not restored, when it likes. We say what failed.
 _UNRESTORED = ("Detecting that an object or model", "Value in checkpoint could not be found", "(root).")
@@ -74,79 +72,6 @@ def check_same(directory: str, values: dict, option: str, free: Collection[str] 
                 f"continues with the settings it began with: use another {option}"
             )
     return True
-
-
-def read_json(path: str, advice: str, keys: tuple[str, ...] = ()) -> dict:
-    """Reads a JSON object.
-
-    Args:
-        path: local or gs://.
-        advice: what to do where it is broken.
-        keys: that it must have.
-
-    Raises:
-        InputError: it is not there, can't be read, is none, or lacks a key.
-    """
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            values = parse_json(file.read().decode("utf-8"), allow_nan=True)  # a score may be none
-    except (tf.errors.NotFoundError, tf.errors.PermissionDeniedError, tf.errors.FailedPreconditionError) as error:
-        raise InputError(f"{path}: cannot be read ({first_line(error)}); {advice}") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON: {first_line(error)}; {advice}") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: not a JSON object; {advice}")
-    missing = [name for name in keys if name not in values]
-    if missing:
-        raise InputError(f"{path}: damaged, no key {missing[0]!r} in it; {advice}")
-    return values
-
-
-def write_json(path: str, values: dict) -> None:
-    """Writes a JSON file atomically: a reader sees the old one or the new one."""
-    write_file(path, json.dumps(values, ensure_ascii=False, indent=2) + "\n")
-
-
-def write_file(path: str, content: str | bytes) -> None:
-    """Writes a file atomically, or leaves what was there.
-
-    Raises:
-        OSError: with ENOSPC when the disk is full, EROFS when it is read-only, EACCES without the right to write.
-    """
-    temporary = path + ".partial"
-    with disk_errors_named(path):
-        tf.io.gfile.makedirs(os.path.dirname(path) or ".")
-        try:
-            with tf.io.gfile.GFile(temporary, "wb") as file:
-                file.write(content)
-            tf.io.gfile.rename(temporary, path, overwrite=True)
-        except BaseException:
-            with contextlib.suppress(tf.errors.OpError):
-                tf.io.gfile.remove(temporary)
-            raise
-
-
-class disk_errors_named:  # noqa: N801, a context manager reads as a phrase
-    """Turns TensorFlow's errors about a full or read-only disk into an OSError that names the file."""
-
-    def __init__(self, path: str):
-        self.path = path
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        if not isinstance(error, tf.errors.OpError):
-            return
-        if isinstance(error, tf.errors.ResourceExhaustedError) or "No space left" in str(error):
-            number = errno.ENOSPC
-        elif "Read-only file system" in str(error):
-            number = errno.EROFS
-        elif isinstance(error, tf.errors.PermissionDeniedError):
-            number = errno.EACCES
-        else:
-            return
-        raise OSError(number, os.strerror(number), self.path) from None
 
 
 class Checkpoints:
@@ -250,7 +175,7 @@ def latest_checkpoint(directory: str) -> str:
 
 def remove_leftovers(directory: str) -> None:
     """Removes what writes that were cut off have left in a model directory; only for its owner."""
-    for pattern in ("*.partial", os.path.join("*", "*_temp*")):
+    for pattern in ("*.tmp", os.path.join("*", "*_temp*")):
         for path in tf.io.gfile.glob(os.path.join(directory, pattern)):
             with contextlib.suppress(tf.errors.OpError):
                 tf.io.gfile.rmtree(path) if tf.io.gfile.isdir(path) else tf.io.gfile.remove(path)
@@ -290,7 +215,7 @@ def _listed(directory):
 
 def _opens(path):
     try:
-        tf.train.load_checkpoint(path)
+        tf.compat.v1.train.NewCheckpointReader(path)
     except (tf.errors.OpError, ValueError):
         return False
     return True
@@ -304,7 +229,7 @@ def _mend_list(directory):
         # The manager deletes only what has a time, and a later one than what was last kept for good (nothing).
         lines += [f"all_model_checkpoint_timestamps: {number}" for number in range(1, len(names) + 1)]
         lines += ["last_preserved_timestamp: 0"]
-        write_file(os.path.join(directory, "checkpoint"), "\n".join(lines) + "\n")
+        write_atomically(os.path.join(directory, "checkpoint"), "\n".join(lines) + "\n")
 
 
 def _step(path):

@@ -5,10 +5,11 @@ import os
 import tensorflow as tf
 
 from checkpoints import hugging_face, pretrained, tensorflow1
-from checkpoints.hub import local_copy
+from checkpoints.hub import fetched
 from checkpoints.hugging_face import FAMILIES, Released
-from checkpoints.model_directory import first_line, read_config, read_json, restore
+from checkpoints.model_directory import first_line, read_config, restore
 from cli import InputError
+from files import read_json
 from modeling.config import EncoderConfig
 from modeling.encoder import Encoder
 from settings import construct
@@ -25,7 +26,7 @@ def open_checkpoint(path: str, generator: bool = False) -> Released:
     Raises:
         InputError: it is none of these, or damaged, or has no generator.
     """
-    path = local_copy(path)
+    path = fetched(path)
     old = None if tf.io.gfile.exists(os.path.join(path, "config.json")) else tensorflow1.find(path)
     if old is not None:
         return tensorflow1.open_checkpoint(old, generator)
@@ -44,7 +45,7 @@ def open_checkpoint(path: str, generator: bool = False) -> Released:
 
 def vocabulary_of(path: str) -> str:
     """Where a checkpoint's vocabulary is: its directory."""
-    path = local_copy(path)
+    path = fetched(path)
     return path if tf.io.gfile.isdir(path) else os.path.dirname(path) or "."
 
 

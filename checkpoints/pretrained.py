@@ -15,8 +15,9 @@ import tensorflow as tf
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from checkpoints.hugging_face import FAMILIES, Network, Released
-from checkpoints.model_directory import first_line, latest_checkpoint, read_json, write_json
+from checkpoints.model_directory import first_line, latest_checkpoint
 from cli import InputError
+from files import read_json, write_json
 from modeling.config import EncoderConfig
 from settings import construct
 
@@ -84,7 +85,7 @@ def open_network(directory: str, values: dict, generator: bool = False) -> Relea
 def _read(checkpoint, names):
     """Variable name -> array, of a checkpoint as `tf.train.Checkpoint` writes it."""
     try:
-        reader = tf.train.load_checkpoint(checkpoint)
+        reader = tf.compat.v1.train.NewCheckpointReader(checkpoint)
         graph = TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
         keys = {
             attribute.full_name: attribute.checkpoint_key

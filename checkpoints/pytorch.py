@@ -20,6 +20,7 @@ import ml_dtypes
 import numpy as np
 
 from cli import InputError
+from files import local_copy
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of the layout before zip archives
 _DTYPES = {
@@ -86,7 +87,7 @@ def read_tensors(path: str) -> dict[str, np.ndarray]:
     Raises:
         InputError: it is damaged, names something that no tensor is made of, or holds no dictionary of tensors.
     """
-    with open(path, "rb") as file:
+    with local_copy(path) as local, open(local, "rb") as file:
         return _tensors(path, file)
 
 

@@ -3,13 +3,13 @@
 Their names and orientations are translated to those of Hugging Face, so that `hugging_face.load` does the rest.
 """
 
-import glob
-import json
+import contextlib
 import os
 import re
 
 import tensorflow as tf
 
+import files
 from checkpoints.hugging_face import FAMILIES, Released
 from checkpoints.model_directory import first_line
 from cli import InputError
@@ -29,18 +29,21 @@ _HEAD_SIZE = 64  # of every size that was released
 
 def find(path: str) -> str | None:
     """The prefix of a checkpoint's files, given that or a directory with one; None if there is none."""
-    if os.path.exists(path + ".index"):
+    if files.exists(path + ".index"):
         return path
-    latest = tf.train.latest_checkpoint(path) if os.path.isdir(path) else None
+    latest = tf.train.latest_checkpoint(path) if files.is_directory(path) else None
     if latest:
         return latest
-    found = sorted(glob.glob(os.path.join(glob.escape(path), "*.ckpt*.index")))
+    found = files.list_files(path, "*.ckpt*.index")
     return found[-1].removesuffix(".index") if found else None
 
 
 def has_generator(prefix: str) -> bool:
     """Whether an ELECTRA's checkpoint holds its generator."""
-    return any(name.startswith("generator/") for name, _ in tf.train.list_variables(prefix))
+    return any(
+        name.startswith("generator/")
+        for name in tf.compat.v1.train.NewCheckpointReader(prefix).get_variable_to_shape_map()
+    )
 
 
 def open_checkpoint(prefix: str, generator: bool = False) -> Released:
@@ -57,7 +60,7 @@ def open_checkpoint(prefix: str, generator: bool = False) -> Released:
         InputError: it is damaged, or holds neither.
     """
     try:
-        reader = tf.train.load_checkpoint(prefix)
+        reader = tf.compat.v1.train.NewCheckpointReader(prefix)
         names = [name for name in reader.get_variable_to_shape_map() if not _IGNORED.search(name)]
         tensors = {name: reader.get_tensor(name) for name in names}
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
@@ -113,12 +116,9 @@ def _shape(tensors, heads):
 
 
 def _heads(prefix):
-    for path in sorted(glob.glob(os.path.join(glob.escape(os.path.dirname(prefix) or "."), "*config.json"))):
-        try:
-            with open(path, encoding="utf-8") as file:
-                values = json.load(file)
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            continue
-        if isinstance(values, dict) and isinstance(values.get("num_attention_heads"), int):
-            return values["num_attention_heads"]
+    for path in files.list_files(os.path.dirname(prefix) or ".", "*config.json"):
+        with contextlib.suppress(InputError):
+            heads = files.read_json(path).get("num_attention_heads")
+            if isinstance(heads, int):
+                return heads
     return None

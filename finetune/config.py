@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from cli import InputError
+from files import read_json
 from modeling.config import MODEL_SIZES, EncoderConfig
-from settings import checked, find_config, key, parse_overrides, read_config
+from settings import checked, find_config, key, parse_overrides
 
 CHOICES = {
     "model_size": tuple(MODEL_SIZES),
@@ -85,7 +86,7 @@ class FinetuneConfig:
             InputError: no such file, broken JSON, an unknown key, a wrong type, a value that can't be.
         """
         path = find_config(source, "finetune")
-        config = dataclasses.replace(cls(), **checked(cls, read_config(path), path, CHOICES))
+        config = dataclasses.replace(cls(), **checked(cls, read_json(path), path, CHOICES))
         config = dataclasses.replace(config, **parse_overrides(cls, overrides, CHOICES))
         path += " with --set" if overrides else ""
         for name in (

@@ -7,6 +7,7 @@ import sys
 import tensorflow as tf
 import tf_keras
 
+import files
 from checkpoints import hugging_face, resize
 from checkpoints.hugging_face import FAMILIES, Released
 from checkpoints.model_directory import read_config
@@ -122,7 +123,7 @@ def finetuned(directory: str) -> tuple[Task, Tokenizer, TaskModel, FinetuneConfi
 
     directory = directory.rstrip("/")
     seed = os.path.basename(directory)
-    if seed.startswith("seed-") and not os.path.exists(os.path.join(directory, "config.json")):
+    if seed.startswith("seed-") and not files.exists(os.path.join(directory, "config.json")):
         directory = os.path.dirname(directory) or "."
     else:
         seed = best_seed(directory)

@@ -36,6 +36,7 @@ from collections.abc import Iterable, Iterator
 from absl import flags
 
 import cli
+import files
 from cli import InputError
 from corpus import tables
 from finetune import rows
@@ -47,7 +48,6 @@ from vocab.tokenizer import Tokenizer
 
 def main(_):
     FLAGS = flags.FLAGS
-    import files
     from tpu.strategy import create_strategy
 
     if FLAGS.input != "-" and not os.path.isfile(FLAGS.input):
@@ -71,9 +71,7 @@ def main(_):
         sys.stdout.writelines(written)
         sys.stdout.flush()  # here a reader that stops early, as `head` does, can still be told from an error
     else:
-        from checkpoints.model_directory import write_file
-
-        write_file(FLAGS.output, "".join(written))
+        files.write_atomically(FLAGS.output, "".join(written))
 
 
 class Predictor:
@@ -163,22 +161,14 @@ def _json(lines, source):
         first = None  # it goes on in the next line, or is no JSON
     if isinstance(first, dict) and _published(first, source) is None or isinstance(first, list) and len(filled) > 1:
         for number, line in filled:
-            yield lambda number=number: number, number, _parsed(source, line, number)
+            yield lambda number=number: number, number, files.parse_json(line, source, number)
         return
-    content = _parsed(source, text := "\n".join(lines))
+    content = files.parse_json(text := "\n".join(lines), source)
     if isinstance(content, dict):
         entries = _published(content, source)
         content = [content] if entries is None else entries
     for number, row in enumerate(content, 1):
         yield functools.partial(rows.line_of, text, row), number, row
-
-
-def _parsed(source, content, first_line=1):
-    try:
-        return rows.parse_json(source, content, first_line)[0]
-    except (RecursionError, ValueError) as error:
-        what = "nested too deep" if isinstance(error, RecursionError) else "a number of too many digits"
-        raise InputError(f"{source}:{first_line}: JSON that can't be read: {what}") from None
 
 
 def _published(content, source):

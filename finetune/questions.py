@@ -2,13 +2,12 @@
 
 import dataclasses
 import functools
-import json
 import os
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from checkpoints.model_directory import write_file
+import files
 from cli import InputError
 from finetune import particles, rows
 from finetune.answers import Answer, answers
@@ -214,15 +213,12 @@ class QuestionTask:
                 }
                 for candidate in answer.candidates
             ]
-        _write(directory, "predictions.json", self._texts(decoded, examples))
-        _write(directory, "nbest.json", nbest)
+        written = {"predictions": self._texts(decoded, examples), "nbest": nbest}
         if self.unanswerable:
-            _write(directory, "always_answered.json", self._texts(decoded, examples, always=True))
-            _write(
-                directory,
-                "null_odds.json",
-                {example.id: answer.no_answer for example, answer in zip(examples, decoded, strict=True)},
-            )
+            odds = {example.id: answer.no_answer for example, answer in zip(examples, decoded, strict=True)}
+            written |= {"always_answered": self._texts(decoded, examples, always=True), "null_odds": odds}
+        for name, content in written.items():
+            files.write_json(os.path.join(directory, f"{name}.json"), content)
 
     def _texts(self, decoded, examples, always=False):
         """Question -> answer in the original text; `always` the best candidate, even if no answer is likelier."""
@@ -258,7 +254,8 @@ def read_squad(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Ca
     Raises:
         InputError: it is not JSON, or not of that form.
     """
-    content, text = rows.read_json(path)
+    text = files.read_text(path)
+    content = files.parse_json(text, path)
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         raise InputError(f'{path}:1: not in SQuAD\'s format (an object with a list "data")')
     for article in rows.objects(content, "data", path):
@@ -297,7 +294,3 @@ def problem(question: Question, learned: bool, impossible: bool) -> str | None:
     if any(map(rows.has_lone_surrogate, texts)):
         return f"question {question.id!r}, its context or its answer holds half of a character (a lone surrogate)"
     return None
-
-
-def _write(directory, name, content):
-    write_file(os.path.join(directory, name), json.dumps(content, ensure_ascii=False, indent=1) + "\n")

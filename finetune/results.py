@@ -90,16 +90,9 @@ def _summaries(folder):
     for directory, subfolders, files in os.walk(folder):
         subfolders.sort()
         if "results.json" in files:
-            content = _read(os.path.join(directory, "results.json"))
+            content = read_json(os.path.join(directory, "results.json"), _ADVICE)
             if isinstance(content.get("task"), str) and isinstance(content.get("seeds"), dict):
                 yield directory, content
-
-
-def _read(path: str) -> dict:
-    try:
-        return read_json(path)
-    except InputError as error:
-        raise InputError(f"{error}; {_ADVICE}") from None
 
 
 # What is read of a results.json, where it is there: types, {…: type} of any keys, [type] of any length.
@@ -154,7 +147,7 @@ def _result(directory, summary) -> Result:
                 f"({', '.join(metrics)}); run finetune/run.py again in another folder"
             )
     paths = {seed: os.path.join(directory, f"seed-{seed}", "results.json") for seed in summary["seeds"]}
-    seeds = {seed: _read(path) for seed, path in paths.items() if os.path.exists(path)}
+    seeds = {seed: read_json(path, _ADVICE) for seed, path in paths.items() if os.path.exists(path)}
     for seed, content in seeds.items():
         _check_form(content, _FORM, paths[seed])
     return Result(directory, model_name(summary), summary, seeds)

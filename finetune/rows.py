@@ -4,13 +4,10 @@ import glob
 import json
 import os
 import re
-import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import files
-from checkpoints.model_directory import write_file
 from cli import InputError
 from corpus.bad_rows import BadRows
 from corpus.tables import quoted_rows
@@ -115,34 +112,6 @@ def read_table(
 _NAMES = {"\t": "tabs", ",": "commas"}
 
 
-def read_json(path: str) -> tuple[Any, str]:
-    """A JSON file: what is in it, and its text.
-
-    Raises:
-        InputError: an empty file, or broken JSON; names the line.
-    """
-    return parse_json(path, "\n".join(files.read_lines(path)))
-
-
-def parse_json(name: str, content: str, first_line: int = 1) -> tuple[Any, str]:
-    """The text of a JSON file, or of a part of it, named for the sake of errors: what is in it, and the text.
-
-    Raises:
-        InputError: as `read_json`, and for what no data set has: lists in lists without end, endless numbers.
-    """
-    try:
-        return json.loads(content), content
-    except json.JSONDecodeError as error:
-        if not content.strip():
-            raise InputError(f"{name}: empty file") from None
-        raise InputError(f"{name}:{first_line - 1 + error.lineno}: not JSON ({error.msg})") from None
-    except RecursionError:
-        reason = "JSON nested deeper than can be read"
-    except ValueError:
-        reason = f"a number of more than {sys.get_int_max_str_digits():,} digits"
-    raise InputError(f"{name}:{first_line}: {reason}; this is no file of the data set, get it again")
-
-
 def has_lone_surrogate(text: str) -> bool:
     """Whether half of a surrogate pair is in a text: JSON can say `\\ud800`, UTF-8 can't, and no tokenizer can."""
     return not text.isascii() and _SURROGATE.search(text) is not None
@@ -168,7 +137,7 @@ def write_table(directory: str, name: str, table: Iterable[Sequence[str]]) -> No
     lines = (
         "\t".join(" ".join(field.split()) if _BREAKS.search(field) else field for field in row) + "\n" for row in table
     )
-    write_file(os.path.join(directory, name), "".join(lines))
+    files.write_atomically(os.path.join(directory, name), "".join(lines))
 
 
 _BREAKS = re.compile(r"[\t\r\n]")

@@ -26,6 +26,7 @@ import numpy as np
 from absl import flags
 
 import cli
+import files
 import settings
 from cli import InputError
 from ownership import owned
@@ -84,9 +85,10 @@ def main(_):
     from finetune.config import FinetuneConfig
     from finetune.splits import split_training
     from finetune.tasks import TASKS
-    from tpu.strategy import create_strategy
+    from tpu.strategy import check_paths, create_strategy
     from vocab import jamo
 
+    check_paths(FLAGS.tpu_name, output_dir=FLAGS.output_dir)
     if FLAGS.task not in TASKS:
         raise InputError(f"--task {FLAGS.task}: there is {', '.join(sorted(TASKS))}")
     overrides = FLAGS.set + ([f"max_bad_rows={FLAGS.max_bad_rows}"] if FLAGS.max_bad_rows is not None else [])
@@ -232,8 +234,6 @@ def report(task: "Task", runs: list[dict], output_dir: str, note: str = "", dev_
         note: how the data differ from published ones.
         dev_share: of the training file, set apart to choose the epoch.
     """
-    from checkpoints.model_directory import write_json
-
     names = list(runs[0]["metrics"])
     scores = {name: np.array([run["metrics"][name] for run in runs]) for name in names}
     summary = {
@@ -256,7 +256,7 @@ def report(task: "Task", runs: list[dict], output_dir: str, note: str = "", dev_
     if chosen:
         best = max(chosen, key=lambda run: run["chosen"][f"dev_{task.main_metric}"])
         summary["best_on_dev"] = {"seed": best["seed"], "metrics": best["metrics"]}
-    write_json(os.path.join(output_dir, "results.json"), summary)
+    files.write_json(os.path.join(output_dir, "results.json"), summary)
     lines = [f"{task.name}, {len(runs)} seed{'s' if len(runs) > 1 else ''}, test"]
     lines += [
         f"  {name:<16} {summary['metrics'][name]:6.2f}"

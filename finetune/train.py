@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -13,9 +12,10 @@ import tensorflow as tf
 import tf_keras
 
 import cli
-from checkpoints.model_directory import Checkpoints, disk_errors_named, read_json, write_json
+from checkpoints.model_directory import Checkpoints
 from checkpoints.opening import restore_best
 from cli import InputError
+from files import disk_errors_named, exists, read_json, remove_directory, write_json
 from finetune import batches, coverage
 from finetune.config import FinetuneConfig
 from finetune.features import Features
@@ -50,7 +50,7 @@ def finetune(
         InputError: the loss is not a number, or a file of an earlier call is damaged.
     """
     results_path = os.path.join(output_dir, "results.json")
-    if os.path.exists(results_path):
+    if exists(results_path):
         return read_json(results_path, _anew(output_dir), ("metrics", "seed", "chosen", "seconds"))
     begin = time.time()
     splits = _featurized(task, data, start.tokenizer, config)
@@ -83,7 +83,7 @@ def finetune(
         "config": dataclasses.asdict(config) | dataclasses.asdict(start.shape),
     }
     write_json(results_path, results)
-    shutil.rmtree(state.checkpoints.directory, ignore_errors=True)
+    remove_directory(state.checkpoints.directory)
     return results
 
 
@@ -119,7 +119,7 @@ class _History:
         """
         self._path = os.path.join(directory, "history.json")
         known: dict = {"epochs": []}
-        if os.path.exists(self._path):
+        if exists(self._path):
             known = read_json(self._path, _anew(directory), ("epochs",))
         self.epochs = [entry for entry in known["epochs"] if entry["step"] <= step]
         self._unfinished = known.get("unfinished", {})

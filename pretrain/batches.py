@@ -40,12 +40,14 @@ class Corpus:
         examples: int64 [shards], in each shard.
         trained: int64 [shards], so many of each shard, its first, are trained on.
         held_out: int64 [shards], so many of each shard, its last, are for evaluation.
+        index: of the records, as `records.read_index` gives it.
     """
 
     paths: tuple[str, ...]
     examples: np.ndarray
     trained: np.ndarray
     held_out: np.ndarray
+    index: dict
 
     @classmethod
     def open(
@@ -65,7 +67,7 @@ class Corpus:
         read[evenly] = examples[evenly]
         held_out = np.diff(np.cumsum([0, *read]) * min(wanted, read.sum()) // max(read.sum(), 1))
         gap = np.where(held_out > 0, np.minimum(GAP_TOKENS // index["max_seq_length"], examples // 10), 0)
-        return cls(tuple(records.shard_paths(directory, index)), examples, examples - held_out - gap, held_out)
+        return cls(tuple(records.shard_paths(directory, index)), examples, examples - held_out - gap, held_out, index)
 
     @property
     def training_examples(self) -> int:

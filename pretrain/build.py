@@ -16,7 +16,6 @@ if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 import collections
-import contextlib
 import dataclasses
 import signal
 import time
@@ -132,23 +131,19 @@ def _open_output(directory, recipe, tokenizer):
     """
     path = os.path.join(directory, SETTINGS_FILE)
     if files.exists(path) and files.list_files(directory, "shard-*.tfrecord"):
-        _check_same(path, records.read_json(path), recipe)
+        _check_same(path, files.read_json(path, records.ADVICE), recipe)
     else:
         for pattern in "shard-*.json", records.INDEX_FILE:
             for stale in files.list_files(directory, pattern):
                 files.remove(stale)
-        records.write_json(path, recipe)
+        files.write_json(path, recipe)
     files.remove_leftovers(directory)
     index_path = os.path.join(directory, records.INDEX_FILE)
-    known = records.read_json(index_path).get("shards", []) if files.exists(index_path) else []
+    known = files.read_json(index_path, records.ADVICE).get("shards", []) if files.exists(index_path) else []
     count_files = files.list_files(directory, "shard-*.json")
-    known += [records.read_json(name) for name in count_files]
-    finished = {}
-    for counts in known:
-        with contextlib.suppress(InputError):
-            if counts["examples"]:
-                records.check_shard(directory, counts)
-            finished[counts["file"]] = counts
+    known += [files.read_json(name, records.ADVICE) for name in count_files]
+    damaged = records.damaged_shards(directory, (counts for counts in known if counts["examples"]))
+    finished = {counts["file"]: counts for counts in known if counts["file"] not in damaged}
     if files.exists(index_path) and not count_files and len(finished) == len(known):
         return None
     tokenizer.save(directory)
@@ -207,7 +202,7 @@ def _write_index(settings, recipe, tokenizer, shards, duplicates, met):
         "settings": recipe,
         "shards": [counts for counts in shards if counts["examples"]],
     }
-    records.write_json(os.path.join(settings.output_dir, records.INDEX_FILE), index)
+    files.write_json(os.path.join(settings.output_dir, records.INDEX_FILE), index)
     for name in files.list_files(settings.output_dir, "shard-*.json"):  # all of it is in the index now
         files.remove(name)
     return index

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 from checkpoints.hugging_face import FAMILIES
 from cli import InputError
+from files import read_json
 from modeling.attention import ATTENTION
 from modeling.config import MODEL_SIZES, EncoderConfig
 from pretrain.objectives import OBJECTIVES
-from settings import checked, filled, find_config, key, parse_overrides, read_config
+from settings import checked, filled, find_config, key, parse_overrides
 from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 _OF_THE_VOCABULARY = ("vocab_size", "do_lower_case")
@@ -138,7 +139,7 @@ class PretrainConfig:
         values, origin = {}, "--set"
         if source is not None:
             origin = find_config(source, "pretrain")
-            values = checked(cls, read_config(origin), origin, CHOICES)
+            values = checked(cls, read_json(origin), origin, CHOICES)
         changes = parse_overrides(cls, overrides, CHOICES)
         if source is not None and changes:
             origin += " with --set"

@@ -6,20 +6,23 @@ Each record is a tf.train.Example with two int64 features:
     segment_b  [1]  where the first text is a pair, the index of its second segment's first token; else 0
 
 A shard is written whole or not at all, and the index holds every shard's size, so a missing or
-truncated shard is found before training starts. TensorFlow is imported only where records are
+truncated shard is found before training starts: of one listing of the directory, since a call a
+shard is minutes on gs://. There a listing tells no sizes, and a truncated shard is found when it
+is read. TensorFlow is imported only where records are
 written or read.
 """
 
 import contextlib
 import errno
-import json
 import os
+from collections.abc import Iterable
 
 import files
 from cli import InputError
 
 FORMAT = 2  # 1: pairs ended in the middle of sentences, and one [CLS] stood before all texts of an example
 INDEX_FILE = "index.json"
+ADVICE = "delete the file and build again"  # for the JSON files of a build that can't be used
 # What TensorFlow says of a record that is no tf.train.Example, and of a shard with too many or too few (`counted`).
 _OF_RECORDS = ("ParseExample", "parse example", "Input dataset was expected to contain")
 
@@ -109,8 +112,23 @@ def parse(serialized, max_seq_length: int, pad_id: int = 0):
     )
 
 
+def index_path(directory: str) -> str:
+    """The path of index.json.
+
+    Raises:
+      InputError: there is none.
+    """
+    path = os.path.join(directory, INDEX_FILE)
+    if not files.exists(path):
+        raise InputError(
+            f"{path}: no such file; build the records with pretrain/build.py "
+            "(the same command goes on with an interrupted build)"
+        )
+    return path
+
+
 def read_index(directory: str, fingerprint: str | None = None, max_seq_length: int | None = None) -> dict:
-    """Reads index.json and checks that every shard is there in its full size.
+    """Reads index.json and checks that every shard is there, and in its full size where a listing tells it.
 
     Args:
       directory: what `pretrain/build.py` wrote.
@@ -121,13 +139,8 @@ def read_index(directory: str, fingerprint: str | None = None, max_seq_length: i
       InputError: no index or a broken one, a missing or truncated shard, another vocabulary, a
         greater length.
     """
-    path = os.path.join(directory, INDEX_FILE)
-    if not files.exists(path):
-        raise InputError(
-            f"{path}: no such file; build the records with pretrain/build.py "
-            "(the same command goes on with an interrupted build)"
-        )
-    index = read_json(path)
+    path = index_path(directory)
+    index = files.read_json(path, ADVICE)
     if index.get("format") != FORMAT:
         raise InputError(
             f"{path}: format {index.get('format')!r}, expected {FORMAT}; build the records again, in another directory"
@@ -140,8 +153,8 @@ def read_index(directory: str, fingerprint: str | None = None, max_seq_length: i
             f"{path}: records of length {index['max_seq_length']} do not fit max_seq_length "
             f"{max_seq_length}; build them with --max_seq_length {max_seq_length}"
         )
-    for shard in index["shards"]:
-        check_shard(directory, shard)
+    for reason in damaged_shards(directory, index["shards"]).values():
+        raise InputError(reason)
     return index
 
 
@@ -184,21 +197,21 @@ def check_vocabulary(directory: str, index: dict, fingerprint: str) -> None:
         )
 
 
-def check_shard(directory: str, shard: dict) -> None:
-    """Compares a shard's size with its entry in the index.
-
-    Raises:
-      InputError: the file is missing or has another size.
-    """
-    path = os.path.join(directory, shard["file"])
-    if not files.exists(path):
-        raise InputError(f"{path}: missing; run the pretrain/build.py command again, it rebuilds the missing")
-    size = files.size(path)
-    if size != shard["bytes"]:
-        raise InputError(
-            f"{path}: {size} bytes, the index says {shard['bytes']}: truncated or overwritten; "
-            "run the pretrain/build.py command again, it rebuilds what is damaged"
-        )
+def damaged_shards(directory: str, shards: Iterable[dict]) -> dict[str, str]:
+    """File name -> what is wrong with it, of shards that are missing or of another size than their entries say."""
+    sizes, damaged = files.file_sizes(directory), {}
+    for shard in shards:
+        path = os.path.join(directory, shard["file"])
+        if shard["file"] not in sizes:
+            damaged[shard["file"]] = (
+                f"{path}: missing; run the pretrain/build.py command again, it rebuilds the missing"
+            )
+        elif (size := sizes[shard["file"]]) not in (None, shard["bytes"]):
+            damaged[shard["file"]] = (
+                f"{path}: {size} bytes, the index says {shard['bytes']}: truncated or overwritten; "
+                "run the pretrain/build.py command again, it rebuilds what is damaged"
+            )
+    return damaged
 
 
 def shard_paths(directory: str, index: dict) -> list[str]:
@@ -229,8 +242,8 @@ def damage_named(directory: str, index: dict):
         tf.errors.InvalidArgumentError,
         tf.errors.FailedPreconditionError,
     ) as error:
-        for shard in index["shards"]:
-            check_shard(directory, shard)
+        for reason in damaged_shards(directory, index["shards"]).values():
+            raise InputError(reason) from None
         if isinstance(error, tf.errors.DataLossError) or any(sign in error.message for sign in _OF_RECORDS):
             _find_damage(directory, index)
         raise
@@ -263,20 +276,3 @@ def _find_damage(directory, index):
                 f"{path}: {number} records, {os.path.join(directory, INDEX_FILE)} says {shard['examples']}; "
                 "delete both and run the pretrain/build.py command again, it rebuilds what is not there"
             )
-
-
-def read_json(path: str) -> dict:
-    """Reads a JSON object.
-
-    Raises:
-      InputError: not JSON, or not an object; names file and line.
-    """
-    try:
-        return files.read_json(path)
-    except InputError as error:
-        raise InputError(f"{error}; delete the file and build again") from None
-
-
-def write_json(path: str, value: dict) -> None:
-    """Writes a JSON object atomically, indented for people."""
-    files.write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

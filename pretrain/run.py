@@ -72,12 +72,13 @@ def _describe_config():
 def main(_):
     FLAGS = flags.FLAGS
     from pretrain.config import PretrainConfig
-    from tpu.strategy import create_strategy, describe
+    from tpu.strategy import check_paths, create_strategy, describe
 
     if not FLAGS.dry_run and not FLAGS.model_dir:
         raise cli.InputError("--model_dir is missing: a folder for checkpoints and metrics")
     if not (FLAGS.dry_run or FLAGS.data or FLAGS.corpus):
         raise cli.InputError("give --data DIR (what pretrain/build.py wrote) or --corpus 'GLOB' (built first)")
+    check_paths(FLAGS.tpu_name or "", data=FLAGS.data, model_dir=FLAGS.model_dir)
     given, _, _ = PretrainConfig.given(FLAGS.config, FLAGS.set)
     # Before any tensor, which would start the devices. A name in a published config is a placeholder; only the flag
     # asks for a TPU.
@@ -109,7 +110,7 @@ def _run(config, strategy, start, FLAGS):
     data = FLAGS.data or os.path.join(FLAGS.model_dir, "data")
     if FLAGS.corpus:
         _build(config, data, FLAGS)
-    records.read_index(data)  # without records, this says so; the tokenizer's error would only miss vocab.txt
+    records.index_path(data)  # without records, this says so; the tokenizer's error would only miss vocab.txt
     tokenizer = WordPieceTokenizer.load(data)
     if start:
         start = start.fitted(config, tokenizer, FLAGS.grow_positions, FLAGS.allow_partial)

@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 
+import files
 from cli import InputError
 from corpus import cleaning, sentences
 from corpus.cleaning import CleaningSettings
@@ -183,7 +184,7 @@ class ShardMaker:
         path = os.path.join(settings.output_dir, name)
         if len(made):
             counts["bytes"] = records.write_shard(path, made)
-        records.write_json(path.replace(".tfrecord", ".json"), counts)
+        files.write_json(path.replace(".tfrecord", ".json"), counts)
         return counts, began
 
     def _prepare(self, chunk):

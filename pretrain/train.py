@@ -10,15 +10,15 @@ import tensorflow as tf
 import tf_keras
 
 import cli
-from checkpoints.model_directory import Checkpoints, check_same, read_json, write_config, write_json
+from checkpoints.model_directory import Checkpoints, check_same, write_config
 from checkpoints.pretrained import write_networks
 from cli import InputError
-from files import check_output
+from files import check_output, read_json, write_json
 from pretrain import batches, estimate
 from pretrain.config import PretrainConfig
 from pretrain.continuation import Continuation
 from pretrain.objectives import OBJECTIVES, PretrainingObjective
-from pretrain.records import damage_named, read_index
+from pretrain.records import damage_named
 from pretrain.watch import Watch
 from training.loop import Window, add, means
 from training.metrics import MetricsLog
@@ -72,18 +72,18 @@ def train(
         InputError: data or checkpoint do not fit the config; the loss is NaN or diverges.
     """
     corpus = _open_corpus(config, data, tokenizer, strategy)
-    index = read_index(data)
-    claim_directory(model_dir, config, tokenizer, {key: index[key] for key in _COUNTS if key in index})
+    claim_directory(model_dir, config, tokenizer, {key: corpus.index[key] for key in _COUNTS if key in corpus.index})
     state = _create(config, model_dir, strategy)
     write_networks(model_dir, config.objective, state.objective.networks())
-    with damage_named(data, index):
+    with damage_named(data, corpus.index):
         if not state.checkpoints.restore():
             if config.output_bias_from_data:
                 frequencies = corpus.token_frequencies(config.vocab_size, tokenizer.special_ids)
                 state.objective.start_from(frequencies)
             if start:
                 print(start.load(state.objective, allow_partial), file=sys.stderr)
-        return _loop(config, corpus, tokenizer, state, MetricsLog(model_dir, state.step), strategy)
+        with contextlib.closing(MetricsLog(model_dir, state.step)) as log:
+            return _loop(config, corpus, tokenizer, state, log, strategy)
 
 
 class _State(NamedTuple):
@@ -164,6 +164,7 @@ def _loop(config, corpus, tokenizer, state, log, strategy):
                 if saving:
                     watch.check_weights(objective.variables, step)
                     state.steps_done.assign(step)
+                    log.flush()  # before it: whoever goes on from here finds the reports
                     state.checkpoints.save(step)
                     log.draw()
             if last:

@@ -1,14 +1,14 @@
 """Model cards: what an export is, what it was trained on, how well it does, and its settings."""
 
-import json
 import os
-import shutil
 
+import files
 from checkpoints.opening import best_seed
 from finetune.config import FinetuneConfig
 from finetune.questions import QuestionTask
 from finetune.results import model_name
 from finetune.tasks import TASKS
+from training import metrics
 
 # Keys that say nothing of the model: where and how often, on what, and what is so of any.
 _OF_THE_RUN = frozenset(
@@ -54,15 +54,13 @@ def write(
         *(f"| {name} | {value} |" for name, value in _told(values).items()),
         "",
     ]
-    with open(os.path.join(directory, "README.md"), "w", encoding="utf-8") as file:
-        file.write("\n".join(content))
+    files.write_atomically(os.path.join(directory, "README.md"), "\n".join(content))
 
 
 def scores(model_dir: str) -> list[str]:
     """Lines on a fine-tuned model's data and scores."""
     seed = best_seed(model_dir)
-    with open(os.path.join(model_dir, "results.json"), encoding="utf-8") as file:
-        results = json.load(file)
+    results = files.read_json(os.path.join(model_dir, "results.json"))
     metrics = results["seeds"][seed.removeprefix("seed-")]["metrics"]
     of = f" of the {len(results['seeds'])} seeds' best on dev" if len(results["seeds"]) > 1 else ""
     return [
@@ -76,20 +74,15 @@ def scores(model_dir: str) -> list[str]:
 
 def curve(model_dir: str, directory: str) -> list[str]:
     """Lines on a pretrained model's data and how training went; copies the picture."""
-    lines, counts = [], None
-    if os.path.exists(os.path.join(model_dir, "data.json")):
-        with open(os.path.join(model_dir, "data.json"), encoding="utf-8") as file:
-            counts = json.load(file)
-    picture = os.path.join(model_dir, "curves.png")
-    if os.path.exists(picture):
-        shutil.copy(picture, os.path.join(directory, "curves.png"))
+    data, picture = (os.path.join(model_dir, name) for name in ("data.json", "curves.png"))
+    counts = files.read_json(data) if files.exists(data) else None
+    lines = []
+    if files.exists(picture):
+        files.write_atomically(os.path.join(directory, "curves.png"), files.read_bytes(picture))
         lines += ["![training curves](curves.png)", ""]
-    metrics = os.path.join(model_dir, "metrics.jsonl")
-    if os.path.exists(metrics):
-        with open(metrics, encoding="utf-8") as file:
-            held_out = [line for line in map(json.loads, file) if line["split"] == "eval"]
-        if held_out:
-            lines += [f"- {name}: {value:.4g}" for name, value in held_out[-1].items() if name != "split"] + [""]
+    held_out = [line for line in metrics.read(model_dir) if line["split"] == "eval"]
+    if held_out:
+        lines += [f"- {name}: {value:.4g}" for name, value in held_out[-1].items() if name != "split"] + [""]
     return _data(counts) + (["## Training, on held-out text", "", *lines] if lines else [])
 
 

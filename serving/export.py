@@ -20,7 +20,6 @@ import sys
 if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-import errno
 import shutil
 
 from absl import flags
@@ -48,13 +47,15 @@ def export(model_dir: str, output_dir: str, format: str = "huggingface") -> list
 
     Raises:
         InputError: it is no model directory, or one that the format can't have; or output_dir is there already,
-            or can't be made.
+            is not local, or can't be made.
         OSError: with ENOSPC when the disk is full; nothing is left of what was written.
     """
-    from checkpoints.model_directory import disk_errors_named, read_config
-    from files import check_output
+    from checkpoints.model_directory import read_config
+    from files import check_output, disk_errors_named, is_remote
 
     values = read_config(model_dir)
+    if is_remote(output_dir):
+        raise InputError(f"--output_dir {output_dir}: an export is written to this machine's disk; copy it from there")
     if os.path.exists(output_dir):
         raise InputError(f"{output_dir}: is there already; choose another --output_dir or remove it")
     check_output(output_dir)
@@ -71,10 +72,6 @@ def export(model_dir: str, output_dir: str, format: str = "huggingface") -> list
         with disk_errors_named(output_dir):
             names = getattr(origin(model_dir, values), format)(partial)
         os.replace(partial, output_dir)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            error.filename = error.filename or output_dir  # writing does not say which file
-        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return [os.path.normpath(os.path.join(output_dir, name)) for name in names]

@@ -10,8 +10,8 @@ import os
 import tensorflow as tf
 import tf_keras
 
-from checkpoints.model_directory import write_file
 from cli import InputError
+from files import write_atomically
 from finetune.classification import Classification
 from finetune.sentences import SentenceTask
 from finetune.task import Task
@@ -55,10 +55,10 @@ def save(directory: str, task: Task, tokenizer: Tokenizer, encoder: Encoder, hea
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
         converter.optimizations = optimizations
         content = converter.convert()
-        write_file(os.path.join(directory, name), content)
+        write_atomically(os.path.join(directory, name), content)
         sizes[name] = len(content)
     if isinstance(task.kind, Classification):
-        write_file(os.path.join(directory, "labels.txt"), "".join(label + "\n" for label in task.kind.labels))
+        write_atomically(os.path.join(directory, "labels.txt"), "".join(label + "\n" for label in task.kind.labels))
     second = " [SEP]" * tokenizer.pair_separators + " second" if task.pair else ""
     how = (
         "as BERT does, in vocab.txt"

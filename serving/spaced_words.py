@@ -7,7 +7,6 @@ Where a tokenizer marks the beginning of words instead, it goes by the spaces (t
 `TokenClassificationPipeline.gather_pre_entities`). So the same pieces, with the same ids, are written that way.
 """
 
-import json
 import os
 
 import files
@@ -37,7 +36,7 @@ def write(directory: str) -> None:
         directory: as `WordPieceTokenizer.save_hugging_face` wrote it. vocab.txt stays as it is.
     """
     path = os.path.join(directory, "tokenizer.json")
-    content = json.loads(files.read_bytes(path))
+    content = files.read_json(path)
     model, special = content["model"], {token["content"] for token in content["added_tokens"]}
     if model["type"] != "WordPiece":
         return
@@ -58,10 +57,10 @@ def write(directory: str) -> None:
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": [content["pre_tokenizer"], marked]},
         "decoder": marked,
     }
-    files.write_atomically(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+    files.write_json(path, content)
     path = os.path.join(directory, CONFIG_FILE)
-    config = json.loads(files.read_bytes(path))
+    config = files.read_json(path)
     # Its class would spell the pieces anew; and an unknown piece that is known as such is taken for a word.
     config["tokenizer_class"] = "PreTrainedTokenizerFast"
     del config["unk_token"]
-    files.write_atomically(path, json.dumps(config, ensure_ascii=False, indent=2) + "\n")
+    files.write_json(path, config)

@@ -1,5 +1,6 @@
 """Fixtures that several rooms share: the real data, and a tiny vocabulary with records of made-up text."""
 
+import collections
 import os
 import pathlib
 import subprocess
@@ -72,6 +73,53 @@ def real_data():
     return find
 
 
+@pytest.fixture
+def far(tmp_path):
+    """A folder's path in TensorFlow's file system in memory, which is asked as gs:// is."""
+    import tensorflow as tf
+
+    path = f"ram://{tmp_path.name}"
+    yield path
+    if tf.io.gfile.isdir(path):
+        tf.io.gfile.rmtree(path)
+
+
+@pytest.fixture
+def upload(far):
+    """`upload(directory)`: a copy of it that is far; returns its path."""
+    import files
+
+    def copy(directory):
+        there = f"{far}/{os.path.basename(directory)}"
+        for folder, _, names in os.walk(directory):
+            for name in names:
+                path = os.path.join(folder, name)
+                files.write_atomically(f"{there}/{os.path.relpath(path, directory)}", pathlib.Path(path).read_bytes())
+        return there
+
+    return copy
+
+
+@pytest.fixture
+def far_calls(monkeypatch):
+    """A Counter of the calls to `tf.io.gfile` by name: on gs:// each is a request or more."""
+    import tensorflow as tf
+
+    counts = collections.Counter()
+
+    def counted(name, function):
+        def call(*arguments, **options):
+            counts[name] += 1
+            return function(*arguments, **options)
+
+        return call
+
+    for name in dir(tf.io.gfile):
+        if callable(getattr(tf.io.gfile, name)):
+            monkeypatch.setattr(tf.io.gfile, name, counted(name, getattr(tf.io.gfile, name)))
+    return counts
+
+
 @pytest.fixture(scope="session")
 def tokenizer():
     """200 pieces: special tokens, five unused ones, 95 syllables and as many continuations."""
@@ -100,6 +148,7 @@ def make_records(tokenizer):
     The first two pieces after [CLS] spell the example's number (see `example_numbers`); the others
     follow a grammar that can be learnt: a piece is mostly the one before it plus one.
     """
+    import files
     from pretrain import records
     from pretrain.examples import Examples
 
@@ -133,7 +182,7 @@ def make_records(tokenizer):
             written = records.write_shard(os.path.join(directory, name), made)
             shards.append({"file": name, "examples": size, "bytes": written})
         tokenizer.save(str(directory))
-        records.write_json(
+        files.write_json(
             os.path.join(directory, "index.json"),
             {
                 "format": records.FORMAT,

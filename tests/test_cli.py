@@ -142,15 +142,15 @@ def test_what_nobody_foresaw_is_one_line_with_the_place_and_its_traceback_in_a_f
 
 
 def test_the_place_is_our_own_line_not_a_library_s(monkeypatch, capsys, tmp_path):
-    import settings
+    import files
 
     monkeypatch.setattr(cli.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(cli.app, "run", lambda *_, **__: settings.parse_json(3))  # fails inside json
+    monkeypatch.setattr(cli.app, "run", lambda *_, **__: files.parse_json(3, "file"))  # fails inside json
     with pytest.raises(SystemExit) as caught:
         cli.run(print)
     said = capsys.readouterr().err
     assert caught.value.code == 1 and said.startswith("error: this is a bug of kolm: TypeError: ")
-    assert re.search(r" at settings\.py:\d+; ", said) and len(list(tmp_path.iterdir())) == 1
+    assert re.search(r" at files\.py:\d+; ", said) and len(list(tmp_path.iterdir())) == 1
 
 
 def test_an_interruption_is_one_line(run):

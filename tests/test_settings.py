@@ -7,6 +7,7 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
+import files
 import settings
 from cli import InputError
 
@@ -42,7 +43,7 @@ def test_a_config_is_found_by_path_and_by_name(tmp_path, monkeypatch):
         assert settings.find_config(source, "pretrain") == source
     for source in ("model1", "model1.json"):
         path = settings.find_config(source, "pretrain")
-        assert path.endswith("configs/pretrain/model1.json") and settings.read_config(path)
+        assert path.endswith("configs/pretrain/model1.json") and files.read_json(path)
     # A file that is there comes before a config of that name.
     (tmp_path / "model1.json").write_text("{}")
     assert settings.find_config("model1.json", "pretrain") == "model1.json"
@@ -53,40 +54,6 @@ def test_a_config_that_is_not_there_names_those_that_are(tmp_path):
     assert message.startswith("--config modell1: no such file") and "model2, model2-small" in message
     assert "naver-ner, nsmc, paws" in refused(settings.find_config, "model1", "finetune")
     assert "no such file" in refused(settings.find_config, str(tmp_path), "finetune")
-
-
-@pytest.mark.parametrize(
-    "content, reason",
-    [
-        (b"{", "not JSON"),
-        (b"", "not JSON"),
-        (b'{"a": 1,}', "not JSON"),
-        (b'{"a": "\xb0\xa1"}', "not JSON"),
-        (b"[1]", "a config is a JSON object"),
-        (b"3", "a config is a JSON object"),
-    ],
-)
-def test_what_is_no_json_object_is_said_with_the_file(content, reason, tmp_path):
-    path = tmp_path / "broken.json"
-    path.write_bytes(content)
-    assert refused(settings.read_config, str(path)).startswith(f"{path}: {reason}")
-
-
-@pytest.mark.parametrize(
-    "content, reason",
-    [
-        ('{"a": 1, "b": 2, "a": 3}', "the key 'a' is there twice"),
-        ('{"a": NaN}', "NaN is no number in JSON"),
-        ('{"a": -Infinity}', "-Infinity is no number in JSON"),
-        ("[" * 100_000, "nested too deeply"),
-        ("9" * 5000, "Exceeds the limit"),
-    ],
-    ids=["twice", "NaN", "Infinity", "deep", "digits"],
-)
-def test_json_is_read_by_the_letter(content, reason):
-    with pytest.raises(ValueError, match=reason) as caught:
-        settings.parse_json(content)
-    assert "\n" not in str(caught.value)
 
 
 def test_a_class_is_made_of_values_or_says_which_is_wrong():

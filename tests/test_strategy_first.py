@@ -8,7 +8,8 @@ import sys
 import pytest
 import tensorflow as tf
 
-from checkpoints.model_directory import Checkpoints, write_json
+from checkpoints.model_directory import Checkpoints
+from files import write_json
 from finetune import run
 from finetune.config import FinetuneConfig
 from finetune.model import Start

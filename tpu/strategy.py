@@ -7,6 +7,7 @@ import socket
 
 import tensorflow as tf
 
+import files
 from cli import InputError
 
 _TIMEOUT = 5.0  # seconds to wait for an answer before a name counts as wrong
@@ -34,6 +35,24 @@ def create_strategy(tpu_name: str = "", tpu_zone: str = "", gcp_project: str = "
     if not gpus:
         keep_freed_memory()
     return tf.distribute.get_strategy()
+
+
+def check_paths(tpu_name: str, **paths: str | None) -> None:
+    """Says before anything is asked that a TPU elsewhere can't read or write what is on this machine's disk.
+
+    Args:
+        tpu_name: as `create_strategy`.
+        paths: option -> the path that it was given, if it was.
+
+    Raises:
+        InputError: one is local, and the TPU is not.
+    """
+    for option, path in paths.items() if tpu_name not in ("", "local") else ():
+        if path and not files.is_remote(path):
+            raise InputError(
+                f"--{option} {path}: on this machine's disk, which the host of --tpu_name {tpu_name} can't reach; "
+                "use a gs:// path, or --tpu_name local on a TPU VM"
+            )
 
 
 def describe(strategy: tf.distribute.Strategy) -> str:

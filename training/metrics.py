@@ -1,5 +1,6 @@
 """What a run reports: metrics.jsonl, TensorBoard, curves.png, and the check that it is still learning."""
 
+import contextlib
 import io
 import json
 import math
@@ -7,13 +8,19 @@ import os
 
 import tensorflow as tf
 
-from checkpoints.model_directory import disk_errors_named, write_file
+import files
 
+_MOST_QUEUED = 1 << 20  # summaries that TensorBoard's writer holds back until it is told to flush
 _NOT_DRAWN = ("step", "split", "tokens", "mfu")  # the last is the speed once more
 
 
 class MetricsLog:
-    """`metrics.jsonl`, one line a report, and the same scalars for TensorBoard."""
+    """`metrics.jsonl`, one line a report, and the same scalars for TensorBoard.
+
+    On a local disk each report is written at once. gs:// cannot append: there TensorFlow reads a file and writes it
+    anew, and TensorBoard's too. So there `flush` writes them, before each checkpoint: a run that is killed and goes on
+    from the checkpoint lacks no report.
+    """
 
     def __init__(self, directory: str, first_step: int):
         """
@@ -24,43 +31,54 @@ class MetricsLog:
         """
         self.path = os.path.join(directory, "metrics.jsonl")
         self._lines = [line for line in read(directory) if 0 < first_step >= line["step"]]
+        self._told = len(self._lines)  # so many of them are on file and in TensorBoard
         self._writers = {
-            split: tf.summary.create_file_writer(os.path.join(directory, "tensorboard", split))
+            split: tf.summary.create_file_writer(os.path.join(directory, "tensorboard", split), max_queue=_MOST_QUEUED)
             for split in ("train", "eval")
         }
-        self._save()
+        self._write_all()
 
     def write(self, step: int, split: str, values: dict) -> None:
-        """Appends a report. `split` is `train` or `eval`."""
+        """Adds a report. `split` is `train` or `eval`."""
         self._lines.append({"step": step, "split": split, **values})
-        with disk_errors_named(self.path):
-            with tf.io.gfile.GFile(self.path, "a") as file:
+        if not files.is_remote(self.path):
+            with files.disk_errors_named(self.path), open(self.path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(self._lines[-1]) + "\n")
-            with self._writers[split].as_default():
-                for name, value in values.items():
-                    tf.summary.scalar(name, value, step)
-                self._writers[split].flush()
+            self._tell_tensorboard()
 
-    def _save(self):
-        write_file(self.path, "".join(json.dumps(line) + "\n" for line in self._lines))
+    def flush(self) -> None:
+        """Writes the reports that are not on file yet."""
+        if self._told < len(self._lines):
+            self._write_all()
+            self._tell_tensorboard()
+
+    close = flush
+
+    def _write_all(self):
+        files.write_atomically(self.path, "".join(json.dumps(line) + "\n" for line in self._lines))
+
+    def _tell_tensorboard(self):
+        with files.disk_errors_named(self.path):
+            for split, writer in self._writers.items():
+                lines = [line for line in self._lines[self._told :] if line["split"] == split]
+                with writer.as_default() if lines else contextlib.nullcontext():  # which flushes when it ends
+                    for line in lines:
+                        for name in line.keys() - {"step", "split"}:
+                            tf.summary.scalar(name, line[name], line["step"])
+        self._told = len(self._lines)
 
     def draw(self) -> None:
-        """Draws the curves beside the metrics."""
+        """Draws the curves beside the metrics, which are flushed first."""
+        self.flush()
         draw_curves(self._lines, os.path.join(os.path.dirname(self.path), "curves.png"))
 
 
 def read(directory: str) -> list[dict]:
     """The reports of a model directory, oldest first; a line that a crash cut off is left out."""
-    path = os.path.join(directory, "metrics.jsonl")
-    if not tf.io.gfile.exists(path):
-        return []
-    lines = []
-    with tf.io.gfile.GFile(path) as file:
-        for line in file:
-            try:
-                lines.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
+    path, lines = os.path.join(directory, "metrics.jsonl"), []
+    with contextlib.suppress(json.JSONDecodeError):
+        for line in files.read_lines(path) if files.exists(path) else ():
+            lines.append(json.loads(line))
     return lines
 
 
@@ -110,4 +128,4 @@ def draw_curves(lines: list[dict], path: str) -> None:
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=110)
     pyplot.close(figure)
-    write_file(path, image.getvalue())
+    files.write_atomically(path, image.getvalue())

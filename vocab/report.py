@@ -17,7 +17,6 @@ if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 import itertools
-import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -207,9 +206,7 @@ def main(_):
     if args.output_dir:
         files.remove_leftovers(args.output_dir)
         content = {"corpus": args.corpus, "lines": len(lines), "vocabularies": figures, "samples": samples}
-        files.write_atomically(
-            os.path.join(args.output_dir, "report.json"), json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        )
+        files.write_json(os.path.join(args.output_dir, "report.json"), content)
         save_chart(figures, os.path.join(args.output_dir, "report.png"))
 
 

@@ -20,7 +20,6 @@ if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 import dataclasses
-import json
 from collections.abc import Sequence
 
 import tokenizers
@@ -85,7 +84,7 @@ def build(
     record_path = os.path.join(output_dir, RECORD_FILE)
     files.remove(record_path)  # while the other files are replaced, the directory counts as empty
     tokenizer.save(output_dir)
-    files.write_atomically(record_path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    files.write_json(record_path, record)
     return record, True
 
 

@@ -1,6 +1,5 @@
 """What stands beside a published vocabulary: tokenizer_config.json, special_tokens_map.json, config.json."""
 
-import json
 import os
 from collections.abc import Container
 from typing import TypeVar
@@ -126,6 +125,4 @@ def write_config(directory: str, special: dict[str, str], fingerprint: str | Non
     """
     config = {**values, **{f"{role}_token": name for role, name in special.items()}}
     config |= {_FINGERPRINT: fingerprint} if fingerprint else {}
-    files.write_atomically(
-        os.path.join(directory, CONFIG_FILE), json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-    )
+    files.write_json(os.path.join(directory, CONFIG_FILE), config)

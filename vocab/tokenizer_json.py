@@ -126,9 +126,7 @@ class JsonTokenizer:
 
     def save(self, directory: str) -> None:
         """Writes tokenizer.json and tokenizer_config.json, each atomically."""
-        files.write_atomically(
-            os.path.join(directory, JSON_FILE), json.dumps(self._content, ensure_ascii=False, indent=2) + "\n"
-        )
+        files.write_json(os.path.join(directory, JSON_FILE), self._content)
         tokenizer_config.write_config(
             directory, self._special, self.fingerprint, tokenizer_class="PreTrainedTokenizerFast"
         )

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+import files
 from cli import InputError
 from finetune import rows
 from finetune.answer_scores import korquad_v2
@@ -189,13 +190,14 @@ def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable
 def _contents(path):
     """(name, parsed, text) of the JSON file, or of each in the zip."""
     if not path.endswith(".zip"):
-        yield path, *rows.read_json(path)
+        text = files.read_text(path)
+        yield path, files.parse_json(text, path), text
         return
     try:
         with zipfile.ZipFile(path) as archive:
             for name in sorted(archive.namelist()):
                 if name.endswith(".json") and not os.path.basename(name).startswith("."):
                     text = io.TextIOWrapper(archive.open(name), encoding="utf-8-sig").read()
-                    yield f"{path}/{name}", *rows.parse_json(f"{path}/{name}", text)
+                    yield f"{path}/{name}", files.parse_json(text, f"{path}/{name}"), text
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: a broken archive ({error}); delete it and download it again") from None

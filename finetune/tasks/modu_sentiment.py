@@ -7,6 +7,7 @@ The corpus is given out by the National Institute of Korean Language on request.
 
 from collections.abc import Iterator
 
+import files
 from cli import InputError
 from finetune import rows
 from finetune.benchmark import KOBIGBIRD, Benchmark, DataSet
@@ -56,7 +57,8 @@ def read(path: str, kind: Classification, bad: rows.BadRows) -> Iterator[Example
     Raises:
         InputError: broken JSON, or another format.
     """
-    content, text = rows.read_json(path)
+    text = files.read_text(path)
+    content = files.parse_json(text, path)
     if not isinstance(content, dict) or not isinstance(content.get("document"), list):
         raise InputError(f'{path}:1: not in the Modu corpus\' format (an object with a list "document")')
     seen = set()

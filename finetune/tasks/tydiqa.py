@@ -74,7 +74,7 @@ def read(path: str, bad: rows.BadRows, learned: bool) -> Iterator[tuple[Callable
         if not content.strip():
             continue
         try:
-            record, _ = rows.parse_json(path, content, line)
+            record = files.parse_json(content, path, line)
             if record["language"].strip().lower() != "korean":
                 continue
             document, annotations = record["document_plaintext"], record["annotations"]

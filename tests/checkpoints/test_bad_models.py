@@ -49,7 +49,7 @@ def test_the_model_of_these_tests_is_read_where_nothing_is_wrong(tmp_path):
 @pytest.mark.parametrize(
     "config, message",
     [
-        ("", r"not JSON \("),
+        ("", "empty file; download it again"),
         ('{"model_type": "bert", "vocab', r"not JSON \("),
         ("[" * 100_000, r"not JSON \("),
         ('{"vocab_size": ' + "1" * 5_000 + "}", r"not JSON \("),
@@ -83,7 +83,7 @@ def test_the_model_of_these_tests_is_read_where_nothing_is_wrong(tmp_path):
     ],
 )
 def test_a_config_of_wrong_types_or_another_version_is_named(config, message, tmp_path):
-    with pytest.raises(InputError, match=f"^{tmp_path}/config.json: {message}") as caught:
+    with pytest.raises(InputError, match=f"^{tmp_path}/config.json(:1)?: {message}") as caught:
         Released.open(model(tmp_path, config))
     assert "\n" not in str(caught.value)
 

@@ -11,7 +11,7 @@ import pytest
 import safetensors.numpy
 import torch
 
-from checkpoints.hub import local_copy
+from checkpoints.hub import fetched
 from checkpoints.opening import open_checkpoint
 from cli import InputError
 
@@ -144,23 +144,23 @@ def read_value(folder):
 
 def test_a_name_is_the_folder_of_its_files_and_is_fetched_once(hub):
     hub.models["korean/small"] = {"main": (COMMIT, files())}
-    folder = local_copy("korean/small")
+    folder = fetched("korean/small")
     assert read_value(folder) == 1
     fetched = sorted(
         path.rsplit("/", 1)[1] for method, path, _ in hub.requests if method == "GET" and "resolve" in path
     )
     assert fetched == ["config.json", "model.safetensors", "vocab.txt"]  # neither code nor what is for people
     hub.requests.clear()
-    assert local_copy("korean/small") == folder
+    assert fetched("korean/small") == folder
     assert not [path for method, path, _ in hub.requests if method == "GET" and "resolve" in path]
 
 
 def test_a_newer_version_is_fetched_and_a_revision_is_that_one(hub):
     hub.models["korean/small"] = {"main": (COMMIT, files(1))}
-    first = local_copy("korean/small")
+    first = fetched("korean/small")
     hub.models["korean/small"] = {"main": (OTHER, files(2)), "v1": (COMMIT, files(1))}
-    assert read_value(local_copy("korean/small")) == 2
-    assert local_copy("korean/small@v1") == local_copy(f"korean/small@{COMMIT}") == first and read_value(first) == 1
+    assert read_value(fetched("korean/small")) == 2
+    assert fetched("korean/small@v1") == fetched(f"korean/small@{COMMIT}") == first and read_value(first) == 1
 
 
 def test_weights_are_the_first_of_the_files_that_may_hold_them(hub, tmp_path):
@@ -169,17 +169,17 @@ def test_weights_are_the_first_of_the_files_that_may_hold_them(hub, tmp_path):
     both = files(2, **pickled)
     alone = {name: content for name, content in both.items() if name != "model.safetensors"}
     hub.models |= {"korean/both": {"main": (COMMIT, both)}, "korean/pickled": {"main": (COMMIT, alone)}}
-    assert [read_value(local_copy(f"korean/{name}")) for name in ("both", "pickled")] == [2, 3]
+    assert [read_value(fetched(f"korean/{name}")) for name in ("both", "pickled")] == [2, 3]
     assert "/korean/both/resolve/" + COMMIT + "/pytorch_model.bin" not in [path for _, path, _ in hub.requests]
 
 
 def test_without_a_connection_the_newest_copy_is_taken_or_the_error_says_what_to_copy(hub, monkeypatch):
     hub.models["korean/small"] = {"main": (COMMIT, files())}
-    folder = local_copy("korean/small")
+    folder = fetched("korean/small")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    assert local_copy("korean/small") == folder
+    assert fetched("korean/small") == folder
     with pytest.raises(InputError) as caught:
-        local_copy("korean/other")
+        fetched("korean/other")
     said = str(caught.value)
     assert said.startswith("korean/other: no such folder, and Hugging Face's hub can't be reached")
     assert "hf download korean/other --local-dir other" in said and "pytorch_model.bin" in said and "\n" not in said
@@ -188,7 +188,7 @@ def test_without_a_connection_the_newest_copy_is_taken_or_the_error_says_what_to
 def test_the_token_is_sent(hub, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     hub.models["korean/small"] = {"main": (COMMIT, files())}
-    local_copy("korean/small")
+    fetched("korean/small")
     assert {token for _, _, token in hub.requests} == {"Bearer hf_secret"}
 
 
@@ -196,9 +196,9 @@ def test_what_comes_damaged_is_said_removed_and_fetched_again(hub):
     hub.models["korean/small"] = {"main": (COMMIT, files())}
     hub.damaged.add("model.safetensors")
     with pytest.raises(InputError, match=r"korean/small: model\.safetensors came damaged \(sha256 .* removed"):
-        local_copy("korean/small")
+        fetched("korean/small")
     hub.damaged.clear()
-    assert read_value(local_copy("korean/small")) == 1
+    assert read_value(fetched("korean/small")) == 1
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_what_cannot_be_had_is_one_line(name, said, hub):
         "korean/empty": {"main": (COMMIT, {"README.md": b"soon"})},
     }
     with pytest.raises(InputError) as caught:
-        local_copy(name)
+        fetched(name)
     assert str(caught.value).startswith(f"{name}: ") and said in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -236,5 +236,5 @@ def test_paths_are_left_alone(hub, tmp_path):
         "../model",
         "runs/모델",
     ):
-        assert local_copy(path) == path
+        assert fetched(path) == path
     assert not hub.requests

@@ -55,7 +55,7 @@ def review(text="좋은 곳", id="d"):
 
 
 SURROGATE = "holds half of a character (a lone surrogate)"
-NESTED, LONG = "JSON nested deeper than can be read", "a number of more than 4,300 digits"
+NESTED, LONG = "not JSON (nested too deeply)", "not JSON (a number of too many digits)"
 # task, content of each of its files, what the line says
 CONTENTS = [
     ("korquad", squad(question=f"{HALF} 수도는?"), SURROGATE),
@@ -151,7 +151,7 @@ def cut(path):
 
 # what is damaged, how, what is said by those that read it, and what the advice deletes
 DAMAGED = {
-    "summary cut": ("results.json", cut, "out/results.json: not JSON", None),
+    "summary cut": ("results.json", cut, "out/results.json:1: not JSON", None),
     "summary of another form": (
         "results.json",
         lambda p: p.write_text("[]"),
@@ -161,8 +161,8 @@ DAMAGED = {
     "summary without seeds": ("results.json", lambda p: p.write_text("{}"), "damaged, no key 'seeds' in it", None),
     "weights cut": ("seed-1/best/weights.data-00000-of-00001", cut, "weights: cannot be read as this model", "seed-1"),
     "index cut": ("seed-1/best/weights.index", cut, "weights: cannot be read as this model", "seed-1"),
-    "scores cut": ("seed-1/results.json", cut, "seed-1/results.json: not JSON", "seed-1"),
-    "scores empty": ("seed-1/results.json", lambda p: p.write_text(""), "results.json: not JSON", "seed-1"),
+    "scores cut": ("seed-1/results.json", cut, "seed-1/results.json:1: not JSON", "seed-1"),
+    "scores empty": ("seed-1/results.json", lambda p: p.write_text(""), "results.json: empty file", "seed-1"),
     "scores of another form": ("seed-1/results.json", lambda p: p.write_text("{}"), "no key 'metrics'", "seed-1"),
 }
 
@@ -194,7 +194,7 @@ def test_a_damaged_history_of_a_run_that_goes_on(trained, tmp_path):
     directory, train_again = trained
     (tmp_path / "out" / "seed-1").mkdir(parents=True)
     (tmp_path / "out" / "seed-1" / "history.json").write_text('{"epochs": [{"epo')
-    with pytest.raises(InputError, match=r"seed-1/history.json: not JSON: .*; delete .*/out/seed-1, and"):
+    with pytest.raises(InputError, match=r"seed-1/history.json:1: not JSON .*; delete .*/out/seed-1, and"):
         train_again(tmp_path / "out")
 
 

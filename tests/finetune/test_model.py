@@ -180,7 +180,7 @@ def drop(directory, key):
 BROKEN = {
     "no model directory": (lambda d: (d / "config.json").unlink(), "no config.json in it"),
     "another tool's config": (lambda d: drop(d, "objective"), "config.json: not a config of pretrain/run.py"),
-    "broken config": (lambda d: (d / "config.json").write_text("{"), "config.json: not JSON"),
+    "broken config": (lambda d: (d / "config.json").write_text("{"), "config.json:1: not JSON"),
     "no checkpoint": (lambda d: shutil.rmtree(d / "checkpoints"), "model: no checkpoint in it yet"),
     "no vocabulary": (lambda d: (d / "vocab.txt").unlink(), "vocab.txt: no such file"),
     "other positions": (

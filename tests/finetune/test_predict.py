@@ -324,7 +324,7 @@ def other_lines_and_no_note(out):
             "",
             r"out/config.json: not of a fine-tuned model \(no task or no encoder in it\)",
         ),
-        (lambda out: (out / "config.json").write_text("{"), "", "out/config.json: not JSON"),
+        (lambda out: (out / "config.json").write_text("{"), "", "out/config.json:1: not JSON"),
         (lambda out: (out / "vocab.txt").unlink(), "", "out/vocab.txt: no such file"),
         (without_weights, "", r"seed-\d/best/weights.index: no such file; the seed has not finished its first epoch"),
         (

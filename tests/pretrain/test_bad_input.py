@@ -26,8 +26,8 @@ def finished(data, tmp_path_factory):
     "setting, parts",
     [
         ("mask_prob=0.0", ["--set: mask_prob must be in (0, 1), not 0.0"]),
-        ("learning_rate=NaN", ["--set: learning_rate must be a number, not 'NaN'"]),
-        ("learning_rate=Infinity", ["--set: learning_rate must be a number, not 'Infinity'"]),
+        ("learning_rate=NaN", ["--set: learning_rate must be a number that can be reckoned with, not nan"]),
+        ("learning_rate=Infinity", ["--set: learning_rate must be a number that can be reckoned with, not inf"]),
         ("learning_rate=1e999", ["--set: learning_rate must be a number that can be reckoned with, not inf"]),
         (f"num_train_steps={'9' * 5000}", ["--set: num_train_steps must be a whole number"]),
         ("num_train_steps=99999999999", ["--set: num_train_steps must be less than 2**31"]),
@@ -46,13 +46,13 @@ def test_a_setting_that_cannot_be_is_said_with_its_key(setting, parts, data, one
 @pytest.mark.parametrize(
     "content, part",
     [
-        (b'{"seed": 1, "seed": 2}', "not JSON: the key 'seed' is there twice"),
-        (b'{"learning_rate": NaN}', "not JSON: NaN is no number in JSON"),
+        (b'{"seed": 1, "seed": 2}', "not JSON (the key 'seed' is there twice)"),
+        (b'{"learning_rate": NaN}', "learning_rate must be a number that can be reckoned with, not nan"),
         (b'{"learning_rate": 1e999}', "learning_rate must be a number that can be reckoned with, not inf"),
         (b'{"notes": "\\ud800"}', "notes holds half a character"),
-        (b"[" * 100_000, "not JSON: "),
-        (b'{"seed": ' + b"9" * 5000 + b"}", "not JSON: "),
-        ('{"seed": 1}'.encode("utf-16"), "not JSON: "),
+        (b"[" * 100_000, "not JSON (nested too deeply)"),
+        (b'{"seed": ' + b"9" * 5000 + b"}", "not JSON (a number of too many digits)"),
+        ('{"seed": 1}'.encode("utf-16"), "UTF-16, not UTF-8; convert it"),
         (b'{"mask_prob": 0}', "mask_prob must be in (0, 1), not 0"),
     ],
     ids=lambda value: str(value[:25]),
@@ -61,7 +61,7 @@ def test_a_config_that_cannot_be_is_said_with_its_path(content, part, data, one_
     path = tmp_path / "mine.json"
     path.write_bytes(content)
     process = call("pretrain/run.py", f"--config={path}", f"--data={data}", f"--model_dir={tmp_path / 'model'}")
-    one_clear_line(process, f"error: {path}: {part}")
+    one_clear_line(process, f"error: {path}{':1' if part.startswith('not JSON') else ''}: {part}")
     assert "with --set" not in process.stderr and not (tmp_path / "model").exists()
 
 
@@ -116,9 +116,9 @@ def shards(path, sizes):
 @pytest.mark.parametrize(
     "damage, parts",
     [
-        (lambda path: (path / "config.json").write_text('{"objective'), ["config.json: not JSON", "another directory"]),
+        (lambda path: (path / "config.json").write_text('{"objective'), ["config.json:1: not", "another directory"]),
         (lambda path: change_json(path / "config.json", hidden_size="32"), ["hidden_size is '32' there and 32 now"]),
-        (lambda path: (path / "data.json").write_text("{"), ["data.json: not JSON", "delete it, and the same command"]),
+        (lambda path: (path / "data.json").write_text("{"), ["data.json:1: not JSON", "delete it, and the same"]),
         (lambda path: flip_bit(path / "checkpoints" / "step-2.data-00000-of-00001"), ["step-2: cannot be read"]),
         (lambda path: (path / "checkpoints" / "step-2.index").write_text("x"), ["step-2: cannot be read"]),
     ],

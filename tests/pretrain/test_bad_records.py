@@ -10,10 +10,11 @@ import unicodedata
 
 import pytest
 
+import files
 from cli import InputError
 from corpus.cleaning import CleaningSettings
 from corpus.formats import FormatSettings
-from pretrain import build, inspect, records
+from pretrain import build, inspect
 from pretrain import run as pretraining
 from pretrain.build import BuildSettings
 from pretrain.config import PretrainConfig
@@ -128,9 +129,9 @@ def test_records_are_not_shown_with_a_vocabulary_that_was_changed(settings, tmp_
 def test_settings_with_parts_missing_name_the_part(settings, tmp_path):
     build.build(settings(GOOD))
     path = tmp_path / "records" / "settings.json"
-    values = records.read_json(str(path))
+    values = files.read_json(str(path))
     del values["seed"]
-    records.write_json(str(path), values)
+    files.write_json(str(path), values)
     with pytest.raises(InputError, match=r"settings\.json: the records there were made with seed None"):
         build.build(settings(GOOD))
 

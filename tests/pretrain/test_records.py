@@ -1,13 +1,16 @@
 """Records: what is written is what is read, and damage is named."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import files
 from cli import InputError
 from pretrain import records
+from pretrain.batches import Corpus
 from pretrain.examples import Examples
 
 ROWS = [[2, 10, 11, 3, 12, 3], [2, 65535, 127, 128, 3], [2, 7, 3]]
@@ -39,7 +42,7 @@ def directory(tmp_path):
         "examples": 6,
         "shards": shards,
     }
-    records.write_json(str(tmp_path / "index.json"), index)
+    files.write_json(str(tmp_path / "index.json"), index)
     return tmp_path
 
 
@@ -107,8 +110,8 @@ def test_other_format_other_vocabulary_other_length(directory):
         records.read_index(path, "abd")
     with pytest.raises(InputError, match="length 8 do not fit max_seq_length 7"):
         records.read_index(path, max_seq_length=7)
-    index = records.read_json(os.path.join(path, "index.json"))
-    records.write_json(os.path.join(path, "index.json"), {**index, "format": 9})
+    index = files.read_json(os.path.join(path, "index.json"))
+    files.write_json(os.path.join(path, "index.json"), {**index, "format": 9})
     with pytest.raises(InputError, match="format 9, expected 2"):
         records.read_index(path)
 
@@ -161,3 +164,58 @@ def test_full_disk_is_an_oserror_that_cli_knows_and_leaves_nothing(tmp_path, mon
         records.write_shard(str(target), made([[2, *range(10, 5000), 3]] * 50, [0] * 50))
     assert caught.value.errno == errno.ENOSPC
     assert os.listdir(tmp_path) == []
+
+
+def many_shards(directory, count=12_800):
+    """An index of so many shards and an empty file for each; returns the index."""
+    shards = [{"file": records.shard_name(number), "examples": 1, "bytes": 0} for number in range(count)]
+    index = {
+        "format": records.FORMAT,
+        "max_seq_length": 8,
+        "vocab_size": 70000,
+        "tokenizer_fingerprint": "abc",
+        "examples": count,
+        "shards": shards,
+    }
+    files.write_json(f"{directory}/index.json", index)
+    for shard in shards:
+        with tf.io.gfile.GFile(f"{directory}/{shard['file']}", "wb") as file:
+            file.write(b"")
+    return index
+
+
+def test_12800_far_shards_are_checked_with_a_handful_of_requests(far, far_calls):
+    """At a hundredth of a second each: not two minutes for every look at all of them."""
+    index = many_shards(far)
+    far_calls.clear()
+    assert Corpus.open(far, 100, "abc", 8).index == index
+    assert far_calls == {"exists": 1, "GFile": 1, "isdir": 1, "listdir": 1}
+    tf.io.gfile.remove(f"{far}/{records.shard_name(777)}")
+    with pytest.raises(InputError, match=r"shard-00777\.tfrecord: missing; run the pretrain/build.py command again"):
+        records.read_index(far)
+
+
+def test_a_start_looks_at_the_shards_once(directory, monkeypatch):
+    listings = []
+    listed = files.file_sizes
+    monkeypatch.setattr(files, "file_sizes", lambda path: listings.append(path) or listed(path))
+    asked = []
+    monkeypatch.setattr(os.path, "getsize", lambda path: asked.append(path))
+    assert len(records.shard_paths(str(directory), Corpus.open(str(directory), 2).index)) == 2
+    assert listings == [str(directory)] and not asked
+
+
+def test_a_far_shard_that_is_cut_off_is_named_when_it_is_read(directory, upload):
+    path = directory / "shard-00001.tfrecord"
+    path.write_bytes(path.read_bytes()[:-10])
+    far = upload(str(directory))
+    with pytest.raises(InputError, match=rf"^{far}/shard-00001\.tfrecord: corrupt after record 2; delete the file and"):
+        read_all(far)
+
+
+def test_records_that_vanish_while_they_are_read_are_missing(directory):
+    index = records.read_index(str(directory))
+    shutil.rmtree(directory)
+    with pytest.raises(InputError, match=r"shard-00000\.tfrecord: missing"):
+        with records.damage_named(str(directory), index):
+            next(iter(tf.data.TFRecordDataset(records.shard_paths(str(directory), index))))

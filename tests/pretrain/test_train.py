@@ -15,6 +15,7 @@ import tensorflow as tf
 import tf_keras
 import torch
 
+import files
 from checkpoints.model_directory import latest_checkpoint, read_config
 from cli import InputError
 from pretrain import batches, records, train
@@ -154,7 +155,7 @@ def echoes(tokenizer, tmp_path_factory):
     )
     size = records.write_shard(os.path.join(directory, records.shard_name(0)), examples)
     tokenizer.save(directory)
-    records.write_json(
+    files.write_json(
         os.path.join(directory, "index.json"),
         {
             "format": records.FORMAT,
@@ -260,7 +261,7 @@ def test_a_model_directory_holds_curves_vocabulary_config_and_the_newest_checkpo
     assert WordPieceTokenizer.load(directory).fingerprint == tokenizer.fingerprint
     values = read_config(directory)
     assert values["objective"] == objective and values["num_train_steps"] == 320
-    assert not [name for name in os.listdir(directory) if name.endswith(".partial")]
+    assert not [name for name in os.listdir(directory) if name.endswith(".tmp")]
 
 
 @pytest.mark.parametrize("objective", ["electra", "bert"])
@@ -574,13 +575,14 @@ def test_a_damaged_checkpoint_is_named(trained, echoes, tokenizer, tmp_path):
 
 def test_a_full_disk_is_an_error_that_names_the_file(data, tokenizer, tiny, tmp_path, monkeypatch):
     directory = tmp_path / "model"
-    made = train.Checkpoints.__init__
+    made = train.MetricsLog.__init__
 
-    def filled(self, *arguments, **objects):
-        made(self, *arguments, **objects)
-        os.symlink("/dev/full", directory / "metrics.jsonl.partial")
+    def filled(self, *arguments):
+        made(self, *arguments)
+        os.remove(self.path)
+        os.symlink("/dev/full", self.path)
 
-    monkeypatch.setattr(train.Checkpoints, "__init__", filled)
+    monkeypatch.setattr(train.MetricsLog, "__init__", filled)
     with pytest.raises(OSError) as error:
         train.train(tiny(), data, tokenizer, str(directory), tf.distribute.get_strategy())
     assert error.value.errno == errno.ENOSPC and error.value.filename == str(directory / "metrics.jsonl")

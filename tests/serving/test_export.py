@@ -11,10 +11,10 @@ import torch
 import transformers
 
 from checkpoints import hugging_face as layout
-from checkpoints.model_directory import Checkpoints, write_config, write_json
+from checkpoints.model_directory import Checkpoints, write_config
 from checkpoints.pretrained import write_networks
 from cli import InputError
-from files import read_lines
+from files import read_lines, write_json
 from finetune.config import FinetuneConfig
 from finetune.model import Start, TaskModel, finetuned
 from finetune.predict import Predictor

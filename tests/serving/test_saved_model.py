@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from checkpoints.model_directory import Checkpoints, write_config, write_json
+from checkpoints.model_directory import Checkpoints, write_config
 from checkpoints.pretrained import write_networks
 from cli import InputError
+from files import write_json
 from finetune.config import FinetuneConfig
 from finetune.model import TaskModel
 from finetune.predict import Predictor

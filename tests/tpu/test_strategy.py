@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from cli import InputError
 from tests.conftest import ROOT
+from tests.in_process import call
 from tpu import strategy
 
 
@@ -183,3 +184,33 @@ def test_tensorflow_s_start_up_is_silent_and_its_errors_are_not():
     )
     first, *_, last = process.stderr.splitlines()
     assert first.startswith("Traceback") and "NotFoundError" in last
+
+
+@pytest.mark.parametrize("name", ["my-tpu", "grpc://10.0.0.9:8470"])
+def test_a_tpu_elsewhere_is_not_given_this_machine_s_paths(name):
+    strategy.check_paths(name, data="gs://bucket/records", model_dir="gs://bucket/model", output_dir=None)
+    with pytest.raises(InputError) as caught:
+        strategy.check_paths(name, data="gs://bucket/records", model_dir="model1")
+    assert str(caught.value) == (
+        f"--model_dir model1: on this machine's disk, which the host of --tpu_name {name} can't reach; "
+        "use a gs:// path, or --tpu_name local on a TPU VM"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "local"])
+def test_this_machine_s_own_devices_read_its_disk(name):
+    strategy.check_paths(name, data="records", model_dir="model1")
+
+
+@pytest.mark.parametrize(
+    "script, arguments, option",
+    [
+        ("pretrain/run.py", ["--config=tiny", "--data=records", "--model_dir=gs://bucket/model"], "--data records"),
+        ("pretrain/run.py", ["--config=tiny", "--corpus=a.txt", "--model_dir=model1"], "--model_dir model1"),
+        ("finetune/run.py", ["--task=nsmc", "--vocab=vocab.txt", "--output_dir=out"], "--output_dir out"),
+    ],
+)
+def test_commands_refuse_local_paths_before_anything_is_asked(script, arguments, option, monkeypatch, one_clear_line):
+    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("asked for the TPU"))
+    process = call(script, *arguments, "--tpu_name=my-tpu")
+    one_clear_line(process, f"error: {option}: on this machine's disk", "use a gs:// path")
