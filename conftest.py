@@ -13,5 +13,5 @@ def pytest_addoption(parser):
         "--all_lines",
         action="store_true",
         default=False,
-        help="Check every line of the real corpora, not a sample (minutes).",
+        help="Check every line of the real corpora and of the tests' tables, not a sample (minutes).",
     )

@@ -33,12 +33,14 @@ from benchmarks import (
     results,
     serving,
     step,
+    step_memory,
     text_to_records,
 )
 from cli import InputError
 
 BENCHMARKS = {
     "step": step,
+    "step_memory": step_memory,
     "text_to_records": text_to_records,
     "input_pipeline": input_pipeline,
     "finetune_nsmc": finetune_nsmc,

@@ -25,7 +25,7 @@ def prepare(settings: dict, masked_places: int, steps: int):
         model = OBJECTIVES[config.objective](config)
         optimizer = create_optimizer(config)
         create_slots(optimizer, model.trainable_variables)
-    step = training_step(model, optimizer, strategy, config.seed, config.xla, PRETRAINING)
+    step = training_step(model, optimizer, strategy, config.seed, config.xla, PRETRAINING, config.accumulation_steps)
     batch = estimate.example_batch(config)
     if batch["masked_positions"].shape[1] != masked_places:
         raise ValueError(f"{batch['masked_positions'].shape[1]} masked places, where the others have {masked_places}")

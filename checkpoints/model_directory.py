@@ -173,6 +173,12 @@ def latest_checkpoint(directory: str) -> str:
     return paths[-1]
 
 
+def steps_done(directory: str) -> int:
+    """The number under which the newest checkpoint of a model directory was saved; 0 without one."""
+    paths = _complete(os.path.join(directory, "checkpoints"))
+    return _step(paths[-1]) if paths else 0
+
+
 def remove_leftovers(directory: str) -> None:
     """Removes what writes that were cut off have left in a model directory; only for its owner."""
     for pattern in ("*.tmp", os.path.join("*", "*_temp*")):

@@ -38,10 +38,29 @@ class FinetuneConfig:
     warmup_proportion: float = key(0.1, "Share of the steps up to the full learning rate.")
     weight_decay_rate: float = key(0.01, "Of all weights but biases and LayerNorms.")
     adam_epsilon: float = key(1e-6, "Added to the root of the second moment.")
+    adam_bias_correction: bool = key(
+        True,
+        "adamw: the moments are corrected for beginning at 0 (Kingma & Ba 2015). google-research/bert and /electra do "
+        "not: an update is 6.5 times as large at step 10, 1.26 times at step 1,000.",
+    )
     optimizer: str = key("adamw", "Adam with decoupled decay, or LAMB (You et al. 2020).")
     schedule: str = key("linear", "Decay to 0 after the warm-up; polynomial has power 0.5.")
     precision: str = key("float32", "Of activations and products; parameters are always float32.")
+    accumulation_steps: int = key(
+        1,
+        "Parts that each replica takes its rows in, one after another, for one step: the same steps (but for "
+        "rounding) with the activations of one part in memory.",
+    )
+    recompute: bool = key(
+        False,
+        "Compute each layer a second time for its gradient rather than keep what it computed: the same steps (but for "
+        "rounding), less memory, about a third more work.",
+    )
     xla: str = key("auto", "Compile the whole step; auto: on GPU and TPU, where it is faster.")
+    deterministic: bool = key(
+        False,
+        "On GPUs: the same bits at every run, slower (TensorFlow's enable_op_determinism). A CPU gives them always.",
+    )
     hidden_dropout_prob: float = key(0.1, "Dropout of embeddings and of each block's output, while fine-tuning.")
     attention_probs_dropout_prob: float = key(0.1, "Dropout of the attention probabilities, while fine-tuning.")
     doc_stride: int = key(128, "Questions: tokens from one window of a context to the next, while training.")
@@ -92,6 +111,7 @@ class FinetuneConfig:
         for name in (
             "max_seq_length",
             "train_batch_size",
+            "accumulation_steps",
             "eval_batch_size",
             "num_train_epochs",
             "num_train_steps",
@@ -120,8 +140,15 @@ class FinetuneConfig:
                 raise InputError(f"{path}: {name} must be in (0, 1], not {getattr(config, name)}")
         if config.max_seq_length < 8:
             raise InputError(f"{path}: max_seq_length {config.max_seq_length} leaves no room for text; use 8 or more")
+        if config.train_batch_size % config.accumulation_steps:
+            raise InputError(
+                f"{path}: train_batch_size {config.train_batch_size} is not a multiple of accumulation_steps "
+                f"{config.accumulation_steps}"
+            )
         if config.optimizer == "lamb" and config.layerwise_lr_decay != 1:
             raise InputError(f'{path}: layerwise_lr_decay goes with optimizer "adamw", not "lamb"')
+        if config.optimizer == "lamb" and not config.adam_bias_correction:
+            raise InputError(f'{path}: adam_bias_correction false goes with optimizer "adamw", not "lamb"')
         try:
             config.encoder(vocab_size=1)
         except ValueError as error:

@@ -29,15 +29,16 @@ from vocab.tokenizer import load as load_tokenizer
 class TaskModel(tf_keras.Model):
     """Encoder and head."""
 
-    def __init__(self, shape: EncoderConfig, kind: Kind, precision: str = "float32", **kwargs):
+    def __init__(self, shape: EncoderConfig, kind: Kind, precision: str = "float32", recompute: bool = False, **kwargs):
         """
         Args:
             shape: of the encoder.
             kind: of the task; makes the head.
             precision: of activations and products.
+            recompute: as `Encoder`.
         """
         super().__init__(**kwargs)
-        self.encoder = Encoder(shape, compute_dtype=precision, name="encoder")
+        self.encoder = Encoder(shape, compute_dtype=precision, recompute=recompute, name="encoder")
         self.head = kind.head(shape)
 
     def call(self, batch, noise: Noise | None = None):
@@ -232,13 +233,13 @@ class Start:
         tokenizer = load_tokenizer(vocab)
         return cls(config.encoder(tokenizer.vocab_size), tokenizer)
 
-    def create(self, kind: Kind, precision: str) -> TaskModel:
+    def create(self, kind: Kind, precision: str, recompute: bool = False) -> TaskModel:
         """The model with its starting weights; the head's are random.
 
         Raises:
             InputError: the checkpoint is damaged or of another shape.
         """
-        model = TaskModel(self.shape, kind, precision, name="task_model")
+        model = TaskModel(self.shape, kind, precision, recompute, name="task_model")
         if self.released:
             tensors = list(hugging_face.encoder_tensors(model.encoder, self.family))
             pooler = FAMILIES[self.family].classifier[0]

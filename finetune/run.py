@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from finetune.task import Task
 
 _MOST_SEEDS = 1000
+# Keys that may change between a run and its continuation: they do not touch the weights, but for rounding.
+_FREE = ("accumulation_steps", "recompute", "deterministic")
 
 
 def _define_flags():
@@ -219,7 +221,7 @@ def claim_directory(output_dir: str, settings: dict) -> None:
     from checkpoints.model_directory import check_same, write_config
     from files import check_output
 
-    check_same(output_dir, settings, "--output_dir")
+    check_same(output_dir, settings, "--output_dir", _FREE)
     check_output(output_dir)
     write_config(output_dir, settings)
 

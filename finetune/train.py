@@ -24,8 +24,9 @@ from finetune.prediction import prediction
 from finetune.splits import split_training
 from finetune.task import Task
 from settings import filled
+from tpu.strategy import require_determinism
 from training.optimizer import create_optimizer, create_slots
-from training.step import FINETUNING, training_step
+from training.step import FINETUNING, check_division, training_step
 from vocab.tokenizer import Tokenizer
 
 
@@ -47,12 +48,16 @@ def finetune(
         what is written to `results.json`.
 
     Raises:
-        InputError: the loss is not a number, or a file of an earlier call is damaged.
+        InputError: the loss is not a number, the batch can't be divided among the replicas, or a file of an earlier
+            call is damaged.
     """
     results_path = os.path.join(output_dir, "results.json")
     if exists(results_path):
         return read_json(results_path, _anew(output_dir), ("metrics", "seed", "chosen", "seconds"))
     begin = time.time()
+    if config.deterministic:
+        require_determinism()
+    check_division(config.train_batch_size, strategy, config.accumulation_steps)
     splits = _featurized(task, data, start.tokenizer, config)
     print(*coverage.lines(task, *splits["train"], start.tokenizer), sep="\n", file=sys.stderr)
     config = _with_steps(config, splits["train"].features, seed)
@@ -176,7 +181,7 @@ def _create(
     """The state where the run begins or goes on."""
     tf_keras.utils.set_random_seed(seed)
     with strategy.scope():
-        model: TaskModel = start.create(task.kind, config.precision)
+        model: TaskModel = start.create(task.kind, config.precision, config.recompute)
         factors = model.learning_rate_factors(config.layerwise_lr_decay) if config.layerwise_lr_decay != 1 else None
         optimizer = create_optimizer(config, factors)
         create_slots(optimizer, model.trainable_variables)
@@ -208,7 +213,8 @@ class _Run:
         steps, step = filled(config.num_train_steps), state.checkpoints.step
         steps_per_epoch = _steps_per_epoch(config, self.splits["train"].features, seed)
         history = _History(self.output_dir, step)
-        train_step = training_step(state.objective, state.optimizer, strategy, seed, config.xla, FINETUNING)
+        settings = seed, config.xla, FINETUNING, config.accumulation_steps
+        train_step = training_step(state.objective, state.optimizer, strategy, *settings)
         with (
             cli.Interruption() as interruption,
             cli.progress(steps, f"{self.task.name} seed {seed}", "step", initial=step) as bar,

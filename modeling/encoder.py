@@ -15,6 +15,7 @@ from modeling.attention import ATTENTION
 from modeling.config import EncoderConfig
 from modeling.fused import fused
 from modeling.noise import Noise, dropped
+from modeling.recompute import recomputed
 
 
 def initializer(config: EncoderConfig):
@@ -213,7 +214,12 @@ class Encoder(Layer):
     """
 
     def __init__(
-        self, config: EncoderConfig, embeddings: Embeddings | None = None, compute_dtype: str = "float32", **kwargs
+        self,
+        config: EncoderConfig,
+        embeddings: Embeddings | None = None,
+        compute_dtype: str = "float32",
+        recompute: bool = False,
+        **kwargs,
     ):
         """
         Args:
@@ -221,9 +227,11 @@ class Encoder(Layer):
             embeddings: shared with another encoder, or None for its own.
             compute_dtype: of activations and products: float32, bfloat16 or float16.
                 Parameters, LayerNorm and softmax stay in float32.
+            recompute: for the backward pass keep of each Transformer layer its input alone.
         """
         super().__init__(**kwargs)
         self.config = config
+        self.recompute = recompute
         self.activation_dtype = tf.dtypes.as_dtype(compute_dtype)
         self.embeddings = embeddings or Embeddings(config, name=f"{self.name}/embeddings")
         self.embeddings_project = None
@@ -262,7 +270,11 @@ class Encoder(Layer):
         if self.embeddings_project is not None:
             x = self.embeddings_project(x)
         for number in range(self.config.num_hidden_layers):
-            x = self.transformer_layers[number % len(self.transformer_layers)](x, prepared, (batch, seq_len), noise)
+            layer = self.transformer_layers[number % len(self.transformer_layers)]
+            if self.recompute:
+                x = recomputed(layer, x, prepared, (batch, seq_len), noise=noise)
+            else:
+                x = layer(x, prepared, (batch, seq_len), noise)
         return tf.reshape(x, [-1, seq_len, self.config.hidden_size])
 
 

@@ -34,7 +34,9 @@ class Bert(tf_keras.Model):
         super().__init__(**kwargs)
         self.config = config
         self.loss_weights = {"mlm": 1.0}
-        self.encoder = Encoder(config.encoder(), compute_dtype=config.precision, name="bert")
+        self.encoder = Encoder(
+            config.encoder(), compute_dtype=config.precision, recompute=config.recompute, name="bert"
+        )
         self.head = MaskedLMHead(config.encoder(), name="predictions")
         if config.sentence_order:
             self.loss_weights["sentence_order"] = 1.0

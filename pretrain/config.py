@@ -4,6 +4,7 @@ Keys are google-research/electra's where it has one, so that published files loa
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 from checkpoints.hugging_face import FAMILIES
@@ -84,6 +85,13 @@ class PretrainConfig:
     # The optimization.
     train_batch_size: int = key(128, "Examples a step, over all replicas.")
     num_train_steps: int = key(1000000, "Steps in all.")
+    short_steps: int = key(
+        0,
+        "So many of them, the first, are on shorter examples, which are cheaper; the records are --short_data. BERT's "
+        "were nine tenths, of 128 tokens. Learning rate, moments and steps go on from these to the others.",
+    )
+    short_seq_length: int = key(128, "Tokens of an example in these.")
+    short_batch_size: int | None = key(None, "Examples a step in these; train_batch_size, if not given.")
     learning_rate: float = key(5e-4, "At the end of the warm-up, the highest.")
     optimizer: str = key("adamw", "Adam with decoupled decay, or LAMB (You et al. 2020).")
     schedule: str = key("linear", "Decay to 0 after the warm-up; polynomial has power 0.5.")
@@ -91,6 +99,21 @@ class PretrainConfig:
     warmup_proportion: float | None = key(None, "The same as a share of all steps.")
     weight_decay_rate: float = key(0.01, "Of all weights but biases and LayerNorms.")
     adam_epsilon: float = key(1e-6, "Added to the root of the second moment.")
+    adam_bias_correction: bool = key(
+        True,
+        "adamw: the moments are corrected for beginning at 0 (Kingma & Ba 2015). google-research/bert and /electra do "
+        "not: an update is 6.5 times as large at step 10, 1.26 times at step 1,000.",
+    )
+    accumulation_steps: int = key(
+        1,
+        "Parts that each replica takes its rows in, one after another, for one step: the same steps (but for "
+        "rounding) with the activations of one part in memory.",
+    )
+    recompute: bool = key(
+        False,
+        "Compute each layer a second time for its gradient rather than keep what it computed: the same steps (but for "
+        "rounding), less memory, about a third more work.",
+    )
     precision: str = key("float32", "Of activations and products; parameters are always float32.")
     xla: str = key("auto", "Compile the whole step; auto: on GPU and TPU, where it is faster.")
     # The run.
@@ -99,6 +122,15 @@ class PretrainConfig:
     eval_steps: int | None = key(None, "Steps from one evaluation to the next; save_checkpoints_steps, if not given.")
     eval_examples: int = key(2000, "Examples that are held out for it, at most a tenth of all.")
     log_steps: int = key(100, "Steps from one line of metrics to the next.")
+    steps_per_loop: int | None = key(
+        None,
+        "Steps that a device takes before the host looks: 1 on a CPU and 10 elsewhere, if not given. Reports, "
+        "evaluations and checkpoints come after the same steps whatever it is.",
+    )
+    deterministic: bool = key(
+        False,
+        "On GPUs: the same bits at every run, slower (TensorFlow's enable_op_determinism). A CPU gives them always.",
+    )
     init_checkpoint: str = key("", "What the weights started from; the flag of this name sets it.")
     init_generator: str = key("", "What the generator started from; the flag of this name sets it.")
     use_tpu: bool = key(False, "As published, and not used: --tpu_name says whether.")
@@ -181,23 +213,24 @@ class PretrainConfig:
             )
         if self.eval_steps is None:
             values["eval_steps"] = self.save_checkpoints_steps
+        if self.short_batch_size is None:
+            values["short_batch_size"] = self.train_batch_size
         config = dataclasses.replace(self, **values)
         config._check(origin)
         return config
 
     def _check(self, origin):
-        def require(condition, message):
-            if not condition:
+        for holds, message in itertools.chain(self._each_number(), self._one_with_another()):
+            if not holds:
                 raise InputError(f"{origin}: {message}")
 
-        require(
-            self.attention in ATTENTION,
-            f'attention must be "{", ".join(ATTENTION)}", not {self.attention!r}: block-sparse attention is not '
-            "available yet",
-        )
+    def _each_number(self):
+        """(what must hold, what to say where it does not) of single keys."""
         for name in (
             "vocab_size",
             "train_batch_size",
+            "short_batch_size",
+            "short_seq_length",
             "num_train_steps",
             "max_seq_length",
             "ngram_max",
@@ -210,34 +243,69 @@ class PretrainConfig:
             "keep_checkpoint_max",
             "eval_steps",
             "log_steps",
+            "accumulation_steps",
+            *(["steps_per_loop"] if self.steps_per_loop is not None else []),
         ):
-            require(getattr(self, name) > 0, f"{name} must be greater than 0, not {getattr(self, name)}")
-            require(getattr(self, name) < 2**31, f"{name} must be less than 2**31, not {getattr(self, name)}")
-        require(
-            0 < self.mask_prob < 1, f"mask_prob must be in (0, 1), not {self.mask_prob}: nothing else is learnt from"
-        )
+            yield getattr(self, name) > 0, f"{name} must be greater than 0, not {getattr(self, name)}"
+            yield getattr(self, name) < 2**31, f"{name} must be less than 2**31, not {getattr(self, name)}"
+        yield 0 < self.mask_prob < 1, f"mask_prob must be in (0, 1), not {self.mask_prob}: nothing else is learnt from"
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
-            require(0 <= getattr(self, name) < 1, f"{name} must be in [0, 1), not {getattr(self, name)}")
+            yield 0 <= getattr(self, name) < 1, f"{name} must be in [0, 1), not {getattr(self, name)}"
         for name in ("gen_weight", "disc_weight", "weight_decay_rate", "eval_examples"):
-            require(0 <= getattr(self, name) < float("inf"), f"{name} must be 0 or more, not {getattr(self, name)}")
-        require(0 <= self.seed < 2**32, f"seed must be in [0, 2**32), not {self.seed}")
-        require(
+            yield 0 <= getattr(self, name) < float("inf"), f"{name} must be 0 or more, not {getattr(self, name)}"
+        yield 0 <= self.seed < 2**32, f"seed must be in [0, 2**32), not {self.seed}"
+        for name in ("learning_rate", "initializer_range", "temperature", "adam_epsilon"):
+            yield 0 < getattr(self, name) < float("inf"), f"{name} must be greater than 0, not {getattr(self, name)}"
+
+    def _one_with_another(self):
+        """The same of keys that depend on each other."""
+        yield (
+            self.attention in ATTENTION,
+            f'attention must be "{", ".join(ATTENTION)}", not {self.attention!r}: block-sparse attention is not '
+            "available yet",
+        )
+        yield (
             0 <= self.num_warmup_steps < self.num_train_steps,
             f"num_warmup_steps {self.num_warmup_steps} must be less than num_train_steps "
             f"{self.num_train_steps}; set both, or num_warmup_steps=null for a tenth",
         )
-        for name in ("learning_rate", "initializer_range", "temperature", "adam_epsilon"):
-            require(0 < getattr(self, name) < float("inf"), f"{name} must be greater than 0, not {getattr(self, name)}")
-        require(
+        yield (
+            0 <= self.short_steps < self.num_train_steps,
+            f"short_steps {self.short_steps} must be 0 or more, and less than num_train_steps {self.num_train_steps}",
+        )
+        yield (
+            not self.short_steps or self.short_seq_length < self.max_seq_length,
+            f"short_seq_length {self.short_seq_length} must be less than max_seq_length {self.max_seq_length}",
+        )
+        for name in ("train_batch_size", "short_batch_size"):
+            yield (
+                getattr(self, name) % self.accumulation_steps == 0,
+                f"{name} {getattr(self, name)} is not a multiple of accumulation_steps {self.accumulation_steps}",
+            )
+        yield (
+            self.adam_bias_correction or self.optimizer == "adamw",
+            f'adam_bias_correction false goes with optimizer "adamw", not "{self.optimizer}"',
+        )
+        yield (
             self.hidden_size % self.num_attention_heads == 0,
             f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}",
         )
-        require(
+        yield (
             self.max_position_embeddings >= self.max_seq_length,
             f"max_position_embeddings {self.max_position_embeddings} is less than max_seq_length {self.max_seq_length}",
         )
         problem = OBJECTIVES[self.objective].problem(self)
-        require(problem is None, problem)
+        yield problem is None, problem
+
+    def short(self) -> "PretrainConfig":
+        """The config of the first `short_steps` steps, as of a run that ends with them."""
+        return dataclasses.replace(
+            self,
+            max_seq_length=self.short_seq_length,
+            train_batch_size=filled(self.short_batch_size),
+            num_train_steps=self.short_steps,
+            short_steps=0,
+        )
 
     def check_vocabulary(self, tokenizer: WordPieceTokenizer) -> None:
         """Raises InputError where the tokenizer has another number of pieces, or another idea of capitals."""

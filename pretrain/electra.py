@@ -41,11 +41,10 @@ class Electra(tf_keras.Model):
         self.config = config
         self.loss_weights = {"mlm": config.gen_weight, "disc": config.disc_weight}
         self.embeddings = Embeddings(config.encoder(), name="embeddings")
-        self.discriminator = Encoder(config.encoder(), self.embeddings, config.precision, name="electra")
+        setting = self.embeddings, config.precision, config.recompute
+        self.discriminator = Encoder(config.encoder(), *setting, name="electra")
         self.generator = (
-            Encoder(config.generator(), self.embeddings, config.precision, name="generator")
-            if config.untied_generator
-            else self.discriminator
+            Encoder(config.generator(), *setting, name="generator") if config.untied_generator else self.discriminator
         )
         self.generator_head = MaskedLMHead(config.generator(), name="generator_predictions")
         self.discriminator_head = DiscriminatorHead(config.encoder(), name="discriminator_predictions")

@@ -204,7 +204,8 @@ def report(config, strategy) -> Iterator[str]:
     flops = training_flops_per_token(config)
     needed = memory(config, strategy.num_replicas_in_sync)
     tpu = tpu_v3_8_tokens_per_second(config)
-    total = tokens * config.num_train_steps
+    short = config.short_steps
+    total = tokens * (config.num_train_steps - short) + short * config.short_batch_size * config.short_seq_length
     lines = [
         ("parameters", f"{sum(parts.values()):,} (" + ", ".join(f"{name} {n:,}" for name, n in parts.items()) + ")"),
         ("operations a token", f"{flops / 1e6:,.1f} million, forward and backward"),
@@ -212,7 +213,7 @@ def report(config, strategy) -> Iterator[str]:
         ("memory a replica", ", ".join(f"{name} {size / 2**30:.2f} GiB" for name, size in needed.items())),
         (
             "records for one pass",
-            f"{config.train_batch_size * config.num_train_steps:,} examples of "
+            f"{config.train_batch_size * (config.num_train_steps - short):,} examples of "
             f"{config.max_seq_length} tokens, about {total * 2.6 / 2**30:,.1f} GiB; "
             "fewer are read again",
         ),

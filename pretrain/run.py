@@ -36,6 +36,12 @@ def _define_flags():
     flags.DEFINE_string(
         "data", None, "Directory with records. With --corpus: where to build them; MODEL_DIR/data if not given."
     )
+    flags.DEFINE_string(
+        "short_data",
+        None,
+        "Directory with the records of the config's short_steps. With --corpus: where to build them; "
+        "MODEL_DIR/short_data if not given.",
+    )
     flags.DEFINE_string("model_dir", None, "Where checkpoints, metrics and curves go.")
     flags.DEFINE_multi_string("corpus", [], "Glob of text files, plain or .gz. May be repeated.")
     flags.DEFINE_string("vocab", None, "vocab.txt for the records; trained on --corpus if there is none.")
@@ -107,14 +113,18 @@ def _run(config, strategy, start, FLAGS):
     from pretrain.train import train
     from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
-    data = FLAGS.data or os.path.join(FLAGS.model_dir, "data")
+    data, short_data = FLAGS.data or os.path.join(FLAGS.model_dir, "data"), FLAGS.short_data
     if FLAGS.corpus:
-        _build(config, data, FLAGS)
+        vocab = _vocabulary(config, data, FLAGS)
+        _build(config, data, vocab, FLAGS)
+        if config.short_steps:
+            short_data = short_data or os.path.join(FLAGS.model_dir, "short_data")
+            _build(config.short(), short_data, vocab, FLAGS)
     records.index_path(data)  # without records, this says so; the tokenizer's error would only miss vocab.txt
     tokenizer = WordPieceTokenizer.load(data)
     if start:
         start = start.fitted(config, tokenizer, FLAGS.grow_positions, FLAGS.allow_partial)
-    train(config, data, tokenizer, FLAGS.model_dir, strategy, start, FLAGS.allow_partial)
+    train(config, data, tokenizer, FLAGS.model_dir, strategy, start, FLAGS.allow_partial, short_data)
 
 
 def _start(FLAGS):
@@ -150,26 +160,31 @@ def _of_vocabulary(FLAGS):
     return {"vocab_size": tokenizer.vocab_size, "do_lower_case": tokenizer.do_lower_case}
 
 
-def _build(config, data, FLAGS):
-    """Builds the vocabulary and the records that are missing."""
+def _vocabulary(config, data, FLAGS):
+    """Where the vocabulary for the records is; trained first where none is given."""
     import files
     from checkpoints.opening import vocabulary_of
-    from pretrain import build
-    from pretrain.examples import ExampleSettings
     from vocab import run as vocabulary
     from vocab.train import VocabSettings
     from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
-    corpus = tuple(FLAGS.corpus)
     vocab = FLAGS.vocab or FLAGS.init_checkpoint and vocabulary_of(FLAGS.init_checkpoint) or os.path.join(data, "vocab")
     if not (FLAGS.vocab or FLAGS.init_checkpoint):
         wanted = VocabSettings(vocab_size=config.vocab_size, do_lower_case=config.do_lower_case)
         with owned(vocab, "--data"):
-            vocabulary.build(files.expand(corpus), wanted, vocab)
+            vocabulary.build(files.expand(tuple(FLAGS.corpus)), wanted, vocab)
     config.check_vocabulary(WordPieceTokenizer.load(vocab))
+    return vocab
+
+
+def _build(config, data, vocab, FLAGS):
+    """Builds the records that are missing."""
+    from pretrain import build
+    from pretrain.examples import ExampleSettings
+
     examples = ExampleSettings(max_seq_length=config.max_seq_length)
     with owned(data, "--data"):
-        build.build(build.BuildSettings(corpus=corpus, vocab=vocab, output_dir=data, examples=examples))
+        build.build(build.BuildSettings(corpus=tuple(FLAGS.corpus), vocab=vocab, output_dir=data, examples=examples))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 import cli
-from checkpoints.model_directory import Checkpoints, check_same, write_config
+from checkpoints.model_directory import Checkpoints, check_same, read_config, steps_done, write_config
 from checkpoints.pretrained import write_networks
 from cli import InputError
 from files import check_output, read_json, write_json
@@ -20,16 +20,20 @@ from pretrain.continuation import Continuation
 from pretrain.objectives import OBJECTIVES, PretrainingObjective
 from pretrain.records import damage_named
 from pretrain.watch import Watch
-from training.loop import Window, add, means
+from tpu.strategy import has_accelerator, require_determinism
+from training.loop import Window, add, means, steps_to
 from training.metrics import MetricsLog
-from training.optimizer import create_optimizer, create_slots, learning_rate
-from training.step import PRETRAINING, evaluation_step, training_step
+from training.optimizer import create_optimizer, create_slots, learning_rate, learning_rate_schedule
+from training.step import PRETRAINING, check_division, evaluation_step, in_loop, training_step
 from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 # What data.json in the model directory says of the records.
 _COUNTS = ("examples", "tokens", "documents", "unk_rate", "padding_share")
 
-# Keys that may change between a run and its continuation: they do not touch the weights.
+# On GPUs and TPUs, where the config does not say. The host sees a signal to stop between loops.
+STEPS_PER_LOOP = 10
+
+# Keys that may change between a run and its continuation: they do not touch the weights, but for rounding.
 _FREE = {
     "notes",
     "save_checkpoints_steps",
@@ -42,7 +46,13 @@ _FREE = {
     "tpu_zone",
     "gcp_project",
     "xla",
+    "accumulation_steps",
+    "recompute",
+    "steps_per_loop",
+    "deterministic",
 }
+# Keys that more steps for a run change.
+_OF_LENGTH = {"num_train_steps", "num_warmup_steps", "warmup_proportion"}
 
 
 def train(
@@ -53,6 +63,7 @@ def train(
     strategy: tf.distribute.Strategy,
     start: Continuation | None = None,
     allow_partial: bool = False,
+    short_data: str | None = None,
 ) -> dict:
     """Trains to `num_train_steps`, from the newest checkpoint in `model_dir` if there is one.
 
@@ -64,6 +75,7 @@ def train(
         strategy: where to train.
         start: weights to begin with, fitted to the config; None for random ones.
         allow_partial: `start` may lack tensors, and have unknown ones.
+        short_data: directory with the records of the config's `short_steps`, if it has any.
 
     Returns:
         the last held-out metrics.
@@ -71,19 +83,39 @@ def train(
     Raises:
         InputError: data or checkpoint do not fit the config; the loss is NaN or diverges.
     """
-    corpus = _open_corpus(config, data, tokenizer, strategy)
-    claim_directory(model_dir, config, tokenizer, {key: corpus.index[key] for key in _COUNTS if key in corpus.index})
+    if config.deterministic:
+        require_determinism()
+    parts = _parts(config, data, short_data, tokenizer, strategy)
+    claim_directory(model_dir, config, tokenizer, _counts(parts))
     state = _create(config, model_dir, strategy)
     write_networks(model_dir, config.objective, state.objective.networks())
-    with damage_named(data, corpus.index):
-        if not state.checkpoints.restore():
-            if config.output_bias_from_data:
-                frequencies = corpus.token_frequencies(config.vocab_size, tokenizer.special_ids)
-                state.objective.start_from(frequencies)
-            if start:
-                print(start.load(state.objective, allow_partial), file=sys.stderr)
-        with contextlib.closing(MetricsLog(model_dir, state.step)) as log:
-            return _loop(config, corpus, tokenizer, state, log, strategy)
+    if not state.checkpoints.restore():
+        if config.output_bias_from_data:
+            with damage_named(data, parts[-1].corpus.index):
+                frequencies = parts[-1].corpus.token_frequencies(config.vocab_size, tokenizer.special_ids)
+            state.objective.start_from(frequencies)
+        if start:
+            print(start.load(state.objective, allow_partial), file=sys.stderr)
+    held_out = {}
+    with contextlib.closing(MetricsLog(model_dir, state.step)) as log:
+        for part in parts:
+            if state.step < part.config.num_train_steps:
+                with damage_named(part.data, part.corpus.index):
+                    held_out = _loop(part.config, part.corpus, tokenizer, state, log, strategy)
+    return held_out
+
+
+class _Part(NamedTuple):
+    """The steps of a run that are on examples of one length.
+
+    Attributes:
+        config: its last step is `num_train_steps`, its first follows on `short_steps`.
+        data: directory with the records, which `corpus` is made of.
+    """
+
+    config: PretrainConfig
+    data: str
+    corpus: batches.Corpus
 
 
 class _State(NamedTuple):
@@ -104,13 +136,16 @@ class _State(NamedTuple):
         return int(self.steps_done.numpy())
 
 
-def _open_corpus(config, data, tokenizer, strategy):
-    """The records, once it is sure that they fit the config and the devices."""
-    if config.train_batch_size % strategy.num_replicas_in_sync:
-        raise InputError(
-            f"train_batch_size {config.train_batch_size} is not a multiple of the "
-            f"{strategy.num_replicas_in_sync} replicas"
-        )
+def _parts(config, data, short_data, tokenizer, strategy):
+    """The parts of a run, once it is sure that their records fit the config and the devices."""
+    if bool(config.short_steps) != bool(short_data):
+        raise InputError("short_steps in the config and --short_data, the records for them, need each other")
+    wanted = [(config.short(), short_data)] if config.short_steps else []
+    return [_open(part, records, tokenizer, strategy) for part, records in (*wanted, (config, data))]
+
+
+def _open(config, data, tokenizer, strategy):
+    check_division(config.train_batch_size, strategy, config.accumulation_steps)
     config.check_vocabulary(tokenizer)
     corpus = batches.Corpus.open(data, config.eval_examples, tokenizer.fingerprint, config.max_seq_length)
     if corpus.training_examples < config.train_batch_size:
@@ -118,7 +153,13 @@ def _open_corpus(config, data, tokenizer, strategy):
             f"{data}: {corpus.training_examples} examples are fewer than one batch of "
             f"{config.train_batch_size}; add text or use --set train_batch_size=…"
         )
-    return corpus
+    return _Part(config, data, corpus)
+
+
+def _counts(parts):
+    """What data.json says of the records; of those of short steps under names of their own."""
+    *short, whole = [{key: part.corpus.index[key] for key in _COUNTS if key in part.corpus.index} for part in parts]
+    return whole | {f"short_{key}": count for counts in short for key, count in counts.items()}
 
 
 def _create(config, model_dir, strategy):
@@ -136,9 +177,15 @@ def _create(config, model_dir, strategy):
 def _loop(config, corpus, tokenizer, state, log, strategy):
     """From the state's step to the last; the last held-out metrics."""
     objective, step, held_out = state.objective, state.step, {}
-    train_step = training_step(objective, state.optimizer, strategy, config.seed, config.xla, PRETRAINING)
+    settings = config.seed, config.xla, PRETRAINING, config.accumulation_steps
+    train_step = training_step(objective, state.optimizer, strategy, *settings)
+    steps_per_loop = config.steps_per_loop or (STEPS_PER_LOOP if has_accelerator() else 1)
+    take_steps = in_loop(train_step, steps_per_loop)
     evaluate = evaluation(objective, config, strategy, corpus, tokenizer) if corpus.held_out.any() else None
-    stream = strategy.experimental_distribute_dataset(batches.training_batches(corpus, config, tokenizer, step))
+    stream = strategy.experimental_distribute_dataset(
+        batches.training_batches(corpus, config, tokenizer, step - config.short_steps)
+    )
+    stops = config.save_checkpoints_steps, config.log_steps, config.eval_steps if evaluate else config.log_steps
     watch = Watch(objective.chance(config), config.log_steps, state.checkpoints)
     report = _Report(config, state, log, watch, estimate.share_of_peak(config, strategy))
     with (
@@ -147,11 +194,13 @@ def _loop(config, corpus, tokenizer, state, log, strategy):
     ):
         if step == 0 and evaluate:
             held_out = report.evaluated(step, evaluate())  # where the curves begin
-        window = Window()
-        for batch in stream if step < config.num_train_steps else ():
-            window.add(train_step(batch, tf.constant(step, tf.int64)))
-            step += 1
-            report.bar.update()
+        window, stream = Window(), iter(stream)
+        while step < config.num_train_steps:
+            # Whatever is done between steps is done after the same ones, however many the device takes alone.
+            count = steps_to(step, min(steps_per_loop, config.num_train_steps - step), *stops)
+            window.add(take_steps(stream, step, count), count)
+            step += count
+            report.bar.update(count)
             last = step == config.num_train_steps or interruption.requested
             saving = last or step % config.save_checkpoints_steps == 0
             evaluating = evaluate and (step % config.eval_steps == 0 or step == config.num_train_steps)
@@ -208,7 +257,7 @@ def evaluation(
     tokenizer: WordPieceTokenizer,
 ) -> Callable[[], dict[str, float]]:
     """`evaluate() -> {name: value}` over the held-out examples; the same noise every time."""
-    step = evaluation_step(objective, strategy, config.seed, config.xla)
+    step = evaluation_step(objective, strategy, config.seed, config.xla, config.accumulation_steps)
     dataset = strategy.experimental_distribute_dataset(batches.evaluation_batches(corpus, config, tokenizer))
 
     def evaluate() -> dict[str, float]:
@@ -224,11 +273,13 @@ def evaluation(
 def claim_directory(model_dir: str, config: PretrainConfig, tokenizer: WordPieceTokenizer, counts: dict) -> None:
     """Writes config.json, the vocabulary and the records' counts, or checks that those there are the same run's.
 
+    The same run may have another length now: `num_train_steps`, and what follows from it.
+
     Raises:
         InputError: another run's; names the first key that differs.
     """
     values = dataclasses.asdict(config)
-    if check_same(model_dir, values, "--model_dir", _FREE):
+    if check_same(model_dir, values, "--model_dir", _FREE | _allowed_by_length(model_dir, config)):
         if WordPieceTokenizer.load(model_dir).fingerprint != tokenizer.fingerprint:
             raise InputError(
                 f"{model_dir}/vocab.txt is another vocabulary than the records'; a run continues with the "
@@ -249,3 +300,29 @@ def claim_directory(model_dir: str, config: PretrainConfig, tokenizer: WordPiece
     tokenizer.save(model_dir)
     write_json(f"{model_dir}/data.json", counts)
     write_config(model_dir, values)
+
+
+def _allowed_by_length(model_dir, config):
+    """Keys that may differ from the run's that is there, if it is to have more or fewer steps now; says what follows.
+
+    Raises:
+        InputError: it has taken more steps already.
+    """
+    if not tf.io.gfile.exists(f"{model_dir}/config.json"):
+        return set()
+    before = read_config(model_dir).get("num_train_steps", config.num_train_steps)
+    if before == config.num_train_steps:
+        return set()
+    done = steps_done(model_dir)
+    if done > config.num_train_steps:
+        raise InputError(
+            f"{model_dir}: num_train_steps {config.num_train_steps}, but this run is at step {done} already: set it to "
+            "more, or use another --model_dir"
+        )
+    rate = float(learning_rate_schedule(config)(done))
+    print(
+        f"{model_dir}: {before} steps before, {config.num_train_steps} now; the learning rate goes on as a run of "
+        f"this length has it, with {rate:.3g} at step {done}",
+        file=sys.stderr,
+    )
+    return _OF_LENGTH

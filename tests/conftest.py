@@ -48,6 +48,7 @@ SLOW = (
     "pretrain/test_train.py",
     "serving/",
     "test_strategy_first.py",
+    "training/test_step.py",
 )
 
 

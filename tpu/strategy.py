@@ -68,6 +68,12 @@ def has_accelerator() -> bool:
     return bool(tf.config.list_logical_devices("TPU") or tf.config.list_logical_devices("GPU"))
 
 
+def require_determinism() -> None:
+    """Where a GPU trains: the same bits at every run, from operations that may else add in any order; or an error."""
+    if tf.config.list_logical_devices("GPU"):
+        tf.config.experimental.enable_op_determinism()
+
+
 def silence_start_up() -> None:
     """Tells TensorFlow's newer messages too what TF_CPP_MIN_LOG_LEVEL tells the older ones: XLA's, "I0000 …".
 

@@ -1,4 +1,4 @@
-"""What training loops have in common: the sums between two reports."""
+"""What training loops have in common: where they stop, and the sums between two reports."""
 
 import contextlib
 import time
@@ -10,7 +10,7 @@ class Window:
     The numbers stay on the device until they are needed, so that the host does not wait for each step.
     """
 
-    _BOUND = 16  # steps whose numbers may be pending
+    _BOUND = 16  # calls whose numbers may be pending
 
     def __init__(self):
         self._start()
@@ -19,10 +19,10 @@ class Window:
         self._sums, self._pending, self._steps = {}, [], 0
         self._begin, self._paused = time.perf_counter(), 0.0
 
-    def add(self, pairs) -> None:
-        """Takes what a step returned."""
+    def add(self, pairs, steps: int = 1) -> None:
+        """Takes what a step returned, or the sums of what several did."""
         self._pending.append(pairs)
-        self._steps += 1
+        self._steps += steps
         if len(self._pending) >= self._BOUND:
             self._fetch()
 
@@ -47,6 +47,11 @@ class Window:
         for pairs in self._pending:
             add(self._sums, pairs)
         self._pending = []
+
+
+def steps_to(step: int, most: int, *every: int) -> int:
+    """Steps from `step` to the next multiple of any of `every`, but no more than `most`."""
+    return min(most, *(size - step % size for size in every))
 
 
 def add(sums: dict[str, tuple[float, float]], pairs) -> None:

@@ -15,18 +15,28 @@ NOT_DECAYED = ["/bias", "output_bias", "layer_norm"]
 class AdamW(AdamWeightDecay):
     """Adam with decoupled weight decay (Kingma & Ba 2015; Loshchilov & Hutter 2019).
 
-    The Model Garden's, with two changes. Epsilon stands where the paper's algorithm has it, beside
+    The Model Garden's, with three changes. Epsilon stands where the paper's algorithm has it, beside
     the bias-corrected second moment: Keras leaves it uncorrected, which makes it a thousand times
-    as large in the first step. And each variable may have its own factor on the learning rate.
+    as large in the first step. The correction may be left out, as google-research/bert and /electra
+    do (optimization.py). And each variable may have its own factor on the learning rate.
     """
 
-    def __init__(self, *args, learning_rate_factors: dict[str, float] | None = None, **kwargs):
+    def __init__(
+        self,
+        *args,
+        bias_correction: bool = True,
+        learning_rate_factors: dict[str, float] | None = None,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
+        self._corrects_bias = bias_correction
         self._factors = learning_rate_factors or {}
 
     def _prepare_local(self, var_device, var_dtype, apply_state):
         super()._prepare_local(var_device, var_dtype, apply_state)
         state = apply_state[(var_device, var_dtype)]
+        if not self._corrects_bias:  # by 1 - power
+            state["beta_1_power"] = state["beta_2_power"] = tf.zeros([], var_dtype)
         state["epsilon"] = state["epsilon"] * tf.sqrt(1.0 - state["beta_2_power"])
 
     def _resource_apply_dense(self, grad, var, apply_state=None):
@@ -56,7 +66,8 @@ def create_optimizer(config, learning_rate_factors: dict[str, float] | None = No
     """The optimizer of a run. Gradients must come clipped: see `clipped`.
 
     Args:
-        config: has the keys of `learning_rate_schedule`, optimizer, weight_decay_rate, adam_epsilon, precision.
+        config: has the keys of `learning_rate_schedule`, optimizer, weight_decay_rate, adam_epsilon,
+            adam_bias_correction, precision.
         learning_rate_factors: variable name -> factor on its learning rate; AdamW only.
     """
     schedule = learning_rate_schedule(config)
@@ -75,6 +86,7 @@ def create_optimizer(config, learning_rate_factors: dict[str, float] | None = No
             epsilon=config.adam_epsilon,
             exclude_from_weight_decay=NOT_DECAYED,
             gradient_clip_norm=0.0,
+            bias_correction=config.adam_bias_correction,
             learning_rate_factors=learning_rate_factors,
         )
     if config.precision == "float16":

@@ -2,19 +2,22 @@
 
 A step is a function of (state, batch, number): nothing is drawn but by (seed, number, row of the global batch), and
 nothing is kept but the model's and the optimizer's variables. That is why a run that was cut off ends with the same
-weights, and why N replicas take the steps of one.
+weights, and why N replicas, or M parts of a batch one after another, take the steps of one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
+from cli import InputError
+from modeling.encoder import sizes
 from modeling.noise import Noise
 from tpu.strategy import has_accelerator
 from training.optimizer import clipped
 
 Pair = tuple[tf.Tensor, tf.Tensor]  # (sum, count), float32 scalars
+Step = Callable[[dict, tf.Tensor], dict[str, Pair]]  # step(batch, number)
 
 
 class Streams(NamedTuple):
@@ -64,12 +67,18 @@ class Objective(Protocol):
 
 
 def training_step(
-    objective: Objective, optimizer, strategy: tf.distribute.Strategy, seed: int, xla: str, streams: Streams
-) -> Callable[[dict, tf.Tensor], dict[str, Pair]]:
+    objective: Objective,
+    optimizer,
+    strategy: tf.distribute.Strategy,
+    seed: int,
+    xla: str,
+    streams: Streams,
+    accumulation_steps: int = 1,
+) -> Step:
     """The compiled step.
 
-    A replica computes its share of each loss over the *global* count; gradients are summed over the replicas,
-    clipped to a global norm of 1, and applied.
+    A replica computes its share of each loss over the *global* count, all its rows at once or in parts one after
+    another; gradients are summed over parts and replicas, clipped to a global norm of 1, and applied.
 
     Args:
         objective: its variables and the optimizer's slots are made already.
@@ -78,50 +87,36 @@ def training_step(
         seed: of everything that is drawn.
         xla: `on` and `off` say whether the step is compiled as a whole, `auto` leaves it to `compiles_whole`.
         streams: PRETRAINING or FINETUNING.
+        accumulation_steps: parts of a replica's rows, of equal size: see `check_division`.
 
     Returns:
         `step(batch, number) -> {name: (sum, count)}` over all replicas: `NAME_loss` of each loss, the objective's
-        measures, `gradient_norm`, and `tokens` of the batch. Where it is compiled as a whole it is traced anew for each
-        shape of the batch, since a TPU wants static shapes; else once.
+        measures, `gradient_norm`, `tokens`. Compiled as a whole it is traced anew for each shape of the batch, since a
+        TPU wants static shapes; else once.
     """
     whole = compiles_whole(xla)
     alone = strategy.num_replicas_in_sync == 1
     scales_loss = hasattr(optimizer, "get_scaled_loss")  # float16
 
-    def summed(values):
-        """Over the replicas."""
+    def sum_over_replicas(values):
         return values if alone else tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
-    @tf.function(jit_compile=whole or None, autograph=False)
-    def gradients(batch, number, counts):
-        """Of this replica's share of the loss. A batch in parts, or layers computed twice, would be here."""
-        row = batch["row"][0]
-        draws = Draws(*(Noise(seed, stream, number, row) for stream in streams))
-        with tf.GradientTape() as tape:
-            losses, measures = objective(batch, draws)
-            loss = weighted_mean(losses, counts, objective.loss_weights)
-            scaled = optimizer.get_scaled_loss(loss) if scales_loss else loss
-        grads = tape.gradient(scaled, objective.trainable_variables)
-        return [tf.convert_to_tensor(grad) for grad in grads], losses, measures
+    gradients = _gradients(objective, optimizer, seed, streams, accumulation_steps)
+    gradients = tf.function(gradients, jit_compile=whole or None, autograph=False)
 
     def replica_step(batch, number):
-        counts = summed(objective.counts(batch))
+        counts = sum_over_replicas(objective.counts(batch))
         grads, losses, measures = gradients(batch, number, counts)
-        grads = summed(grads)
+        grads = sum_over_replicas(grads)
         if scales_loss:
             grads = optimizer.get_unscaled_gradients(grads)
         grads, norm = clipped(grads)
-        optimizer.apply_gradients(
-            zip(grads, objective.trainable_variables, strict=True), experimental_aggregate_gradients=False
-        )
+        updates = zip(grads, objective.trainable_variables, strict=True)
+        optimizer.apply_gradients(updates, experimental_aggregate_gradients=False)
         tokens = tf.cast(tf.reduce_sum(batch["lengths"]), tf.float32)
-        losses, measures, tokens = summed((losses, measures, tokens))
-        return {
-            **loss_pairs(losses, counts),
-            **measures,
-            "gradient_norm": _norm_pair(norm, scales_loss),
-            "tokens": (tokens, tf.ones([])),
-        }
+        losses, measures, tokens = sum_over_replicas((losses, measures, tokens))
+        norm = _norm_pair(norm, scales_loss)
+        return {**loss_pairs(losses, counts), **measures, "gradient_norm": norm, "tokens": (tokens, tf.ones([]))}
 
     # Between several replicas the sums and the update stay outside of compiled code.
     if whole and alone:
@@ -134,18 +129,111 @@ def training_step(
     return step
 
 
+def _gradients(objective, optimizer, seed, streams, parts):
+    """`gradients(batch, number, counts)` of a replica's share of the loss, in `parts` parts of its rows.
+
+    They are dense, and in the optimizer's loss scale; the sums of losses and measures come with them.
+    """
+
+    def of_part(batch, number, counts):
+        draws = Draws(*(Noise(seed, stream, number, batch["row"][0]) for stream in streams))
+        variables = objective.trainable_variables
+        with tf.GradientTape() as tape:
+            losses, measures = objective(batch, draws)
+            loss = weighted_mean(losses, counts, objective.loss_weights)
+            if hasattr(optimizer, "get_scaled_loss"):  # float16
+                loss = optimizer.get_scaled_loss(loss)
+        grads = zip(tape.gradient(loss, variables), variables, strict=True)
+        return [tf.ensure_shape(tf.convert_to_tensor(grad), var.shape) for grad, var in grads], losses, measures
+
+    return lambda batch, number, counts: sum_over_parts(lambda part: of_part(part, number, counts), batch, parts)
+
+
+def check_division(train_batch_size: int, strategy: tf.distribute.Strategy, accumulation_steps: int) -> None:
+    """Raises InputError where a batch can't be divided evenly into the replicas' parts."""
+    replicas = strategy.num_replicas_in_sync
+    if train_batch_size % (replicas * accumulation_steps):
+        parts = f" x {accumulation_steps} accumulation_steps" if accumulation_steps > 1 else ""
+        raise InputError(f"train_batch_size {train_batch_size} is not a multiple of the {replicas} replicas{parts}")
+
+
+def sum_over_parts(compute: Callable, batch: dict, parts: int):
+    """The sum of what `compute(part)` returns over equal parts of a batch's rows, one after another.
+
+    A loop of the compiled program: it is compiled once for all parts, and holds the activations of one at a time.
+
+    Args:
+        compute: dict of tensors -> nested tensors of static shapes.
+        batch: the rows of everything in it are a multiple of `parts`.
+        parts: 1 takes no loop.
+    """
+    if parts == 1:
+        return compute(batch)
+
+    def divided(value):
+        rows, *rest = sizes(value)
+        return tf.reshape(value, [parts, rows // parts, *rest])
+
+    batch = tf.nest.map_structure(divided, batch)
+    traced = tf.function(compute, autograph=False)
+
+    def add(number, sums):
+        part = tf.nest.map_structure(lambda value: value[number], batch)
+        return number + 1, tf.nest.map_structure(tf.add, sums, traced(part))
+
+    part = tf.nest.map_structure(lambda value: tf.TensorSpec(value.shape[1:], value.dtype), batch)
+    outputs = traced.get_concrete_function(part).structured_outputs
+    zeros = tf.nest.map_structure(lambda output: tf.zeros(output.shape, output.dtype), outputs)
+    _, sums = tf.while_loop(lambda number, _: number < parts, add, (0, zeros), parallel_iterations=1)
+    return sums
+
+
+def in_loop(step, steps_per_loop: int) -> Callable[[Iterator[dict], int, int], dict[str, Pair]]:
+    """`run(batches, first, count)`: so many steps, of the next batches; returns the sums of what they return.
+
+    With `steps_per_loop` 1 each is called from here, and `count` is 1. With more the loop over them is compiled too,
+    for any count, so that no Python runs between steps.
+
+    Args:
+        step: of `training_step`.
+        steps_per_loop: the highest count.
+    """
+    if steps_per_loop == 1:
+        return lambda batches, first, _: step(next(batches), tf.constant(first, tf.int64))
+
+    @tf.function(autograph=False)
+    def loop(batches, first, count):
+        def add(done, sums):
+            pairs = step(next(batches), first + done)
+            return done + 1, tf.nest.map_structure(
+                lambda total, value: total + tf.cast(value, total.dtype), sums, pairs
+            )
+
+        traced = step.get_concrete_function(batches.element_spec, tf.TensorSpec([], tf.int64))
+        # In float64, as Python's: the tokens of many steps are more than float32 counts.
+        zeros = tf.nest.map_structure(lambda _: tf.zeros([], tf.float64), traced.structured_outputs)
+        begin = tf.zeros([], tf.int64), zeros
+        _, sums = tf.while_loop(lambda done, _: done < count, add, begin, parallel_iterations=1)
+        return sums
+
+    return lambda batches, first, count: loop(batches, tf.constant(first, tf.int64), tf.constant(count, tf.int64))
+
+
 def evaluation_step(
-    objective: Objective, strategy: tf.distribute.Strategy, seed: int, xla: str
-) -> Callable[[dict, tf.Tensor], dict[str, Pair]]:
+    objective: Objective, strategy: tf.distribute.Strategy, seed: int, xla: str, accumulation_steps: int = 1
+) -> Step:
     """`step(batch, number) -> {name: (sum, count)}` over all replicas, without dropout and without learning.
 
-    What is sampled is the same at every evaluation.
+    What is sampled is the same at every evaluation. What does not fit at once while training is divided here too.
     """
 
     @tf.function(jit_compile=compiles_whole(xla) or None, autograph=False)
     def replica_step(batch, number):
-        losses, measures = objective(batch, Draws(None, Noise(seed, EVALUATION, number, batch["row"][0])))
-        return {**loss_pairs(losses, objective.counts(batch)), **measures}
+        def of_part(part):
+            losses, measures = objective(part, Draws(None, Noise(seed, EVALUATION, number, part["row"][0])))
+            return {**loss_pairs(losses, objective.counts(part)), **measures}
+
+        return sum_over_parts(of_part, batch, accumulation_steps)
 
     @tf.function(autograph=False)
     def step(batch, number):

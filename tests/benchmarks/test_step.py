@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import electra_small, first_step, step
+from benchmarks import electra_small, first_step, step, step_memory
 from benchmarks.matrix_products import step_products
 from pretrain import estimate
 from tests.benchmarks.conftest import SHAPE
@@ -40,6 +40,13 @@ def test_first_step_with_all_peers(in_process, tmp_path):
     (table,) = first_step.run(1, "", str(tmp_path), TOY)
     assert table.raw["seconds"] == {name: [0.5] for name, *_ in table.rows}
     assert len(table.rows) == 3
+
+
+def test_memory_of_a_step_in_every_division(in_process, tmp_path):
+    (table,) = step_memory.run(1, "", str(tmp_path), TOY)
+    assert [row[0] for row in table.rows] == ["whole", "accumulation_steps 4", "recompute", "both"]
+    for _, peak, before, own, _, seconds in table.rows:
+        assert peak >= before > 0 and own == peak - before and seconds > 0
 
 
 @pytest.mark.parametrize("settings", [TOY, electra_small.SETTINGS], ids=["toy", "small"])

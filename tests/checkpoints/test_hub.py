@@ -146,10 +146,8 @@ def test_a_name_is_the_folder_of_its_files_and_is_fetched_once(hub):
     hub.models["korean/small"] = {"main": (COMMIT, files())}
     folder = fetched("korean/small")
     assert read_value(folder) == 1
-    fetched = sorted(
-        path.rsplit("/", 1)[1] for method, path, _ in hub.requests if method == "GET" and "resolve" in path
-    )
-    assert fetched == ["config.json", "model.safetensors", "vocab.txt"]  # neither code nor what is for people
+    sent = sorted(path.rsplit("/", 1)[1] for method, path, _ in hub.requests if method == "GET" and "resolve" in path)
+    assert sent == ["config.json", "model.safetensors", "vocab.txt"]  # neither code nor what is for people
     hub.requests.clear()
     assert fetched("korean/small") == folder
     assert not [path for method, path, _ in hub.requests if method == "GET" and "resolve" in path]

@@ -30,7 +30,8 @@ SETTINGS = FinetuneConfig(
 def task_step(model, kind, optimizer, config, seed=1):
     """The training step of a task on one device."""
     strategy = tf.distribute.get_strategy()
-    return training_step(TaskObjective(model, kind), optimizer, strategy, seed, config.xla, FINETUNING)
+    settings = seed, config.xla, FINETUNING, config.accumulation_steps
+    return training_step(TaskObjective(model, kind), optimizer, strategy, *settings)
 
 
 def loss_of(step, batch, number=0):

@@ -92,6 +92,8 @@ def test_overrides_come_over_the_file_and_the_file_over_the_defaults(tmp_path):
         ("precision=float8", "precision must be one of float32, bfloat16, float16"),
         ("model_size=huge", "model_size must be one of small, base, large"),
         ("xla=maybe", "xla must be one of auto, on"),
+        ("accumulation_steps=0", "accumulation_steps must be greater than 0, not 0"),
+        ("accumulation_steps=3", "train_batch_size 32 is not a multiple of accumulation_steps 3"),
         ("epochs=3", "unknown key 'epochs'; the closest valid key is 'num_train_epochs'"),
     ],
 )
@@ -130,6 +132,7 @@ def test_a_value_that_cannot_be_is_refused(override):
         FinetuneConfig.load("nsmc", [override])
 
 
-def test_layer_wise_decay_goes_with_adamw_only():
-    with pytest.raises(InputError, match='layerwise_lr_decay goes with optimizer "adamw"'):
-        FinetuneConfig.load("nsmc", ["optimizer=lamb", "layerwise_lr_decay=0.8"])
+@pytest.mark.parametrize("override", ["layerwise_lr_decay=0.8", "adam_bias_correction=false"])
+def test_what_goes_with_adamw_only(override):
+    with pytest.raises(InputError, match=override.split("=")[0] + '.* goes with optimizer "adamw"'):
+        FinetuneConfig.load("nsmc", ["optimizer=lamb", override])

@@ -271,6 +271,26 @@ def test_compiled_as_a_whole_it_loses_the_same(finished, finetune, tmp_path):
         assert ours["loss"] == pytest.approx(theirs["loss"], abs=tolerance)
 
 
+def test_in_parts_and_with_layers_computed_twice_it_loses_the_same(finished, finetune, tmp_path):
+    """Batches of all lengths, the last of an epoch half empty: some parts are filler alone."""
+    _, results = finished
+    parts = finetune(tmp_path, accumulation_steps=4, recompute=True)
+    for ours, theirs, tolerance in zip(parts["history"], results["history"], (1e-5, 1e-4, 2e-3), strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], abs=tolerance)
+
+
+def test_a_batch_that_the_replicas_cannot_share_is_refused(reviews, settings, start, tmp_path, monkeypatch):
+    class Three:
+        num_replicas_in_sync = 3
+
+    asked = []
+    monkeypatch.setattr(train, "require_determinism", lambda: asked.append(config.deterministic))
+    for config in (settings(), settings(deterministic=True)):
+        with pytest.raises(InputError, match="train_batch_size 16 is not a multiple of the 3 replicas"):
+            train.finetune(nsmc(config), reviews, start(config), config, 1, str(tmp_path), Three())
+    assert not os.listdir(tmp_path) and asked == [True]
+
+
 class Texts:
     """A task whose examples are texts, or pairs of one that others share and one of their own."""
 

@@ -22,7 +22,10 @@ def test_every_config_that_comes_along_loads_by_name_and_by_path(name):
     written = json.loads(path.read_text(encoding="utf-8"))
     for key, value in written.items():
         assert getattr(config, key) == value, key
-    assert {key for key, value in dataclasses.asdict(config).items() if value is None} <= {"warmup_proportion"}
+    assert {key for key, value in dataclasses.asdict(config).items() if value is None} <= {
+        "warmup_proportion",
+        "steps_per_loop",
+    }
     assert config.encoder().hidden_size == config.hidden_size
     assert config.generator().hidden_size % config.generator().num_attention_heads == 0
     assert len(written["notes"]) > 20
@@ -48,6 +51,12 @@ def test_published_files_load_as_they_are(path):
     assert len(written) > 10
     for key, value in written.items():
         assert getattr(config, key) == value, key
+
+
+def test_what_google_s_code_trained_has_google_s_adam():
+    """google-research/electra, model/optimization.py; enliple trained with PyTorch and Apex."""
+    uncorrected = {name for name in OURS if not PretrainConfig.load(name).adam_bias_correction}
+    assert uncorrected == {name for name in OURS if name.startswith(("model", "koelectra"))} and len(uncorrected) == 12
 
 
 def test_published_files_give_the_shapes_of_google_s_electra():
@@ -158,6 +167,16 @@ def test_a_wrong_type_or_choice_names_key_and_value(tmp_path, key, value, messag
         (dict(mask_prob=0.0), r"mask_prob must be in \(0, 1\), not 0.0"),
         (dict(hidden_dropout_prob=-0.1), "hidden_dropout_prob must be in"),
         (dict(train_batch_size=0), "train_batch_size must be greater than 0, not 0"),
+        (dict(accumulation_steps=0), "accumulation_steps must be greater than 0, not 0"),
+        (dict(accumulation_steps=48), "train_batch_size 128 is not a multiple of accumulation_steps 48"),
+        (dict(steps_per_loop=0), "steps_per_loop must be greater than 0, not 0"),
+        (dict(optimizer="lamb", adam_bias_correction=False), 'adam_bias_correction false goes with optimizer "adamw"'),
+        (dict(short_steps=1000000), "short_steps 1000000 must be 0 or more, and less than num_train_steps 1000000"),
+        (dict(short_steps=9, short_seq_length=512), "short_seq_length 512 must be less than max_seq_length 512"),
+        (
+            dict(short_batch_size=6, accumulation_steps=4),
+            "short_batch_size 6 is not a multiple of accumulation_steps 4",
+        ),
         (dict(save_checkpoints_steps=-1), "save_checkpoints_steps must be greater than 0, not -1"),
         (dict(learning_rate=0), "learning_rate must be greater than 0"),
         (dict(initializer_range=0), "initializer_range must be greater than 0"),
@@ -234,7 +253,7 @@ def test_what_is_left_out_follows_from_the_rest():
     default = PretrainConfig().resolved()
     assert (default.embedding_size, default.hidden_size, default.num_attention_heads) == (128, 256, 4)
     assert default.num_warmup_steps == 10000 and default.eval_steps == default.save_checkpoints_steps
-    assert default.max_position_embeddings == 512
+    assert default.max_position_embeddings == 512 and default.short_batch_size == default.train_batch_size
     assert PretrainConfig(num_train_steps=500).resolved().num_warmup_steps == 50
     assert PretrainConfig(num_train_steps=500, warmup_proportion=0.3).resolved().num_warmup_steps == 150
     assert (

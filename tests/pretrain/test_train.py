@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -292,6 +293,131 @@ def test_a_finished_run_is_left_as_it_is(trained, echoes, tokenizer):
     assert metrics.read(directory) == before
 
 
+def test_a_finished_run_gets_more_steps_and_the_schedule_of_its_new_length(data, tokenizer, tiny, tmp_path, capsys):
+    directory, strategy = str(tmp_path / "model"), tf.distribute.get_strategy()
+    settings = dict(objective="bert", log_steps=1, eval_examples=0)
+    short = tiny(num_train_steps=4, num_warmup_steps=1, **settings)
+    train.train(short, data, tokenizer, directory, strategy)
+    longer = tiny(num_train_steps=8, num_warmup_steps=2, **settings)
+    train.train(longer, data, tokenizer, directory, strategy)
+    assert (
+        f"{directory}: 4 steps before, 8 now; the learning rate goes on as a run of this length has it, "
+        "with 0.0005 at step 4\n" in capsys.readouterr().err
+    )
+    rates = {line["step"]: line["learning_rate"] for line in metrics.read(directory)}
+    # A step's rate is that of the steps before it: down to a quarter of the short run, then of the long one.
+    expected = [0.0, *(1e-3 * (1 - done / 4) for done in (1, 2, 3)), *(1e-3 * (1 - done / 8) for done in (4, 5, 6, 7))]
+    assert list(rates) == list(range(1, 9)) and list(rates.values()) == pytest.approx(expected, rel=1e-5)
+    assert latest_checkpoint(directory).endswith("step-8") and read_config(directory)["num_train_steps"] == 8
+    with pytest.raises(InputError, match="num_train_steps 7, but this run is at step 8 already"):
+        train.train(dataclasses.replace(longer, num_train_steps=7), data, tokenizer, directory, strategy)
+    assert read_config(directory)["num_train_steps"] == 8
+    with pytest.raises(InputError, match="num_warmup_steps is 2 there and 3 now"):
+        train.train(dataclasses.replace(longer, num_warmup_steps=3), data, tokenizer, directory, strategy)
+
+
+def test_a_run_begins_on_short_examples_and_goes_on_with_long_ones(
+    data, make_records, tokenizer, tiny, tmp_path, monkeypatch
+):
+    short_data = make_records(tmp_path / "short", [60, 50], max_seq_length=12, seed=1)
+    config = tiny(
+        objective="bert",
+        num_train_steps=6,
+        short_steps=3,
+        short_seq_length=12,
+        short_batch_size=16,
+        log_steps=1,
+        save_checkpoints_steps=1,
+        eval_examples=0,
+    )
+    made, taken, crashes = train.training_step, [], {4}
+
+    def watched(*arguments):
+        step = made(*arguments)
+
+        def take(batch, number):
+            if int(number) in crashes:
+                crashes.remove(int(number))
+                raise KeyboardInterrupt
+            taken.append((int(number), batch["input_ids"].numpy()))
+            return step(batch, number)
+
+        return take
+
+    monkeypatch.setattr(train, "training_step", watched)
+    directory, strategy = str(tmp_path / "model"), tf.distribute.get_strategy()
+    with pytest.raises(KeyboardInterrupt):
+        train.train(config, data, tokenizer, directory, strategy, short_data=short_data)
+    train.train(config, data, tokenizer, directory, strategy, short_data=short_data)
+    assert [number for number, _ in taken] == list(range(6))
+    streams = [
+        iter(batches.training_batches(batches.Corpus.open(records_of, 0), part, tokenizer))
+        for records_of, part in ((short_data, config.short()), (data, config))
+    ]
+    for number, input_ids in taken:
+        expected = next(streams[number // 3])["input_ids"].numpy()
+        assert expected.shape == ((16, 12), (8, 16))[number // 3]
+        np.testing.assert_array_equal(input_ids, expected)
+    # One schedule and one optimizer for both.
+    rates = [line["learning_rate"] for line in metrics.read(directory)]
+    assert rates == pytest.approx([0, 1e-3 * (2 / 3) / 2, *(1e-3 * (1 - done / 6) for done in (2, 3, 4, 5))], rel=1e-5)
+    reader = tf.train.load_checkpoint(latest_checkpoint(directory))
+    assert reader.get_tensor("optimizer/iter/.ATTRIBUTES/VARIABLE_VALUE") == 6
+    assert files.read_json(f"{directory}/data.json") == {"examples": 240, "short_examples": 110}
+
+
+def test_short_steps_and_their_records_need_each_other(data, tokenizer, tiny, tmp_path):
+    for config, short_data in ((tiny(short_steps=3, short_seq_length=12), None), (tiny(), data)):
+        with pytest.raises(InputError, match="short_steps in the config and --short_data"):
+            train.train(config, data, tokenizer, str(tmp_path), tf.distribute.get_strategy(), short_data=short_data)
+
+
+def test_whatever_the_loop_s_length_reports_checkpoints_and_weights_are_the_same(
+    data, tokenizer, tiny, tmp_path, monkeypatch
+):
+    """The longer loop is told to stop while it takes its first steps, which it ends."""
+    made, signals, lines, weights = train.in_loop, [], [], []
+
+    def interrupted(*arguments):
+        run = made(*arguments)
+
+        def take(*arguments):
+            if signals:
+                os.kill(os.getpid(), signals.pop())
+            return run(*arguments)
+
+        return take
+
+    monkeypatch.setattr(train, "in_loop", interrupted)
+    for steps_per_loop in (1, 4):
+        directory = str(tmp_path / str(steps_per_loop))
+        steps = dict(steps_per_loop=steps_per_loop, log_steps=3, save_checkpoints_steps=5, eval_steps=7)
+        config = tiny(objective="bert", **steps)
+        if steps_per_loop > 1:
+            signals.append(signal.SIGINT)
+            with pytest.raises(InputError, match="stopped at step 3 of 10"):
+                train.train(config, data, tokenizer, directory, tf.distribute.get_strategy())
+        train.train(config, data, tokenizer, directory, tf.distribute.get_strategy())
+        clock = ("tokens_per_second", "mfu")
+        lines.append([{k: v for k, v in line.items() if k not in clock} for line in metrics.read(directory)])
+        reader = tf.train.load_checkpoint(latest_checkpoint(directory))
+        weights.append({name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()})
+    assert [(line["step"], line["split"]) for line in lines[1]] == [
+        (0, "eval"),
+        (3, "train"),
+        (5, "train"),
+        (6, "train"),
+        (7, "eval"),
+        (9, "train"),
+        (10, "train"),
+        (10, "eval"),
+    ]
+    assert lines[0] == lines[1]
+    for name, value in weights[0].items():
+        if name.endswith("VARIABLE_VALUE") and "save_counter" not in name:
+            np.testing.assert_array_equal(weights[1][name], value, err_msg=name)
+
+
 def test_the_checkpoint_holds_the_model_that_was_evaluated(trained, echoes, tokenizer):
     directory, held_out = trained("bert")
     config = PretrainConfig(**read_config(directory))
@@ -320,14 +446,18 @@ def test_xla_compiles_the_whole_step_to_the_same_losses(begin, tiny, objective, 
 
 
 @pytest.mark.parametrize("objective", ["electra", "bert"])
-def test_xla_compiles_the_evaluation_to_the_same_numbers(data, tokenizer, tiny, objective):
-    config = tiny(objective=objective)
+def test_the_evaluation_has_the_same_numbers_compiled_or_in_parts(data, tokenizer, tiny, objective):
+    config = tiny(objective=objective, eval_examples=20)
     model, corpus = OBJECTIVES[objective](config), batches.Corpus.open(data, config.eval_examples)
-    off, on = (
-        train.evaluation(model, dataclasses.replace(config, xla=xla), tf.distribute.get_strategy(), corpus, tokenizer)()
-        for xla in ("off", "on")
+    plain, *others = (
+        train.evaluation(
+            model, dataclasses.replace(config, **values), tf.distribute.get_strategy(), corpus, tokenizer
+        )()
+        for values in (dict(xla="off"), dict(xla="on"), dict(accumulation_steps=4))
     )
-    assert on == pytest.approx(off, rel=1e-4) and set(on) == LOSSES[objective] | MEASURES[objective] | {"loss"}
+    assert set(plain) == LOSSES[objective] | MEASURES[objective] | {"loss"}
+    for other in others:
+        assert other == pytest.approx(plain, rel=1e-4)
 
 
 def test_a_step_that_overflows_float16_is_skipped_and_the_scale_halved(begin, tiny):
@@ -508,12 +638,16 @@ def test_records_of_another_vocabulary_are_refused(data, tokenizer, tiny, tmp_pa
         train.train(tiny(), data, other, str(tmp_path / "model"), tf.distribute.get_strategy())
 
 
-def test_a_batch_that_the_replicas_cannot_share_is_refused(data, tokenizer, tiny, tmp_path):
+def test_a_batch_that_the_replicas_cannot_share_is_refused(data, tokenizer, tiny, tmp_path, monkeypatch):
     class Three:
         num_replicas_in_sync = 3
 
-    with pytest.raises(InputError, match="train_batch_size 8 is not a multiple of the 3 replicas"):
-        train.train(tiny(), data, tokenizer, str(tmp_path), Three())
+    asked = []
+    monkeypatch.setattr(train, "require_determinism", lambda: asked.append(config.deterministic))
+    for config in (tiny(), tiny(deterministic=True)):
+        with pytest.raises(InputError, match="train_batch_size 8 is not a multiple of the 3 replicas"):
+            train.train(config, data, tokenizer, str(tmp_path), Three())
+    assert asked == [True]
 
 
 def test_a_directory_of_another_run_is_refused_and_left_alone(tokenizer, tiny, tmp_path):
@@ -534,8 +668,8 @@ def test_a_directory_of_another_run_is_refused_and_left_alone(tokenizer, tiny, t
     with pytest.raises(InputError, match="the records had 240 examples, now 241; .* use another --model_dir"):
         train.claim_directory(directory, tiny(), tokenizer, {"examples": 241, "documents": 80})
     assert read_config(directory) == before
-    # How often to save or report may change.
-    free = tiny(save_checkpoints_steps=7, log_steps=3, notes="second part")
+    # How often to save or report may change, and how a step is divided.
+    free = tiny(save_checkpoints_steps=7, log_steps=3, notes="second part", accumulation_steps=4, recompute=True)
     train.claim_directory(directory, free, tokenizer, counts)
     assert read_config(directory)["log_steps"] == 3
 

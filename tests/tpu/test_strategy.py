@@ -149,6 +149,15 @@ def test_accelerators_are_described_and_compile_the_whole_step(kind, devices):
     assert strategy.has_accelerator()
 
 
+@pytest.mark.parametrize("kind, calls", [("GPU", 1), ("TPU", 0), ("CPU", 0)])
+def test_determinism_is_asked_for_where_a_gpu_trains(kind, calls, devices, monkeypatch):
+    devices(kind)
+    asked = []
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: asked.append(kind))
+    strategy.require_determinism()
+    assert len(asked) == calls
+
+
 @pytest.mark.parametrize("library", [OSError, AttributeError])
 def test_another_c_library_is_no_obstacle(library, devices, monkeypatch):
     def load(name):

@@ -33,6 +33,7 @@ def settings(**values):
                 optimizer="adamw",
                 weight_decay_rate=0.1,
                 adam_epsilon=1e-6,
+                adam_bias_correction=True,
                 precision="float32",
             ),
             **values,
@@ -77,22 +78,28 @@ def rate(config, step):
 
 
 class Moments:
-    """Adam's bias-corrected moments (Kingma & Ba 2015, algorithm 1)."""
+    """Adam's moments (Kingma & Ba 2015, algorithm 1), bias-corrected unless they are Google's."""
 
-    def __init__(self):
-        self.first, self.second = {}, {}
+    def __init__(self, corrects=True):
+        self.first, self.second, self.corrects = {}, {}, corrects
 
     def direction(self, name, gradient, time, epsilon):
         gradient = gradient.astype(np.float64)
         self.first[name] = 0.9 * self.first.get(name, 0.0) + 0.1 * gradient
         self.second[name] = 0.999 * self.second.get(name, 0.0) + 0.001 * gradient**2
+        if not self.corrects:
+            return self.first[name] / (np.sqrt(self.second[name]) + epsilon)
         return (self.first[name] / (1 - 0.9**time)) / (np.sqrt(self.second[name] / (1 - 0.999**time)) + epsilon)
 
 
-@pytest.mark.parametrize("schedule, warm_up, epsilon", [("linear", 3, 1e-6), ("polynomial", 0, 1e-3)])
-def test_ten_steps_of_adamw_are_those_of_the_paper(schedule, warm_up, epsilon):
-    config = settings(schedule=schedule, num_warmup_steps=warm_up, adam_epsilon=epsilon)
-    moments, moved = Moments(), 0
+@pytest.mark.parametrize(
+    "schedule, warm_up, epsilon, corrects",
+    [("linear", 3, 1e-6, True), ("polynomial", 0, 1e-3, True), ("linear", 3, 1e-6, False), ("linear", 0, 1e-3, False)],
+)
+def test_ten_steps_of_adamw_are_those_of_the_paper_or_of_google_s_code(schedule, warm_up, epsilon, corrects):
+    """google-research/electra, model/optimization.py: the moments as they are."""
+    config = settings(schedule=schedule, num_warmup_steps=warm_up, adam_epsilon=epsilon, adam_bias_correction=corrects)
+    moments, moved = Moments(corrects), 0
     for step, gradients, before, after in steps(config):
         for name, (_, decays) in PARAMETERS.items():
             change = moments.direction(name, gradients[name], step + 1, epsilon)
