@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 import cli
-from checkpoints.model_directory import Checkpoints, check_same, read_json, write_config, write_json
+from checkpoints.model_directory import Checkpoints, check_same, check_shared, read_json, write_config, write_json
 from checkpoints.pretrained import write_networks
 from cli import InputError
 from files import check_output
@@ -20,8 +21,9 @@ from pretrain.continuation import Continuation
 from pretrain.objectives import OBJECTIVES, PretrainingObjective
 from pretrain.records import damage_named, read_index
 from pretrain.watch import Watch
+from tpu.workers import Stopping, Workers
 from training.loop import Window, add, means
-from training.metrics import MetricsLog
+from training.metrics import MetricsLog, NoLog
 from training.optimizer import create_optimizer, create_slots, learning_rate
 from training.step import PRETRAINING, evaluation_step, training_step
 from vocab.wordpiece_tokenizer import WordPieceTokenizer
@@ -61,7 +63,7 @@ def train(
         data: directory with the records.
         tokenizer: what the records were made with.
         model_dir: see `checkpoints.model_directory`.
-        strategy: where to train.
+        strategy: where to train. Of several workers the chief alone writes to the model directory.
         start: weights to begin with, fitted to the config; None for random ones.
         allow_partial: `start` may lack tensors, and have unknown ones.
 
@@ -70,12 +72,20 @@ def train(
 
     Raises:
         InputError: data or checkpoint do not fit the config; the loss is NaN or diverges.
+        cli.Stopped: it was told to stop, and is saved.
     """
+    workers = Workers.of(strategy)
     corpus = _open_corpus(config, data, tokenizer, strategy)
     index = read_index(data)
-    claim_directory(model_dir, config, tokenizer, {key: index[key] for key in _COUNTS if key in index})
-    state = _create(config, model_dir, strategy)
-    write_networks(model_dir, config.objective, state.objective.networks())
+    counts = {key: index[key] for key in _COUNTS if key in index}
+    if workers.is_chief:
+        claim_directory(model_dir, config, tokenizer, counts)
+    workers.wait()
+    check_shared(model_dir)
+    check_directory(model_dir, config, tokenizer, counts)
+    state = _create(config, model_dir, strategy, workers)
+    if workers.is_chief:
+        write_networks(model_dir, config.objective, state.objective.networks())
     with damage_named(data, index):
         if not state.checkpoints.restore():
             if config.output_bias_from_data:
@@ -83,7 +93,10 @@ def train(
                 state.objective.start_from(frequencies)
             if start:
                 print(start.load(state.objective, allow_partial), file=sys.stderr)
-        return _loop(config, corpus, tokenizer, state, MetricsLog(model_dir, state.step), strategy)
+        log = MetricsLog(model_dir, state.step) if workers.is_chief else NoLog()
+        held_out = _loop(config, corpus, tokenizer, state, log, strategy, workers)
+    workers.wait()  # for the chief, which writes: it needs them all until it is done
+    return held_out
 
 
 class _State(NamedTuple):
@@ -121,7 +134,7 @@ def _open_corpus(config, data, tokenizer, strategy):
     return corpus
 
 
-def _create(config, model_dir, strategy):
+def _create(config, model_dir, strategy, workers):
     """The state of a run that has not begun."""
     tf_keras.utils.set_random_seed(config.seed)
     with strategy.scope():
@@ -130,15 +143,18 @@ def _create(config, model_dir, strategy):
         create_slots(optimizer, objective.trainable_variables)
         steps_done = tf.Variable(0, trainable=False, dtype=tf.int64, name="steps_done")
     saved = {"model": objective, "optimizer": optimizer, "step": steps_done}
-    return _State(objective, optimizer, steps_done, Checkpoints(model_dir, config.keep_checkpoint_max, **saved))
+    checkpoints = Checkpoints(model_dir, config.keep_checkpoint_max, workers=workers, **saved)
+    return _State(objective, optimizer, steps_done, checkpoints)
 
 
-def _loop(config, corpus, tokenizer, state, log, strategy):
+def _loop(config, corpus, tokenizer, state, log, strategy, workers):
     """From the state's step to the last; the last held-out metrics."""
     objective, step, held_out = state.objective, state.step, {}
     train_step = training_step(objective, state.optimizer, strategy, config.seed, config.xla, PRETRAINING)
     evaluate = evaluation(objective, config, strategy, corpus, tokenizer) if corpus.held_out.any() else None
-    stream = strategy.experimental_distribute_dataset(batches.training_batches(corpus, config, tokenizer, step))
+    stream = strategy.distribute_datasets_from_function(
+        lambda host: batches.training_batches(corpus, config, tokenizer, step, host)
+    )
     watch = Watch(objective.chance(config), config.log_steps, state.checkpoints)
     report = _Report(config, state, log, watch, estimate.share_of_peak(config, strategy))
     with (
@@ -147,12 +163,12 @@ def _loop(config, corpus, tokenizer, state, log, strategy):
     ):
         if step == 0 and evaluate:
             held_out = report.evaluated(step, evaluate())  # where the curves begin
-        window = Window()
+        window, stopping = Window(), Stopping(workers, interruption)
         for batch in stream if step < config.num_train_steps else ():
             window.add(train_step(batch, tf.constant(step, tf.int64)))
             step += 1
             report.bar.update()
-            last = step == config.num_train_steps or interruption.requested
+            last = stopping.after(step) or step == config.num_train_steps
             saving = last or step % config.save_checkpoints_steps == 0
             evaluating = evaluate and (step % config.eval_steps == 0 or step == config.num_train_steps)
             if saving or step % config.log_steps == 0:
@@ -168,8 +184,9 @@ def _loop(config, corpus, tokenizer, state, log, strategy):
                     log.draw()
             if last:
                 break
-    if interruption.requested:
-        raise InputError(
+    if step < config.num_train_steps:
+        workers.wait()
+        raise interruption.stopped(
             f"stopped at step {step} of {config.num_train_steps}, saved; the same command goes on from there"
         )
     return held_out
@@ -208,12 +225,17 @@ def evaluation(
 ) -> Callable[[], dict[str, float]]:
     """`evaluate() -> {name: value}` over the held-out examples; the same noise every time."""
     step = evaluation_step(objective, strategy, config.seed, config.xla)
-    dataset = strategy.experimental_distribute_dataset(batches.evaluation_batches(corpus, config, tokenizer))
+    # Without end: a strategy of several hosts would else ask all of them before each step whether there is another.
+    dataset = strategy.distribute_datasets_from_function(
+        lambda host: batches.evaluation_batches(corpus, config, tokenizer, host).repeat()
+    )
+    steps = batches.evaluation_steps(corpus, config)
 
     def evaluate() -> dict[str, float]:
         sums: dict[str, tuple[float, float]] = {}
+        stream = enumerate(itertools.islice(dataset, steps))
         # All steps first: a number that is looked at makes the host wait.
-        for pairs in [step(batch, tf.constant(number, tf.int64)) for number, batch in enumerate(dataset)]:
+        for pairs in [step(batch, tf.constant(number, tf.int64)) for number, batch in stream]:
             add(sums, pairs)
         return means(sums, objective.loss_weights)
 
@@ -226,25 +248,34 @@ def claim_directory(model_dir: str, config: PretrainConfig, tokenizer: WordPiece
     Raises:
         InputError: another run's; names the first key that differs.
     """
-    values = dataclasses.asdict(config)
-    if check_same(model_dir, values, "--model_dir", _FREE):
-        if WordPieceTokenizer.load(model_dir).fingerprint != tokenizer.fingerprint:
-            raise InputError(
-                f"{model_dir}/vocab.txt is another vocabulary than the records'; a run continues with the "
-                "one it began with: use another --model_dir"
-            )
-        before = {}
-        if tf.io.gfile.exists(f"{model_dir}/data.json"):
-            before = read_json(f"{model_dir}/data.json", "delete it, and the same command writes it anew")
-        for key, count in counts.items():
-            if before.get(key, count) != count:
-                raise InputError(
-                    f"{model_dir}/data.json: the records had {before[key]} {key}, now {count}; a run "
-                    "continues with the records it began with: use another --model_dir, and "
-                    "--init_checkpoint to begin with this model"
-                )
+    check_directory(model_dir, config, tokenizer, counts)
     check_output(model_dir)
     tf.io.gfile.makedirs(model_dir)
     tokenizer.save(model_dir)
     write_json(f"{model_dir}/data.json", counts)
-    write_config(model_dir, values)
+    write_config(model_dir, dataclasses.asdict(config))
+
+
+def check_directory(model_dir: str, config: PretrainConfig, tokenizer: WordPieceTokenizer, counts: dict) -> None:
+    """Compares a run with the one whose directory it is; there may be none yet.
+
+    Raises:
+        InputError: another run's; names the first key that differs.
+    """
+    if not check_same(model_dir, dataclasses.asdict(config), "--model_dir", _FREE):
+        return
+    if WordPieceTokenizer.load(model_dir).fingerprint != tokenizer.fingerprint:
+        raise InputError(
+            f"{model_dir}/vocab.txt is another vocabulary than the records'; a run continues with the "
+            "one it began with: use another --model_dir"
+        )
+    before = {}
+    if tf.io.gfile.exists(f"{model_dir}/data.json"):
+        before = read_json(f"{model_dir}/data.json", "delete it, and the same command writes it anew")
+    for key, count in counts.items():
+        if before.get(key, count) != count:
+            raise InputError(
+                f"{model_dir}/data.json: the records had {before[key]} {key}, now {count}; a run "
+                "continues with the records it began with: use another --model_dir, and "
+                "--init_checkpoint to begin with this model"
+            )
