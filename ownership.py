@@ -124,11 +124,17 @@ def _renew(path, claim):
 
 
 def _content(path):
-    """What is in a claim's file; "" without one."""
-    try:
-        return files.read_bytes(path).decode("utf-8", "replace") if files.exists(path) else ""
-    except InputError:  # removed between the two calls
-        return ""
+    """What is in a claim's file; "" without one. Where it is seen while it is written, it is read once more."""
+    content = ""
+    for _ in range(10):
+        try:
+            content = files.read_bytes(path).decode("utf-8", "replace") if files.exists(path) else "{}"
+        except InputError:  # removed between the two calls
+            content = "{}"
+        if content.endswith("}"):
+            break
+        time.sleep(0.01)
+    return content.removeprefix("{}")
 
 
 def _identity():

@@ -90,6 +90,7 @@ def test_in_a_bucket_a_claim_that_stands_still_lapses(quick, monkeypatch):
         assert time.monotonic() - begin > 0.5
         with pytest.raises(InputError, match="in use since"), owned(directory, "-"):
             pytest.fail("two owners")
+    dead.__exit__(None, None, None)
 
 
 def test_of_two_that_claim_a_bucket_at_once_one_has_it(quick, monkeypatch):

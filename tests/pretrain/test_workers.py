@@ -112,7 +112,7 @@ def test_two_workers_take_the_steps_of_one_and_go_on_wherever_they_were_stopped(
     whole = start(tmp_path / "two")
     for (status, out, errors), process in zip(ends(whole), whole, strict=True):
         assert status == 0, errors[-3000:]
-        rows, at_once = map(int, out.split())
+        rows, at_once = map(int, out.splitlines()[-1].split())
         # Half of each batch, and some that were read ahead.
         assert at_once == SETTINGS["train_batch_size"] // 2
         assert STEPS <= rows / at_once <= STEPS + 60, process.pid
