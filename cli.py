@@ -1,7 +1,8 @@
 """What every command shares: one-line errors, quiet logs, how it is told to stop, progress with the time left.
 
 However a command ends that was not as asked, the last thing on stderr is one line: what the user can mend ends with
-status 2, an interruption with 130, a mistake of ours with 1 and its traceback in a file that the line names.
+status 2, an interruption with 130, what only has to be run again with 75, a mistake of ours with 1 and its traceback in
+a file that the line names.
 """
 
 import errno
@@ -24,10 +25,25 @@ _ROOT = os.path.dirname(os.path.abspath(__file__))
 # Where something else stands in the place of a file, or it may not be touched.
 _PATH_ERRORS = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
 _INTERRUPTED = 128 + signal.SIGINT  # what shells call a process that ended so
+_RUN_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: nothing is wrong with what was asked, and the same command goes on
+# What TensorFlow raises where a worker, a TPU or a file system does not answer any more.
+_LOST = ("UnavailableError", "AbortedError")
 
 
 class InputError(Exception):
     """Something the user gave is wrong; the message is one line: what, where, and what to do."""
+
+
+class Stopped(Exception):
+    """A command was told to stop, and has saved what it did; the message is one line, as that of an `InputError`.
+
+    Attributes:
+        status: to end with.
+    """
+
+    def __init__(self, message: str, status: int):
+        super().__init__(message)
+        self.status = status
 
 
 def run(main, positional=False):
@@ -53,10 +69,23 @@ class Interruption:
             ...
             if interruption.requested:
                 break
+    if interruption.requested:
+        raise interruption.stopped("saved; the same command goes on")
     """
 
     def __init__(self):
-        self.requested = False
+        self._signal = None
+
+    @property
+    def requested(self) -> bool:
+        return self._signal is not None
+
+    def stopped(self, message: str) -> Stopped:
+        """What to raise: after Ctrl-C the status of an interruption, else that which asks to be run again.
+
+        SIGTERM is what a machine's preemption and a scheduler send; a person who presses Ctrl-C wants no new start.
+        """
+        return Stopped(message, _INTERRUPTED if self._signal == signal.SIGINT else _RUN_AGAIN)
 
     def __enter__(self):
         try:
@@ -66,7 +95,7 @@ class Interruption:
         return self
 
     def _request(self, number, frame):
-        self.requested = True
+        self._signal = number
         signal.signal(number, self._before[number])
 
     def __exit__(self, *_):
@@ -105,6 +134,8 @@ def _report(error: BaseException) -> int:
     """Says in one line how a command ended; returns its status."""
     if isinstance(error, InputError):
         return _say(error)
+    if isinstance(error, Stopped):
+        return _say(error, error.status)
     if isinstance(error, BrokenPipeError):  # whoever read our output has had enough, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed to it
         return 128 + signal.SIGPIPE
@@ -120,7 +151,13 @@ def _report(error: BaseException) -> int:
             return _say(
                 f"{error.filename}: {str(error.strerror).lower()}; give another path, or change what stands there"
             )
-    # TensorFlow's, by name: it may not be imported.
+    # TensorFlow's errors by name: it may not be imported.
+    if type(error).__name__ in _LOST:
+        return _say(
+            f"lost touch with another worker, a TPU or a file system ({_lost(error)}); what was complete is "
+            "kept: run the same command again, at all workers",
+            _RUN_AGAIN,
+        )
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return _say(f"out of memory ({_first_line(error) or 'of the machine'}); smaller batches or a smaller model fit")
     return _say(f"this is a bug of kolm: {_place(error)}; {_saved(error)}", 1)
@@ -138,6 +175,11 @@ def _place(error):
 
 def _first_line(error):
     return str(error).strip().split("\n")[0][:300]
+
+
+def _lost(error):
+    """What was lost; in an error of a compiled step it stands after the places in the code."""
+    return next((line[:300] for line in str(error).splitlines() if "aborted by" in line), _first_line(error))
 
 
 def _saved(error):

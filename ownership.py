@@ -8,11 +8,18 @@ import json
 import os
 import socket
 import sys
+import threading
+import time
+import uuid
 from collections.abc import Iterator
 
+import files
 from cli import InputError
 
 LOCK_FILE = ".owner"
+# Of a claim without a lock, in seconds: between two renewals; without one, after which it has lapsed; and in which two
+# that begin at once see who was the last to write.
+_RENEWAL, _LAPSE, _SETTLING = 15.0, 60.0, 2.0
 
 
 @contextlib.contextmanager
@@ -20,8 +27,9 @@ def owned(directory: str, flag: str) -> Iterator[None]:
     """Within it this process alone owns a directory, which is made if it is not there.
 
     The claim is a lock of the kernel (`flock`) on a file in the directory. It lapses when its process ends, however
-    that happens, and holds between the machines of an NFS. On gs:// and on file systems without locks there is no
-    claim, since nothing there would let a dead owner's lapse: two runs must not be given one such directory.
+    that happens, and holds between the machines of an NFS; on a local file system without locks there is none. On gs://
+    it is a file that its owner writes anew every few seconds: whoever finds one looks on for a minute, and takes it
+    where it stands still.
 
     Args:
         directory: local or gs://.
@@ -31,8 +39,9 @@ def owned(directory: str, flag: str) -> Iterator[None]:
         InputError: another process owns it; names host, process, since when and the command.
         OSError: it can't be made or written to.
     """
-    if "://" in directory:
-        yield
+    if files.is_remote(directory):
+        with _renewed(directory, flag):
+            yield
         return
     made = _make(directory)
     path = os.path.join(directory, LOCK_FILE)
@@ -55,7 +64,8 @@ def _acquired(path, directory, flag):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             with file:
-                raise InputError(f"{flag} {directory}: {_owner(file)}; wait for it, stop it, or use another") from None
+                file.seek(0)
+                raise _refusal(flag, directory, file.read()) from None
         except OSError as error:
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL):
                 raise
@@ -67,26 +77,82 @@ def _acquired(path, directory, flag):
             file.close()
             continue
         file.truncate(0)
-        json.dump(
-            {
-                "host": socket.gethostname(),
-                "pid": os.getpid(),
-                "since": datetime.datetime.now().isoformat(" ", "seconds"),
-                "command": " ".join(sys.argv),
-            },
-            file,
-        )
+        json.dump(_identity(), file)
         file.flush()
         return file
 
 
-def _owner(file):
+@contextlib.contextmanager
+def _renewed(directory, flag):
+    """A claim where there are no locks. Clocks of machines are never compared: a claim lives while its file changes."""
+    path = f"{directory.rstrip('/')}/{LOCK_FILE}"
+    claim = {**_identity(), "claim": uuid.uuid4().hex}
+    found = _content(path)
+    deadline = time.monotonic() + _LAPSE
+    while found and time.monotonic() < deadline:
+        time.sleep(min(1.0, _RENEWAL))
+        if _content(path) != found:
+            raise _refusal(flag, directory, found)
+    _renew(path, claim)
+    time.sleep(_SETTLING)
+    now = _content(path)
+    if claim["claim"] not in now:
+        raise _refusal(flag, directory, now)
+    over = threading.Event()
+    renewal = threading.Thread(target=_keep, args=(path, claim, over), daemon=True)
+    renewal.start()
     try:
-        file.seek(0)
-        owner = json.load(file)
-        return f"in use since {owner['since']} by process {owner['pid']} on {owner['host']} ({owner['command'][:200]})"
+        yield
+    finally:
+        over.set()
+        renewal.join()
+        files.remove(path)
+
+
+def _keep(path, claim, over):
+    """Renews a claim until `over`."""
+    while not over.wait(_RENEWAL):
+        with contextlib.suppress(Exception):  # the storage does not answer: again at the next time
+            _renew(path, claim)
+
+
+def _renew(path, claim):
+    import tensorflow as tf
+
+    with tf.io.gfile.GFile(path, "w") as file:  # an object is there when it is whole
+        file.write(json.dumps({**claim, "renewal": uuid.uuid4().hex}))
+
+
+def _content(path):
+    """What is in a claim's file; "" without one. Where it is seen while it is written, it is read once more."""
+    content = ""
+    for _ in range(10):
+        try:
+            content = files.read_bytes(path).decode("utf-8", "replace") if files.exists(path) else "{}"
+        except InputError:  # removed between the two calls
+            content = "{}"
+        if content.endswith("}"):
+            break
+        time.sleep(0.01)
+    return content.removeprefix("{}")
+
+
+def _identity():
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "since": datetime.datetime.now().isoformat(" ", "seconds"),
+        "command": " ".join(sys.argv),
+    }
+
+
+def _refusal(flag, directory, content):
+    try:
+        owner = json.loads(content)
+        who = f"in use since {owner['since']} by process {owner['pid']} on {owner['host']} ({owner['command'][:200]})"
     except (ValueError, KeyError, TypeError):  # it has just begun
-        return "in use by another process"
+        who = "in use by another process"
+    return InputError(f"{flag} {directory}: {who}; wait for it, stop it, or use another")
 
 
 def _make(directory):

@@ -18,11 +18,15 @@ import tensorflow as tf
 
 from cli import InputError
 from files import disk_errors_named, read_json, write_atomically, write_json
+from tpu.workers import ALONE, Workers
 
 # Where a restore fails, TensorFlow lists every value that was not restored, when it likes. We say what failed.
 _UNRESTORED = ("Detecting that an object or model", "Value in checkpoint could not be found", "(root).")
 tf.get_logger().addFilter(lambda record: not record.getMessage().startswith(_UNRESTORED))
 
+# What the user can do about a worker that does not see the chief's files.
+_SHARED = "all workers must see one directory: use a file system that they share, or gs://"
+_NO_STEP = -1
 _PACKAGES = ("tensorflow", "tf_keras", "tensorflow-text", "tf-models-official", "tokenizers", "numpy")
 
 
@@ -74,23 +78,36 @@ def check_same(directory: str, values: dict, option: str, free: Collection[str] 
     return True
 
 
-class Checkpoints:
-    """The checkpoints of a run: the newest few, each complete."""
+def check_shared(directory: str) -> None:
+    """Whether this worker sees what the chief has written.
 
-    def __init__(self, directory: str, keep: int, **objects):
+    Raises:
+        InputError: there is no config.json.
+    """
+    if not tf.io.gfile.exists(os.path.join(directory, "config.json")):
+        raise InputError(f"{directory}: this worker does not see the config.json that the chief wrote there; {_SHARED}")
+
+
+class Checkpoints:
+    """The checkpoints of a run: the newest few, each complete. Of several workers the chief alone writes them."""
+
+    def __init__(self, directory: str, keep: int, *, workers: Workers = ALONE, **objects):
         """
         Args:
             directory: the model directory.
             keep: how many checkpoints to keep.
+            workers: those of the run.
             objects: what to save: name -> trackable.
         """
         self.directory = os.path.join(directory, "checkpoints")
-        remove_leftovers(directory)
-        _mend_list(self.directory)
+        self._workers = workers
         self._checkpoint = tf.train.Checkpoint(**objects)
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, self.directory, max_to_keep=keep, checkpoint_name="step"
-        )
+        if workers.is_chief:
+            remove_leftovers(directory)
+            _mend_list(self.directory)
+            self._manager = tf.train.CheckpointManager(
+                self._checkpoint, self.directory, max_to_keep=keep, checkpoint_name="step"
+            )
 
     @property
     def latest(self) -> str | None:
@@ -104,33 +121,39 @@ class Checkpoints:
         return _step(self.latest) if self.latest else 0
 
     def restore(self) -> bool:
-        """Loads the newest checkpoint, if there is one.
+        """Loads the newest checkpoint, if there is one; that which is the newest to the chief, at all workers.
 
         Raises:
-            InputError: it is damaged or of another model.
+            InputError: it is damaged or of another model, or a worker does not see it.
         """
-        paths = _complete(self.directory)
-        if not paths:
+        paths = _complete(self.directory) if self._workers.is_chief else []
+        step = self._workers.of_chief(_step(paths[-1]) if paths else _NO_STEP)
+        if step == _NO_STEP:
             return False
+        path = os.path.join(self.directory, f"step-{step}")
+        if not tf.io.gfile.exists(path + ".index"):
+            raise InputError(f"{path}: the chief has it, and this worker has not; {_SHARED}")
         if len(paths) > 1:
-            advice = f"delete {paths[-1]}.*, and the run goes on from {os.path.basename(paths[-2])}"
+            advice = f"delete {path}.*, and the run goes on from {os.path.basename(paths[-2])}"
         else:
             advice = f"there is no other: delete {self.directory}, and the run starts again"
         try:
-            restore(self._checkpoint, paths[-1], advice).assert_existing_objects_matched()
+            restore(self._checkpoint, path, advice).assert_existing_objects_matched()
         except AssertionError as error:
-            raise InputError(f"{paths[-1]}: of another model: {first_line(error)}") from None
+            raise InputError(f"{path}: of another model: {first_line(error)}") from None
         return True
 
-    def save(self, step: int) -> str:
+    def save(self, step: int) -> None:
         """Saves everything under the step's number.
 
         Raises:
             OSError: with ENOSPC when the disk is full; earlier checkpoints are untouched.
         """
+        if not self._workers.is_chief:
+            return
         try:
             with disk_errors_named(self.directory):
-                return self._manager.save(checkpoint_number=step)
+                self._manager.save(checkpoint_number=step)
         except OSError:
             remove_leftovers(os.path.dirname(self.directory))
             raise

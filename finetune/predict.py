@@ -56,7 +56,7 @@ def main(_):
         if os.path.isdir(FLAGS.output):
             raise InputError(f"{FLAGS.output}: a directory; --output takes a file, or - for standard output")
         files.check_output(os.path.dirname(os.path.abspath(FLAGS.output)))
-    predictor = Predictor.load(FLAGS.model_dir, create_strategy())
+    predictor = Predictor.load(FLAGS.model_dir, create_strategy(alone=True))
     if FLAGS.input == "-":
         sources = [("-", _standard_input())]
     elif FLAGS.input.endswith(".zip"):

@@ -31,29 +31,23 @@ def prediction(
 
     @tf.function(autograph=False, reduce_retracing=not whole)
     def run(batch):
-        return strategy.run(forward, args=(batch,))
+        return [strategy.gather(output, axis=0) for output in strategy.run(forward, args=(batch,))]
 
     def predict(features: Features, pad_id: int) -> np.ndarray:
         order = batches.evaluation_order(features, config.eval_batch_size, config.batch_by_length)
-        dataset = batches.dataset(
-            features, order, config.eval_batch_size, config.max_seq_length, config.batch_by_length, pad_id
-        )
+        stream = batches.distributed(strategy, features, order, config.eval_batch_size, config, pad_id)
         outputs = None
-        for batch in strategy.experimental_distribute_dataset(dataset):
-            values, indices = run(batch)
-            for value, index in zip(
-                strategy.experimental_local_results(values), strategy.experimental_local_results(indices), strict=True
-            ):
-                value, index = value.numpy(), index.numpy()
-                value, index = value[index >= 0], index[index >= 0]
-                if kind.per_token:
-                    column = np.arange(value.shape[1])
-                    inside = column < features.lengths[index][:, None]
-                    value, index = value[inside], (features.row_splits[index][:, None] + column)[inside]
-                if outputs is None:
-                    size = len(features.input_ids) if kind.per_token else len(features)
-                    outputs = np.zeros([size, *value.shape[1:]], value.dtype)
-                outputs[index] = value
+        for batch in stream:
+            value, index = (output.numpy() for output in run(batch))
+            value, index = value[index >= 0], index[index >= 0]
+            if kind.per_token:
+                column = np.arange(value.shape[1])
+                inside = column < features.lengths[index][:, None]
+                value, index = value[inside], (features.row_splits[index][:, None] + column)[inside]
+            if outputs is None:
+                size = len(features.input_ids) if kind.per_token else len(features)
+                outputs = np.zeros([size, *value.shape[1:]], value.dtype)
+            outputs[index] = value
         if outputs is not None and not np.isfinite(outputs).all():
             raise InputError("the model's predictions are not numbers; try a lower learning_rate or precision float32")
         return kind.predictions(np.zeros([0, 1], np.float32) if outputs is None else outputs)

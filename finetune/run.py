@@ -17,6 +17,7 @@ import sys
 if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
+import contextlib
 import dataclasses
 import hashlib
 import itertools
@@ -88,6 +89,7 @@ def main(_):
     from finetune.splits import split_training
     from finetune.tasks import TASKS
     from tpu.strategy import check_paths, create_strategy
+    from tpu.workers import Workers
     from vocab import jamo
 
     check_paths(FLAGS.tpu_name, output_dir=FLAGS.output_dir)
@@ -105,8 +107,9 @@ def main(_):
     for split, examples in data.items():
         texts = (part for example in examples for part in task.texts(example))
         jamo.warn(texts, start.tokenizer, f"{task.name}, {split}")
-    with owned(FLAGS.output_dir, "--output_dir"):
-        print(_run(task, data, data_dir, start, config, seeds, strategy))
+    workers = Workers.of(strategy)
+    with owned(FLAGS.output_dir, "--output_dir") if workers.is_chief else contextlib.nullcontext():
+        _run(task, data, data_dir, start, config, seeds, strategy, workers)
 
 
 def _start(config):
@@ -121,32 +124,37 @@ def _start(config):
     )
 
 
-def _run(task, data, data_dir, start, config, seeds, strategy) -> str:
-    """Trains and scores every seed; returns the table over them."""
+def _run(task, data, data_dir, start, config, seeds, strategy, workers):
+    """Trains and scores every seed; the chief prints the table over them."""
+    from checkpoints.model_directory import check_same, check_shared
     from finetune.train import finetune
     from tpu.strategy import describe
 
     output_dir = flags.FLAGS.output_dir
-    claim_directory(
-        output_dir,
-        {
-            "task": task.name,
-            "init_checkpoint": start.checkpoint,
-            "vocabulary": start.tokenizer.fingerprint,
-            "data": fingerprint(data),
-            "family": start.family,
-            "encoder": start.shape.to_dict(),
-            **dataclasses.asdict(config),
-        },
-    )
-    start.tokenizer.save(output_dir)
+    settings = {
+        "task": task.name,
+        "init_checkpoint": start.checkpoint,
+        "vocabulary": start.tokenizer.fingerprint,
+        "data": fingerprint(data),
+        "family": start.family,
+        "encoder": start.shape.to_dict(),
+        **dataclasses.asdict(config),
+    }
+    if workers.is_chief:
+        claim_directory(output_dir, settings)
+        start.tokenizer.save(output_dir)
+    workers.wait()
+    check_shared(output_dir)
+    check_same(output_dir, settings, "--output_dir")
     sizes = ", ".join(f"{len(rows):,} {split}" for split, rows in data.items())
     print(f"{task.name}: {sizes}; on {describe(strategy)}", file=sys.stderr)
     runs = [
         finetune(task, data, start, config, seed, os.path.join(output_dir, f"seed-{seed}"), strategy) for seed in seeds
     ]
-    note = split_note(task, data, data_dir)
-    return report(task, runs, output_dir, note, 0.0 if "dev" in data else config.dev_share)
+    if workers.is_chief:
+        note = split_note(task, data, data_dir)
+        print(report(task, runs, output_dir, note, 0.0 if "dev" in data else config.dev_share))
+    workers.wait()
 
 
 def split_note(task: "Task", data: dict[str, list], data_dir: str) -> str:

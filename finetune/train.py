@@ -25,6 +25,7 @@ from finetune.splits import split_training
 from finetune.task import Task
 from settings import filled
 from tpu.strategy import require_determinism
+from tpu.workers import Stopping, Workers
 from training.optimizer import create_optimizer, create_slots
 from training.step import FINETUNING, check_division, training_step
 from vocab.tokenizer import Tokenizer
@@ -42,7 +43,7 @@ def finetune(
         config: of the run.
         seed: of the head's weights, dropout and the order of the examples.
         output_dir: of this seed.
-        strategy: where to train.
+        strategy: where to train. Of several workers the chief alone writes.
 
     Returns:
         what is written to `results.json`.
@@ -50,7 +51,9 @@ def finetune(
     Raises:
         InputError: the loss is not a number, the batch can't be divided among the replicas, or a file of an earlier
             call is damaged.
+        cli.Stopped: it was told to stop, and is saved.
     """
+    workers = Workers.of(strategy)
     results_path = os.path.join(output_dir, "results.json")
     if exists(results_path):
         return read_json(results_path, _anew(output_dir), ("metrics", "seed", "chosen", "seconds"))
@@ -61,20 +64,20 @@ def finetune(
     splits = _featurized(task, data, start.tokenizer, config)
     print(*coverage.lines(task, *splits["train"], start.tokenizer), sep="\n", file=sys.stderr)
     config = _with_steps(config, splits["train"].features, seed)
-    state = _create(task, start, config, seed, output_dir, strategy)
+    state = _create(task, start, config, seed, output_dir, strategy, workers)
     predict = prediction(state.objective.model, task.kind, config, strategy)
 
     def score(split: _Split):
         decoded = task.decoded(predict(split.features, start.tokenizer.pad_id), split.examples, split.features)
         return decoded, *task.score(decoded, split.examples)
 
-    run = _Run(task, splits, score, config, seed, state, output_dir)
+    run = _Run(task, splits, score, config, seed, state, output_dir, workers)
     history = run.loop(start.tokenizer.pad_id, strategy)
+    workers.wait()  # for the chief, which writes the best weights
     best = history.best(task.main_metric)
     if best is not history.epochs[-1]:
         restore_best(output_dir, model=state.objective.model)
     decoded, scores, extra = score(splits["test"])
-    task.save(decoded, splits["test"].examples, output_dir)
     results = {
         "task": task.name,
         "metrics": scores,
@@ -87,8 +90,10 @@ def finetune(
         "seconds": round(time.time() - begin, 1),
         "config": dataclasses.asdict(config) | dataclasses.asdict(start.shape),
     }
-    write_json(results_path, results)
-    remove_directory(state.checkpoints.directory)
+    if workers.is_chief:
+        task.save(decoded, splits["test"].examples, output_dir)
+        write_json(results_path, results)
+        remove_directory(state.checkpoints.directory)
     return results
 
 
@@ -113,16 +118,17 @@ class _History:
     It lies beside the checkpoint, so that a resumed run knows its best epoch.
     """
 
-    def __init__(self, directory: str, step: int):
+    def __init__(self, directory: str, step: int, is_chief: bool):
         """
         Args:
             directory: of the seed.
             step: where the run goes on; epochs after it come again.
+            is_chief: whether this worker writes.
 
         Raises:
             InputError: the file is damaged.
         """
-        self._path = os.path.join(directory, "history.json")
+        self._path, self._is_chief = os.path.join(directory, "history.json"), is_chief
         known: dict = {"epochs": []}
         if exists(self._path):
             known = read_json(self._path, _anew(directory), ("epochs",))
@@ -140,7 +146,8 @@ class _History:
 
     def save(self) -> None:
         # What is unfinished belongs to the checkpoint that is there until the next one is.
-        write_json(self._path, {"epochs": self.epochs, "unfinished": self._unfinished})
+        if self._is_chief:
+            write_json(self._path, {"epochs": self.epochs, "unfinished": self._unfinished})
 
     def best(self, metric: str) -> dict:
         """The epoch with the best dev score, the earliest of equals; the last one without dev scores."""
@@ -176,7 +183,13 @@ def _steps_per_epoch(config, training, seed):
 
 
 def _create(
-    task: Task, start: Start, config: FinetuneConfig, seed: int, output_dir: str, strategy: tf.distribute.Strategy
+    task: Task,
+    start: Start,
+    config: FinetuneConfig,
+    seed: int,
+    output_dir: str,
+    strategy: tf.distribute.Strategy,
+    workers: Workers,
 ) -> _State:
     """The state where the run begins or goes on."""
     tf_keras.utils.set_random_seed(seed)
@@ -185,7 +198,7 @@ def _create(
         factors = model.learning_rate_factors(config.layerwise_lr_decay) if config.layerwise_lr_decay != 1 else None
         optimizer = create_optimizer(config, factors)
         create_slots(optimizer, model.trainable_variables)
-    checkpoints = Checkpoints(output_dir, 1, model=model, optimizer=optimizer)
+    checkpoints = Checkpoints(output_dir, 1, workers=workers, model=model, optimizer=optimizer)
     checkpoints.restore()
     return _State(TaskObjective(model, task.kind), optimizer, checkpoints)
 
@@ -206,50 +219,52 @@ class _Run:
     seed: int
     state: _State
     output_dir: str
+    workers: Workers
 
     def loop(self, pad_id: int, strategy) -> _History:
         """Trains; returns the scores of all epochs."""
         config, seed, state = self.config, self.seed, self.state
         steps, step = filled(config.num_train_steps), state.checkpoints.step
         steps_per_epoch = _steps_per_epoch(config, self.splits["train"].features, seed)
-        history = _History(self.output_dir, step)
+        history = _History(self.output_dir, step, self.workers.is_chief)
         settings = seed, config.xla, FINETUNING, config.accumulation_steps
         train_step = training_step(state.objective, state.optimizer, strategy, *settings)
         with (
             cli.Interruption() as interruption,
             cli.progress(steps, f"{self.task.name} seed {seed}", "step", initial=step) as bar,
         ):
-            while step < steps and not interruption.requested:
+            stopping, stop = Stopping(self.workers, interruption), False
+            while step < steps and not stop:
                 epoch, done = divmod(step, steps_per_epoch)
                 losses = history.losses(step)
-                for batch in strategy.experimental_distribute_dataset(self._batches(epoch, done, pad_id)):
+                for batch in self._batches(strategy, epoch, done, pad_id):
                     total, count = train_step(batch, tf.constant(step, tf.int64))["task_loss"]
                     losses.append(total / tf.maximum(count, 1.0))
                     step += 1
                     bar.update()
                     if step % 200 == 0:
                         bar.set_postfix_str(f"loss {float(losses[-1]):.4f}")
-                    if step == steps or interruption.requested:
+                    stop = stopping.after(step)
+                    if stop or step == steps:
                         break
-                if interruption.requested and step < steps and step % steps_per_epoch:
+                if stop and step < steps and step % steps_per_epoch:
                     history.stop(step, losses)
                 else:
                     bar.write(self._finish_epoch(epoch, step, losses, history))
                 state.checkpoints.save(step)
         if step < steps:
-            raise InputError(
+            self.workers.wait()
+            raise interruption.stopped(
                 f"{self.task.name}, seed {seed}: stopped at step {step} of {steps}, saved; the same command goes on "
                 "from there"
             )
         return history
 
-    def _batches(self, epoch, done, pad_id):
+    def _batches(self, strategy, epoch, done, pad_id):
         """An epoch's batches, without the first `done`."""
         config, training = self.config, self.splits["train"].features
         order = batches.training_order(training, config.train_batch_size, config.batch_by_length, self.seed, epoch)
-        return batches.dataset(
-            training, order[done:], config.train_batch_size, config.max_seq_length, config.batch_by_length, pad_id
-        )
+        return batches.distributed(strategy, training, order[done:], config.train_batch_size, config, pad_id)
 
     def _finish_epoch(self, epoch, step, losses, history):
         """Scores an epoch on the development examples, keeps its weights where it is the best; says how it was."""
@@ -266,7 +281,7 @@ class _Run:
             entry[f"dev_{task.main_metric}"] = scores[task.main_metric]
             line += f", dev {task.main_metric} {scores[task.main_metric]:.2f}"
         history.epochs.append(entry)
-        if entry is history.best(task.main_metric):
+        if self.workers.is_chief and entry is history.best(task.main_metric):
             with disk_errors_named(self.output_dir):
                 best = tf.train.Checkpoint(model=self.state.objective.model)
                 best.write(os.path.join(self.output_dir, "best", "weights"))

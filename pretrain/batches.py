@@ -4,6 +4,9 @@ The batch of step k is a pure function of (records, config, k). An epoch visits 
 the shards in random order, in blocks of `READERS` shards; each block is held in memory and its
 examples are drawn in random order. A run that resumes at step k computes the block that step k
 lies in and reads from there on: at most `READERS` shards are read again.
+
+Of several hosts each reads the records of the same blocks, since any of them may come to any row, and keeps, parses and
+masks those of its own rows.
 """
 
 import dataclasses
@@ -15,6 +18,7 @@ from pretrain import masking, records, sentence_order
 from pretrain.config import PretrainConfig
 from pretrain.objectives import OBJECTIVES
 from training import keyed_random
+from training.host_rows import ONE_HOST, HostRows
 from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
 READERS = 16  # shards that are mixed with each other; more mixes better and holds more in memory
@@ -135,50 +139,74 @@ class Corpus:
 
 
 def training_batches(
-    corpus: Corpus, config: PretrainConfig, tokenizer: WordPieceTokenizer, first_step: int = 0
+    corpus: Corpus,
+    config: PretrainConfig,
+    tokenizer: WordPieceTokenizer,
+    first_step: int = 0,
+    host: tf.distribute.InputContext = ONE_HOST,
 ) -> tf.data.Dataset:
-    """The batches from step `first_step` on, without end.
+    """A host's rows of the batches from step `first_step` on, without end; a batch for each of its replicas in turn.
 
-    Each is a dict of tensors with static shapes:
+    Each is a dict of tensors with static shapes, the batch being that of a replica:
         input_ids int32 [batch, seq_len], token_type_ids int32 [batch, seq_len], lengths int32 [batch],
         documents int32 [batch, seq_len], position_ids int32 [batch, seq_len],
         masked_ids int32 [batch, seq_len], masked_positions int32 [batch, places],
-        masked_weights float32 [batch, places], sentence_order int32 [batch], row int32 [batch].
+        masked_weights float32 [batch, places], sentence_order int32 [batch],
+        row int32 [batch] (numbers in the global batch).
 
     Args:
         corpus: see `Corpus.open`.
-        config: of the run.
+        config: of the run; its `train_batch_size` is the global batch's.
         tokenizer: of the records.
         first_step: where to begin; no batch before it is computed.
+        host: which of how many; of the one that there is by default.
     """
-    seed = config.seed
-    first_block, offset = corpus.locate(seed, first_step * config.train_batch_size)
+    seed, batch_size = config.seed, config.train_batch_size
+    rows = HostRows.of(host, batch_size)
+    first_position = first_step * batch_size
+    first_block, _ = corpus.locate(seed, first_position)
     blocks = corpus.blocks
 
     def load(number):
-        """Block number -> one element: (records [n], ids [n], visit [n]) in training order."""
+        """Block number -> one element: (records [n], ids [n], visit [n]) of the host's rows, in training order."""
         epoch, block = number // blocks, number % blocks
         shard_keys = keyed_random.fold(seed, _SHARD_ORDER, epoch, np.arange(len(corpus.paths)))
-        shards = _argsort(shard_keys)[block * READERS : (block + 1) * READERS]
+        shards = _argsort(shard_keys)
+        before = tf.reduce_sum(tf.gather(corpus.trained, shards[: block * READERS]))
+        position = epoch * corpus.training_examples + before
+        shards = shards[block * READERS : (block + 1) * READERS]
         examples = tf.data.Dataset.from_tensor_slices(shards).flat_map(lambda shard: _examples(corpus, shard))
-        return examples.batch(np.iinfo(np.int64).max).map(lambda record, example: _shuffled(record, example, epoch))
+        examples = examples.batch(np.iinfo(np.int64).max)
+        return examples.map(lambda record, example: _shuffled(record, example, epoch, position))
 
-    def _shuffled(record, example, epoch):
+    def _shuffled(record, example, epoch, position):
+        """In training order, the first example of the block coming at `position` in the stream."""
         trained = corpus.is_trained(example)
         record, example = record[trained], example[trained]
         order = _argsort(keyed_random.fold(seed, _EXAMPLE_ORDER, epoch, example))
-        return tf.gather(record, order), tf.gather(example, order), tf.fill(tf.shape(example), epoch)
+        positions = position + tf.range(tf.size(order, tf.int64))
+        order = order[rows.include(positions % batch_size) & (positions >= first_position)]
+        return tf.gather(record, order), tf.gather(example, order), tf.fill(tf.shape(order), epoch)
 
     stream = tf.data.Dataset.range(first_block, np.iinfo(np.int64).max).flat_map(load).prefetch(1).unbatch()
-    batches = stream.skip(offset).batch(config.train_batch_size, drop_remainder=True)
-    return _prepared(batches, config, tokenizer).prefetch(8)
+    batches = stream.batch(rows.size, drop_remainder=True)
+    batches = rows.by_replica(_prepared(batches, config, tokenizer, rows)).prefetch(8 * rows.replicas)
+    # Said, since a strategy of several hosts would else ask all of them before each step whether there is another.
+    return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
 
-def evaluation_batches(corpus: Corpus, config: PretrainConfig, tokenizer: WordPieceTokenizer) -> tf.data.Dataset:
-    """The held-out examples once, masked the same way every time; the last batch is filled with empty rows.
+def evaluation_batches(
+    corpus: Corpus,
+    config: PretrainConfig,
+    tokenizer: WordPieceTokenizer,
+    host: tf.distribute.InputContext = ONE_HOST,
+) -> tf.data.Dataset:
+    """A host's rows of the held-out examples once, masked the same way every time, as `training_batches` has them.
 
-    Read from the shards the first time, from memory after that.
+    The last batch is filled with empty rows: every host has as many batches, `evaluation_steps` for each replica. Read
+    from the shards the first time, from memory after that.
     """
+    rows = HostRows.of(host, config.train_batch_size)
     shards = tf.data.Dataset.from_tensor_slices(np.flatnonzero(corpus.held_out))
     examples = shards.flat_map(
         lambda shard: (
@@ -187,11 +215,19 @@ def evaluation_batches(corpus: Corpus, config: PretrainConfig, tokenizer: WordPi
             .map(lambda record, example: tuple(x[corpus.is_held_out(example)] for x in (record, example)))
             .unbatch()
         )
-    ).cache()
-    batches = examples.batch(config.train_batch_size).map(
-        lambda record, example: (record, example, tf.fill(tf.shape(example), np.int64(_EVALUATION_VISIT)))
     )
-    return _prepared(batches, config, tokenizer)
+    batches = (
+        examples.batch(config.train_batch_size)
+        .map(lambda record, example: (rows.of_batch(record), rows.of_batch(example)))
+        .cache()
+        .map(lambda record, example: (record, example, tf.fill(tf.shape(example), np.int64(_EVALUATION_VISIT))))
+    )
+    return rows.by_replica(_prepared(batches, config, tokenizer, rows))
+
+
+def evaluation_steps(corpus: Corpus, config: PretrainConfig) -> int:
+    """Global batches of the held-out examples."""
+    return -(-int(corpus.held_out.sum()) // config.train_batch_size)
 
 
 def _examples(corpus, shard):
@@ -210,9 +246,11 @@ def _argsort(keys):
     return tf.argsort(tf.bitcast(flipped, tf.int64), stable=True)
 
 
-def _prepared(batches: tf.data.Dataset, config: PretrainConfig, tokenizer: WordPieceTokenizer) -> tf.data.Dataset:
+def _prepared(
+    batches: tf.data.Dataset, config: PretrainConfig, tokenizer: WordPieceTokenizer, rows: HostRows
+) -> tf.data.Dataset:
     rules = masking.MaskingRules.from_config(config, tokenizer, OBJECTIVES[config.objective].REPLACEMENT)
-    size, seq_len = config.train_batch_size, config.max_seq_length
+    size, seq_len = rows.size, config.max_seq_length
 
     def prepare(record, example, visit):
         keys = keyed_random.fold(config.seed, _EXAMPLE_KEY, example, visit)
@@ -242,7 +280,7 @@ def _prepared(batches: tf.data.Dataset, config: PretrainConfig, tokenizer: WordP
             name: _filled(value, missing, size, sentence_order.NO_PAIR if name == "sentence_order" else 0)
             for name, value in batch.items()
         }
-        return {**batch, "row": tf.range(size)}
+        return {**batch, "row": rows.numbers}
 
     return batches.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 

@@ -16,6 +16,7 @@ from cli import InputError
 from pretrain.config import PretrainConfig
 from pretrain.masking import max_predictions
 from pretrain.objectives import OBJECTIVES
+from tpu.workers import Workers
 from training.optimizer import create_optimizer, create_slots
 from training.step import PRETRAINING, training_step
 
@@ -107,7 +108,7 @@ def check_memory(config, strategy) -> None:
         return
     replicas = strategy.num_replicas_in_sync
     state, activations = memory(config, replicas).values()
-    together = replicas if kind == "CPU" else 1  # replicas on a CPU share its memory
+    together = replicas // Workers.of(strategy).count if kind == "CPU" else 1  # replicas on a CPU share its memory
     needed = together * (state + activations)
     if needed <= _WARNED[kind] * there:
         return

@@ -7,7 +7,8 @@
 
 --config is a path or the name of a file under configs/pretrain; --set key=value overrides any key (--help_config says
 what each is). --data is what pretrain/build.py wrote. With --corpus, the vocabulary and the records that are
-missing are built first. Killed or interrupted, the same command goes on from the last checkpoint.
+missing are built first. Killed or interrupted, the same command goes on from the last checkpoint; after SIGTERM it is
+saved, and ends with status 75 (run me again). Where TF_CONFIG names several machines, they train as one.
 
 --init_checkpoint goes on from a model that there is, in text of your own: a model directory, a model in
 Hugging Face's layout, a TensorFlow 1 checkpoint. It decides the sizes that the config leaves open, and the vocabulary
@@ -21,6 +22,7 @@ import sys
 if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
+import contextlib
 import dataclasses
 
 from absl import flags
@@ -79,6 +81,7 @@ def main(_):
     FLAGS = flags.FLAGS
     from pretrain.config import PretrainConfig
     from tpu.strategy import check_paths, create_strategy, describe
+    from tpu.workers import Workers
 
     if not FLAGS.dry_run and not FLAGS.model_dir:
         raise cli.InputError("--model_dir is missing: a folder for checkpoints and metrics")
@@ -92,6 +95,7 @@ def main(_):
         FLAGS.tpu_name or "",
         FLAGS.tpu_zone or given.get("tpu_zone", ""),
         FLAGS.gcp_project or given.get("gcp_project", ""),
+        alone=FLAGS.dry_run,
     )
     start = _start(FLAGS) if FLAGS.init_checkpoint else None
     config = PretrainConfig.load(FLAGS.config, FLAGS.set, start.settings if start else _of_vocabulary(FLAGS))
@@ -103,23 +107,25 @@ def main(_):
             print(line, flush=True)
         return
     estimate.check_memory(config, strategy)
-    with owned(FLAGS.model_dir, "--model_dir"):
-        _run(config, strategy, start, FLAGS)
+    workers = Workers.of(strategy)
+    with owned(FLAGS.model_dir, "--model_dir") if workers.is_chief else contextlib.nullcontext():
+        _run(config, strategy, workers, start, FLAGS)
 
 
-def _run(config, strategy, start, FLAGS):
-    """Builds what is missing, and trains."""
+def _run(config, strategy, workers, start, FLAGS):
+    """Builds what is missing, which the chief does for all workers, and trains."""
     from pretrain import records
     from pretrain.train import train
     from vocab.wordpiece_tokenizer import WordPieceTokenizer
 
     data, short_data = FLAGS.data or os.path.join(FLAGS.model_dir, "data"), FLAGS.short_data
-    if FLAGS.corpus:
+    if FLAGS.corpus and workers.is_chief:
         vocab = _vocabulary(config, data, FLAGS)
         _build(config, data, vocab, FLAGS)
         if config.short_steps:
             short_data = short_data or os.path.join(FLAGS.model_dir, "short_data")
             _build(config.short(), short_data, vocab, FLAGS)
+    workers.wait()
     records.index_path(data)  # without records, this says so; the tokenizer's error would only miss vocab.txt
     tokenizer = WordPieceTokenizer.load(data)
     if start:

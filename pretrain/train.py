@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 import cli
-from checkpoints.model_directory import Checkpoints, check_same, read_config, steps_done, write_config
+from checkpoints.model_directory import Checkpoints, check_same, check_shared, read_config, steps_done, write_config
 from checkpoints.pretrained import write_networks
 from cli import InputError
 from files import check_output, read_json, write_json
@@ -21,8 +22,9 @@ from pretrain.objectives import OBJECTIVES, PretrainingObjective
 from pretrain.records import damage_named
 from pretrain.watch import Watch
 from tpu.strategy import has_accelerator, require_determinism
+from tpu.workers import Stopping, Workers
 from training.loop import Window, add, means, steps_to
-from training.metrics import MetricsLog
+from training.metrics import MetricsLog, NoLog
 from training.optimizer import create_optimizer, create_slots, learning_rate, learning_rate_schedule
 from training.step import PRETRAINING, check_division, evaluation_step, in_loop, training_step
 from vocab.wordpiece_tokenizer import WordPieceTokenizer
@@ -72,7 +74,7 @@ def train(
         data: directory with the records.
         tokenizer: what the records were made with.
         model_dir: see `checkpoints.model_directory`.
-        strategy: where to train.
+        strategy: where to train. Of several workers the chief alone writes to the model directory.
         start: weights to begin with, fitted to the config; None for random ones.
         allow_partial: `start` may lack tensors, and have unknown ones.
         short_data: directory with the records of the config's `short_steps`, if it has any.
@@ -82,13 +84,21 @@ def train(
 
     Raises:
         InputError: data or checkpoint do not fit the config; the loss is NaN or diverges.
+        cli.Stopped: it was told to stop, and is saved.
     """
     if config.deterministic:
         require_determinism()
+    workers = Workers.of(strategy)
     parts = _parts(config, data, short_data, tokenizer, strategy)
-    claim_directory(model_dir, config, tokenizer, _counts(parts))
-    state = _create(config, model_dir, strategy)
-    write_networks(model_dir, config.objective, state.objective.networks())
+    counts = _counts(parts)
+    if workers.is_chief:
+        claim_directory(model_dir, config, tokenizer, counts)
+    workers.wait()
+    check_shared(model_dir)
+    check_directory(model_dir, config, tokenizer, counts)
+    state = _create(config, model_dir, strategy, workers)
+    if workers.is_chief:
+        write_networks(model_dir, config.objective, state.objective.networks())
     if not state.checkpoints.restore():
         if config.output_bias_from_data:
             with damage_named(data, parts[-1].corpus.index):
@@ -97,11 +107,12 @@ def train(
         if start:
             print(start.load(state.objective, allow_partial), file=sys.stderr)
     held_out = {}
-    with contextlib.closing(MetricsLog(model_dir, state.step)) as log:
+    with contextlib.closing(MetricsLog(model_dir, state.step) if workers.is_chief else NoLog()) as log:
         for part in parts:
             if state.step < part.config.num_train_steps:
                 with damage_named(part.data, part.corpus.index):
-                    held_out = _loop(part.config, part.corpus, tokenizer, state, log, strategy)
+                    held_out = _loop(part.config, part.corpus, tokenizer, state, log, strategy, workers)
+    workers.wait()  # for the chief, which writes: it needs them all until it is done
     return held_out
 
 
@@ -162,7 +173,7 @@ def _counts(parts):
     return whole | {f"short_{key}": count for counts in short for key, count in counts.items()}
 
 
-def _create(config, model_dir, strategy):
+def _create(config, model_dir, strategy, workers):
     """The state of a run that has not begun."""
     tf_keras.utils.set_random_seed(config.seed)
     with strategy.scope():
@@ -171,10 +182,11 @@ def _create(config, model_dir, strategy):
         create_slots(optimizer, objective.trainable_variables)
         steps_done = tf.Variable(0, trainable=False, dtype=tf.int64, name="steps_done")
     saved = {"model": objective, "optimizer": optimizer, "step": steps_done}
-    return _State(objective, optimizer, steps_done, Checkpoints(model_dir, config.keep_checkpoint_max, **saved))
+    checkpoints = Checkpoints(model_dir, config.keep_checkpoint_max, workers=workers, **saved)
+    return _State(objective, optimizer, steps_done, checkpoints)
 
 
-def _loop(config, corpus, tokenizer, state, log, strategy):
+def _loop(config, corpus, tokenizer, state, log, strategy, workers):
     """From the state's step to the last; the last held-out metrics."""
     objective, step, held_out = state.objective, state.step, {}
     settings = config.seed, config.xla, PRETRAINING, config.accumulation_steps
@@ -182,8 +194,9 @@ def _loop(config, corpus, tokenizer, state, log, strategy):
     steps_per_loop = config.steps_per_loop or (STEPS_PER_LOOP if has_accelerator() else 1)
     take_steps = in_loop(train_step, steps_per_loop)
     evaluate = evaluation(objective, config, strategy, corpus, tokenizer) if corpus.held_out.any() else None
-    stream = strategy.experimental_distribute_dataset(
-        batches.training_batches(corpus, config, tokenizer, step - config.short_steps)
+    first = step - config.short_steps
+    stream = strategy.distribute_datasets_from_function(
+        lambda host: batches.training_batches(corpus, config, tokenizer, first, host)
     )
     stops = config.save_checkpoints_steps, config.log_steps, config.eval_steps if evaluate else config.log_steps
     watch = Watch(objective.chance(config), config.log_steps, state.checkpoints)
@@ -194,14 +207,14 @@ def _loop(config, corpus, tokenizer, state, log, strategy):
     ):
         if step == 0 and evaluate:
             held_out = report.evaluated(step, evaluate())  # where the curves begin
-        window, stream = Window(), iter(stream)
+        window, stopping, stream = Window(), Stopping(workers, interruption), iter(stream)
         while step < config.num_train_steps:
             # Whatever is done between steps is done after the same ones, however many the device takes alone.
             count = steps_to(step, min(steps_per_loop, config.num_train_steps - step), *stops)
             window.add(take_steps(stream, step, count), count)
             step += count
             report.bar.update(count)
-            last = step == config.num_train_steps or interruption.requested
+            last = stopping.after(step) or step == config.num_train_steps
             saving = last or step % config.save_checkpoints_steps == 0
             evaluating = evaluate and (step % config.eval_steps == 0 or step == config.num_train_steps)
             if saving or step % config.log_steps == 0:
@@ -218,8 +231,9 @@ def _loop(config, corpus, tokenizer, state, log, strategy):
                     log.draw()
             if last:
                 break
-    if interruption.requested:
-        raise InputError(
+    if step < config.num_train_steps:
+        workers.wait()
+        raise interruption.stopped(
             f"stopped at step {step} of {config.num_train_steps}, saved; the same command goes on from there"
         )
     return held_out
@@ -258,12 +272,17 @@ def evaluation(
 ) -> Callable[[], dict[str, float]]:
     """`evaluate() -> {name: value}` over the held-out examples; the same noise every time."""
     step = evaluation_step(objective, strategy, config.seed, config.xla, config.accumulation_steps)
-    dataset = strategy.experimental_distribute_dataset(batches.evaluation_batches(corpus, config, tokenizer))
+    # Without end: a strategy of several hosts would else ask all of them before each step whether there is another.
+    dataset = strategy.distribute_datasets_from_function(
+        lambda host: batches.evaluation_batches(corpus, config, tokenizer, host).repeat()
+    )
+    steps = batches.evaluation_steps(corpus, config)
 
     def evaluate() -> dict[str, float]:
         sums: dict[str, tuple[float, float]] = {}
+        stream = enumerate(itertools.islice(dataset, steps))
         # All steps first: a number that is looked at makes the host wait.
-        for pairs in [step(batch, tf.constant(number, tf.int64)) for number, batch in enumerate(dataset)]:
+        for pairs in [step(batch, tf.constant(number, tf.int64)) for number, batch in stream]:
             add(sums, pairs)
         return means(sums, objective.loss_weights)
 
@@ -278,28 +297,38 @@ def claim_directory(model_dir: str, config: PretrainConfig, tokenizer: WordPiece
     Raises:
         InputError: another run's; names the first key that differs.
     """
-    values = dataclasses.asdict(config)
-    if check_same(model_dir, values, "--model_dir", _FREE | _allowed_by_length(model_dir, config)):
-        if WordPieceTokenizer.load(model_dir).fingerprint != tokenizer.fingerprint:
-            raise InputError(
-                f"{model_dir}/vocab.txt is another vocabulary than the records'; a run continues with the "
-                "one it began with: use another --model_dir"
-            )
-        before = {}
-        if tf.io.gfile.exists(f"{model_dir}/data.json"):
-            before = read_json(f"{model_dir}/data.json", "delete it, and the same command writes it anew")
-        for key, count in counts.items():
-            if before.get(key, count) != count:
-                raise InputError(
-                    f"{model_dir}/data.json: the records had {before[key]} {key}, now {count}; a run "
-                    "continues with the records it began with: use another --model_dir, and "
-                    "--init_checkpoint to begin with this model"
-                )
+    check_directory(model_dir, config, tokenizer, counts)
     check_output(model_dir)
     tf.io.gfile.makedirs(model_dir)
     tokenizer.save(model_dir)
     write_json(f"{model_dir}/data.json", counts)
-    write_config(model_dir, values)
+    write_config(model_dir, dataclasses.asdict(config))
+
+
+def check_directory(model_dir: str, config: PretrainConfig, tokenizer: WordPieceTokenizer, counts: dict) -> None:
+    """Compares a run with the one whose directory it is; there may be none yet.
+
+    Raises:
+        InputError: another run's; names the first key that differs.
+    """
+    free = _FREE | _allowed_by_length(model_dir, config)
+    if not check_same(model_dir, dataclasses.asdict(config), "--model_dir", free):
+        return
+    if WordPieceTokenizer.load(model_dir).fingerprint != tokenizer.fingerprint:
+        raise InputError(
+            f"{model_dir}/vocab.txt is another vocabulary than the records'; a run continues with the "
+            "one it began with: use another --model_dir"
+        )
+    before = {}
+    if tf.io.gfile.exists(f"{model_dir}/data.json"):
+        before = read_json(f"{model_dir}/data.json", "delete it, and the same command writes it anew")
+    for key, count in counts.items():
+        if before.get(key, count) != count:
+            raise InputError(
+                f"{model_dir}/data.json: the records had {before[key]} {key}, now {count}; a run "
+                "continues with the records it began with: use another --model_dir, and "
+                "--init_checkpoint to begin with this model"
+            )
 
 
 def _allowed_by_length(model_dir, config):

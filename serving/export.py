@@ -32,7 +32,7 @@ def main(_):
     from tpu.strategy import create_strategy
 
     FLAGS = flags.FLAGS
-    create_strategy()  # before any tensor
+    create_strategy(alone=True)  # before any tensor
     for path in export(FLAGS.model_dir, FLAGS.output_dir, FLAGS.format):
         print(path)
 

@@ -1,8 +1,11 @@
 """Fixtures that several rooms share: the real data, and a tiny vocabulary with records of made-up text."""
 
 import collections
+import contextlib
+import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 
@@ -40,12 +43,14 @@ SLOW = (
     "finetune/test_replicated_evaluation.py",
     "finetune/test_run.py",
     "finetune/test_train.py",
+    "finetune/test_workers.py",
     "pretrain/test_bad_input.py",
     "pretrain/test_build.py",
     "pretrain/test_continuation.py",
     "pretrain/test_resume.py",
     "pretrain/test_run.py",
     "pretrain/test_train.py",
+    "pretrain/test_workers.py",
     "serving/",
     "test_strategy_first.py",
     "training/test_step.py",
@@ -235,6 +240,43 @@ def command():
         )
 
     return run
+
+
+@pytest.fixture
+def start_workers():
+    """`start_workers(count, "pretrain/run.py", "--flag", …)` -> as many processes that TF_CONFIG makes one cluster.
+
+    Instead of a file, `-c` and Python code. None of them outlives the test.
+    """
+    started = []
+
+    def start(count, *arguments):
+        with contextlib.ExitStack() as stack:
+            servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+            addresses = [f"127.0.0.1:{server.getsockname()[1]}" for server in servers]
+        processes = [
+            subprocess.Popen(
+                [sys.executable, *map(str, arguments)],
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={
+                    **os.environ,
+                    "TF_CONFIG": json.dumps(
+                        {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+                    ),
+                },
+            )
+            for index in range(count)
+        ]
+        started.extend(processes)
+        return processes
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 from tests.in_process import call
 
 SCRIPT = """
-import errno, sys
+import errno, os, signal, sys
 from absl import flags
 import cli
 
@@ -41,6 +41,14 @@ def main(argv):
         raise KeyError("bug")
     if kind == "interrupted":
         raise KeyboardInterrupt
+    if kind in ("SIGTERM", "SIGINT"):
+        with cli.Interruption() as interruption:
+            os.kill(os.getpid(), signal.Signals[kind])
+            if interruption.requested:
+                raise interruption.stopped("stopped at step 3, saved; the same command goes on")
+    if kind == "lost":
+        lost = type("UnavailableError", (Exception,), {})
+        raise lost("Graph execution error:\\n\\nat step\\nCollective ops is aborted by: task:1")
     if kind == "read-only":
         raise OSError(errno.EROFS, "Read-only file system", "/model")
     if kind == "memory":
@@ -172,6 +180,24 @@ def test_a_reader_that_has_had_enough_is_no_error(tmp_path):
         check=False,
     )
     assert (process.returncode, process.stdout, process.stderr) == (141, "0\n", "")
+
+
+@pytest.mark.parametrize("signal, status", [("SIGTERM", 75), ("SIGINT", 130)])
+def test_what_was_told_to_stop_and_saved_says_so_and_asks_a_scheduler_to_run_it_again(signal, status, run):
+    process = run("--needed", signal)
+    assert (process.returncode, process.stderr) == (
+        status,
+        "error: stopped at step 3, saved; the same command goes on\n",
+    )
+
+
+def test_a_lost_worker_is_one_line_and_a_reason_to_run_again(run):
+    process = run("--needed", "lost")
+    assert process.returncode == 75 and process.stdout == ""
+    (line,) = process.stderr.splitlines()
+    assert line.startswith(
+        "error: lost touch with another worker, a TPU or a file system (Collective ops is aborted by: task:1); "
+    )
 
 
 def test_an_interruption_while_modules_are_imported_is_one_line(tmp_path):

@@ -5,9 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
+import tensorflow as tf
 
+import ownership
 from cli import InputError
 from ownership import owned
 from tests.conftest import ROOT, TINY
@@ -56,9 +60,66 @@ def test_a_directory_that_nothing_came_of_is_not_left_behind(tmp_path):
     assert os.listdir(tmp_path / "new" / "er") == ["result"]
 
 
-def test_there_are_no_claims_in_a_bucket():
-    with owned("gs://bucket/model", "-"), owned("gs://bucket/model", "-"):
+@pytest.fixture
+def quick(monkeypatch):
+    """Claims in a bucket that are renewed and lapse in moments."""
+    for name, seconds in (("_RENEWAL", 0.02), ("_LAPSE", 0.5), ("_SETTLING", 0.05)):
+        monkeypatch.setattr(ownership, name, seconds)
+
+
+def test_in_a_bucket_a_claim_that_is_renewed_is_respected(quick):
+    directory = "ram://bucket/renewed"
+    with owned(directory, "--model_dir"):
+        with pytest.raises(InputError) as caught, owned(directory, "--model_dir"):
+            pytest.fail("two owners")
+        assert str(caught.value).startswith(f"--model_dir {directory}: in use since 20")
+        assert f"by process {os.getpid()} on {socket.gethostname()} (" in str(caught.value)
+    assert not tf.io.gfile.exists(f"{directory}/.owner")
+    with owned(directory, "--model_dir"):
         pass
+
+
+def test_in_a_bucket_a_claim_that_stands_still_lapses(quick, monkeypatch):
+    directory = "ram://bucket/dead"
+    with monkeypatch.context() as patch:
+        patch.setattr(ownership, "_keep", lambda *_: None)
+        dead = owned(directory, "-")
+        dead.__enter__()
+    begin = time.monotonic()
+    with owned(directory, "-"):
+        assert time.monotonic() - begin > 0.5
+        with pytest.raises(InputError, match="in use since"), owned(directory, "-"):
+            pytest.fail("two owners")
+    dead.__exit__(None, None, None)
+
+
+def test_of_two_that_claim_a_bucket_at_once_one_has_it(quick, monkeypatch):
+    directory, ends, renew = "ram://bucket/race", [], ownership._renew
+    both = threading.Barrier(2)
+
+    def renew_together(*arguments):
+        if len(ends) < 2:
+            ends.append(None)
+            both.wait(10)
+        renew(*arguments)
+
+    monkeypatch.setattr(ownership, "_renew", renew_together)
+
+    def claim():
+        try:
+            with owned(directory, "-"):
+                had.append("it")
+                time.sleep(0.3)
+        except InputError as error:
+            had.append(str(error))
+
+    had: list[str] = []
+    threads = [threading.Thread(target=claim) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(had)[1] == "it" and "in use since" in sorted(had)[0]
 
 
 @pytest.mark.parametrize("flag", ["output_dir", "model_dir", "data"])

@@ -28,7 +28,7 @@ import tpu.strategy
 from cli import InputError
 from tests.in_process import call
 
-def create_strategy(*_):
+def create_strategy(*_, **__):
     calls.append(None)  # what is as it was before is not refused, so each time there is one more
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration() for _ in calls])

@@ -1,40 +1,54 @@
-"""The strategy of a run: a TPU by name, a TPU VM's own chips, all GPUs, or the CPU."""
+"""The strategy of a run: a TPU by name, a TPU VM's own chips, all GPUs, or the CPU; of one machine or of several."""
 
 import ctypes
 import glob
 import os
 import socket
+import sys
 
 import tensorflow as tf
 
 import files
 from cli import InputError
+from tpu.cluster import Cluster
+from tpu.workers import Workers
 
 _TIMEOUT = 5.0  # seconds to wait for an answer before a name counts as wrong
 
 
-def create_strategy(tpu_name: str = "", tpu_zone: str = "", gcp_project: str = "") -> tf.distribute.Strategy:
+def create_strategy(
+    tpu_name: str = "", tpu_zone: str = "", gcp_project: str = "", alone: bool = False
+) -> tf.distribute.Strategy:
     """
     Args:
         tpu_name: `local` for the chips of the TPU VM that this runs on; a name, or an address
             `grpc://host:port`, for a TPU elsewhere; empty for the GPUs there are, or else the CPU.
         tpu_zone: Google Cloud zone of a named TPU; the client's default if empty.
         gcp_project: Google Cloud project of a named TPU; the client's default if empty.
+        alone: whether this machine works alone, though TF_CONFIG names several. Else these work together, and this
+            returns when they are all there.
 
     Raises:
-        InputError: there is no such TPU; says so within seconds.
+        InputError: there is no such TPU, which is said within seconds; TF_CONFIG can't be understood, or names several
+            machines where one process drives a TPU.
     """
     silence_start_up()
+    cluster = None if alone else Cluster.of_environment()
     if tpu_name:
+        if cluster:
+            raise InputError(
+                f"--tpu_name {tpu_name}: one process drives all hosts of a TPU, and TF_CONFIG names "
+                f"{len(cluster.addresses)}; run the command once, without TF_CONFIG"
+            )
         return _tpu_strategy(tpu_name, tpu_zone, gcp_project)
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    if len(gpus) > 1:
-        return tf.distribute.MirroredStrategy()
     if not gpus:
         keep_freed_memory()
-    return tf.distribute.get_strategy()
+    if cluster:
+        return _multi_worker_strategy(cluster)
+    return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
 
 
 def check_paths(tpu_name: str, **paths: str | None) -> None:
@@ -60,7 +74,9 @@ def describe(strategy: tf.distribute.Strategy) -> str:
     kinds = [kind for kind in ("TPU", "GPU") if tf.config.list_logical_devices(kind)] or ["CPU"]
     replicas = strategy.num_replicas_in_sync
     name = "one device" if replicas == 1 else type(strategy).__name__
-    return f"{replicas} {kinds[0]}{'s' if replicas > 1 else ''} ({name})"
+    workers = Workers.of(strategy).count
+    where = f" of {workers} workers" if workers > 1 else ""
+    return f"{replicas} {kinds[0]}{'s' if replicas > 1 else ''}{where} ({name})"
 
 
 def has_accelerator() -> bool:
@@ -103,6 +119,17 @@ def keep_freed_memory() -> None:
     mallopt(mmap_max, 0)
     mallopt(trim_threshold, -1)
     mallopt(arena_max, 1)
+
+
+def _multi_worker_strategy(cluster):
+    print(f"worker {cluster.index} of {len(cluster.addresses)}: waiting for the others of TF_CONFIG", file=sys.stderr)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.UnknownError as error:  # "Could not start gRPC server"
+        raise InputError(
+            f"TF_CONFIG: this worker cannot listen at its address {cluster.addresses[cluster.index]} "
+            f"({str(error).splitlines()[0][:200]}); another process may have the port"
+        ) from None
 
 
 def _tpu_strategy(name, zone, project):

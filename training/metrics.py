@@ -73,6 +73,22 @@ class MetricsLog:
         draw_curves(self._lines, os.path.join(os.path.dirname(self.path), "curves.png"))
 
 
+class NoLog:
+    """What a worker has for a `MetricsLog` that is not the chief, which writes for all."""
+
+    def write(self, step: int, split: str, values: dict) -> None:
+        """Nothing."""
+
+    def flush(self) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+    def draw(self) -> None:
+        """Nothing."""
+
+
 def read(directory: str) -> list[dict]:
     """The reports of a model directory, oldest first; a line that a crash cut off is left out."""
     path, lines = os.path.join(directory, "metrics.jsonl"), []

@@ -14,6 +14,8 @@ import tensorflow as tf
 from checkpoints import model_directory as checkpoint
 from checkpoints.model_directory import Checkpoints
 from cli import InputError
+from tests.tpu.together import Together
+from tpu.workers import Workers
 
 
 def one_line(caught):
@@ -99,7 +101,8 @@ def test_the_newest_few_are_kept_and_the_newest_comes_back(saved):
     assert checkpoints.restore() and holds(variables, 3)
     # A second run goes on counting what is kept.
     fill(variables, 4)
-    assert checkpoints.save(40) == str(saved / "checkpoints" / "step-40")
+    checkpoints.save(40)
+    assert checkpoints.latest == str(saved / "checkpoints" / "step-40")
     assert sorted(path.stem for path in (saved / "checkpoints").glob("*.index")) == ["step-30", "step-40"]
 
 
@@ -107,6 +110,28 @@ def test_without_a_checkpoint_nothing_is_restored(tmp_path):
     variables = state(5)
     checkpoints = Checkpoints(str(tmp_path), 2, **variables)
     assert checkpoints.latest is None and checkpoints.restore() is False and holds(variables, 5)
+
+
+def test_a_worker_takes_the_checkpoint_that_the_chief_names_and_writes_none(saved):
+    before, variables = sorted(os.listdir(saved / "checkpoints")), state(0)
+    checkpoints = Checkpoints(str(saved), 2, workers=Workers(Together(20), 2, is_chief=False), **variables)
+    assert checkpoints.restore() and holds(variables, 2)  # though there is a newer one
+    checkpoints.save(40)
+    (saved / "checkpoints" / "step-40_temp").mkdir()  # as the chief is writing it
+    Checkpoints(str(saved), 2, workers=Workers(Together(20), 2, is_chief=False), **variables)
+    assert sorted(os.listdir(saved / "checkpoints")) == sorted([*before, "step-40_temp"])
+    nothing = Checkpoints(str(saved), 2, workers=Workers(Together(-1), 2, is_chief=False), **state(0))
+    assert nothing.restore() is False  # nor has the chief any
+
+
+def test_a_worker_that_does_not_see_the_chief_s_checkpoint_says_so(saved):
+    elsewhere = Checkpoints(str(saved), 2, workers=Workers(Together(50), 2, is_chief=False), **state(0))
+    with pytest.raises(InputError, match="step-50: the chief has it, and this worker has not; all workers must see"):
+        elsewhere.restore()
+    with pytest.raises(InputError, match="does not see the config.json that the chief wrote there; all workers must"):
+        checkpoint.check_shared(str(saved))
+    checkpoint.write_config(str(saved), {})
+    checkpoint.check_shared(str(saved))
 
 
 def test_a_save_that_was_killed_leaves_the_one_before(saved):

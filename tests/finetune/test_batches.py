@@ -106,6 +106,30 @@ def test_batches_hold_the_rows_they_name(by_length):
                 assert batch["span"][place].tolist() == [length, -length]
 
 
+@pytest.mark.parametrize("by_length", [True, False])
+@pytest.mark.parametrize("count, replicas, size", [(2, 2, 8), (2, 4, 8), (4, 4, 8), (1, 2, 7), (2, 4, 7)])
+def test_hosts_have_the_rows_of_one_batch_padded_as_the_whole_is(count, replicas, size, by_length):
+    rng = np.random.default_rng(3)
+    features = features_of(rng.integers(4, 41, 21), np.zeros(21, int))
+    order = batches.training_order(features, size, by_length, 1, 0)
+    whole = read(features, order, size, by_length=by_length)
+    hosts = [
+        batches.dataset(features, order, size, 40, by_length, 9, tf.distribute.InputContext(count, number, replicas))
+        for number in range(count)
+    ]
+    streams = [dataset.as_numpy_iterator() for dataset in hosts]
+    for expected in whole:
+        parts = [next(stream) for stream in streams for _ in range(replicas // count)]
+        assert all(len(part["row"]) == -(-size // replicas) for part in parts)
+        found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name][:size], value, err_msg=name)
+        assert found["row"].tolist() == list(range(len(found["row"])))
+        # What is beyond the batch counts for nothing.
+        assert not found["weights"][size:].any() and (found["index"][size:] == -1).all()
+    assert all(next(stream, None) is None for stream in streams)
+
+
 @pytest.mark.parametrize("longest, width", [(1, 16), (16, 16), (17, 24), (24, 24), (25, 30), (30, 30)])
 def test_padding_goes_to_the_next_allowed_length_and_no_further_than_the_longest(longest, width):
     (batch,) = read(features_of([1, longest]), [np.array([0, 1])], size=2, max_seq_length=30)

@@ -13,7 +13,7 @@ import tensorflow as tf
 import torch
 import transformers
 
-from cli import InputError
+from cli import InputError, Stopped
 from finetune import batches, train
 from finetune.model import TaskModel
 from finetune.prediction import prediction
@@ -497,7 +497,7 @@ def test_told_to_stop_inside_an_epoch_it_goes_on_there_and_ends_the_same(finishe
     monkeypatch.setattr(train, "training_step", make_stopping)
     taken = []
     for stop in stops:
-        with pytest.raises(InputError) as caught:
+        with pytest.raises(Stopped) as caught:
             finetune(tmp_path)
         assert str(caught.value) == (
             f"nsmc, seed 1: stopped at step {stop} of 39, saved; the same command goes on from there"

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pretrain import batches, examples
+from pretrain import batches, examples, records
+from training.host_rows import ONE_HOST
 
 SIZES = [13, 29, 7, 22, 18, 11]
 
@@ -261,11 +262,76 @@ def test_rows_are_the_records_with_masks_where_the_positions_say(directory, tiny
     assert seen == {(True, 0), (True, 1), (False, -1)}
 
 
+def hosts_of(count, replicas):
+    """The contexts of `count` hosts with so many replicas together."""
+    return [tf.distribute.InputContext(count, number, replicas) for number in range(count)]
+
+
+def assembled(made, steps):
+    """The global batches of several hosts, each of which gives one for each of its replicas in turn."""
+    streams = [dataset.as_numpy_iterator() for dataset in made]
+    replicas = 8 // len(next(iter(made[0]))["row"]) // len(made)
+    for _ in range(steps):
+        parts = [next(stream) for stream in streams for _ in range(replicas)]
+        yield {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+@pytest.mark.parametrize("count, replicas, first_step", [(1, 4, 0), (2, 4, 11)])
+def test_hosts_have_the_rows_of_one_batch_and_their_numbers_in_it(
+    count, replicas, first_step, directory, config, tokenizer
+):
+    """Across blocks and epochs, and from a step in the middle of a block."""
+    corpus = batches.Corpus.open(directory, config.eval_examples)
+    whole = first(corpus, config, tokenizer, 14, first_step)
+    hosts = [
+        batches.training_batches(corpus, config, tokenizer, first_step, host) for host in hosts_of(count, replicas)
+    ]
+    for expected, found in zip(whole, assembled(hosts, 14), strict=True):
+        assert found["row"].tolist() == list(range(8))
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize("count, replicas", [(2, 4)])
+def test_hosts_have_the_rows_of_one_evaluation_though_the_last_have_none_in_its_last_batch(
+    count, replicas, directory, config, tokenizer
+):
+    corpus = batches.Corpus.open(directory, config.eval_examples)
+    whole = [
+        {name: value.numpy() for name, value in batch.items()}
+        for batch in batches.evaluation_batches(corpus, config, tokenizer)
+    ]
+    assert len(whole) == batches.evaluation_steps(corpus, config) == 2 and (whole[1]["lengths"] > 0).sum() == 1
+    hosts = [batches.evaluation_batches(corpus, config, tokenizer, host) for host in hosts_of(count, replicas)]
+    assert [sum(1 for _ in dataset) for dataset in hosts] == [2 * replicas // count] * count
+    for expected, found in zip(whole, assembled(hosts, 2), strict=True):
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+def test_a_host_parses_and_masks_its_own_rows_alone(directory, config, tokenizer, monkeypatch):
+    corpus, parse, rows = batches.Corpus.open(directory, config.eval_examples), records.parse, []
+
+    def noted(serialized, *arguments):
+        note = tf.numpy_function(lambda size: rows.append(int(size)) or size, [tf.size(serialized)], tf.int32)
+        with tf.control_dependencies([note]):
+            return parse(tf.identity(serialized), *arguments)
+
+    monkeypatch.setattr(records, "parse", noted)
+    for host in hosts_of(4, 4)[2:3]:
+        stream = iter(batches.training_batches(corpus, config, tokenizer, 0, host))
+        for _ in range(20):
+            next(stream)
+        assert len(rows) >= 20 and set(rows) == {2}
+        rows.clear()
+
+
 def test_every_tensor_has_a_static_shape(directory, config, tokenizer):
     corpus = batches.Corpus.open(directory, 9)
     for made in (batches.training_batches, batches.evaluation_batches):
-        for name, spec in made(corpus, config, tokenizer).element_spec.items():
-            assert spec.shape.is_fully_defined() and spec.shape[0] == 8, name
+        for host, size in ((ONE_HOST, 8), (hosts_of(2, 4)[1], 2)):
+            for name, spec in made(corpus, config, tokenizer, host=host).element_spec.items():
+                assert spec.shape.is_fully_defined() and spec.shape[0] == size, name
 
 
 def test_token_frequencies_are_the_corpus_s_without_special_tokens(directory, tokenizer):

@@ -137,6 +137,32 @@ def test_gpus_are_all_used_and_grow_their_memory(count, devices, monkeypatch):
     assert grown == [("GPU", True)] * count
 
 
+@pytest.fixture
+def second_of_two(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}')
+
+
+@pytest.mark.parametrize("gpus", [0, 1, 2])
+def test_several_machines_are_one_strategy_with_the_gpus_of_each(gpus, devices, second_of_two, monkeypatch, capsys):
+    devices(*["GPU"] * gpus)
+    grown = []
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, grow: grown.append(gpu))
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", lambda: ("of all machines", len(grown)))
+    assert strategy.create_strategy() == ("of all machines", gpus)  # memory growth comes first
+    assert capsys.readouterr().err == "worker 1 of 2: waiting for the others of TF_CONFIG\n"
+
+
+def test_an_address_that_another_process_has_is_one_line(devices, second_of_two, monkeypatch):
+    def taken():
+        raise tf.errors.UnknownError(None, None, "Could not start gRPC server\nmore")
+
+    devices()
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", taken)
+    with pytest.raises(InputError) as caught:
+        strategy.create_strategy()
+    assert "cannot listen at its address b:2 (Could not start gRPC server); another process" in str(caught.value)
+
+
 @pytest.mark.parametrize("kind", ["GPU", "TPU"])
 def test_accelerators_are_described_and_compile_the_whole_step(kind, devices):
     devices(kind, kind)
