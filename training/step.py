@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
-from modeling.noise import Noise
+from modeling.noise import HashedNoise, Noise
 from tpu.strategy import has_accelerator
 from training.optimizer import clipped
 
@@ -64,7 +64,13 @@ class Objective(Protocol):
 
 
 def training_step(
-    objective: Objective, optimizer, strategy: tf.distribute.Strategy, seed: int, xla: str, streams: Streams
+    objective: Objective,
+    optimizer,
+    strategy: tf.distribute.Strategy,
+    seed: int,
+    xla: str,
+    streams: Streams,
+    noise: type[Noise] | None = None,
 ) -> Callable[[dict, tf.Tensor], dict[str, Pair]]:
     """The compiled step.
 
@@ -78,13 +84,14 @@ def training_step(
         seed: of everything that is drawn.
         xla: `on` and `off` say whether the step is compiled as a whole, `auto` leaves it to `compiles_whole`.
         streams: PRETRAINING or FINETUNING.
+        noise: what is drawn from; None for what suits the devices that there are.
 
     Returns:
         `step(batch, number) -> {name: (sum, count)}` over all replicas: `NAME_loss` of each loss, the objective's
         measures, `gradient_norm`, and `tokens` of the batch. Where it is compiled as a whole it is traced anew for each
         shape of the batch, since a TPU wants static shapes; else once.
     """
-    whole = compiles_whole(xla)
+    whole, noise = compiles_whole(xla), noise or noise_here()
     alone = strategy.num_replicas_in_sync == 1
     scales_loss = hasattr(optimizer, "get_scaled_loss")  # float16
 
@@ -96,7 +103,7 @@ def training_step(
     def gradients(batch, number, counts):
         """Of this replica's share of the loss. A batch in parts, or layers computed twice, would be here."""
         row = batch["row"][0]
-        draws = Draws(*(Noise(seed, stream, number, row) for stream in streams))
+        draws = Draws(*(noise(seed, stream, number, row) for stream in streams))
         with tf.GradientTape() as tape:
             losses, measures = objective(batch, draws)
             loss = weighted_mean(losses, counts, objective.loss_weights)
@@ -141,10 +148,11 @@ def evaluation_step(
 
     What is sampled is the same at every evaluation.
     """
+    noise = noise_here()
 
     @tf.function(jit_compile=compiles_whole(xla) or None, autograph=False)
     def replica_step(batch, number):
-        losses, measures = objective(batch, Draws(None, Noise(seed, EVALUATION, number, batch["row"][0])))
+        losses, measures = objective(batch, Draws(None, noise(seed, EVALUATION, number, batch["row"][0])))
         return {**loss_pairs(losses, objective.counts(batch)), **measures}
 
     @tf.function(autograph=False)
@@ -158,6 +166,11 @@ def evaluation_step(
 def compiles_whole(xla: str) -> bool:
     """Whether XLA compiles a step as a whole: `auto` does on GPU and TPU; a CPU runs fused kernels faster."""
     return xla == "on" or xla == "auto" and has_accelerator()
+
+
+def noise_here() -> type[Noise]:
+    """Whose bits suit the devices that train: those that fuse on GPU and TPU, Philox's on a CPU."""
+    return HashedNoise if has_accelerator() else Noise
 
 
 def weighted_mean(losses: dict[str, tf.Tensor], counts: dict[str, tf.Tensor], weights: dict[str, float]) -> tf.Tensor:
