@@ -17,6 +17,7 @@ from pretrain.example import example_step
 from pretrain.masking import max_predictions
 from pretrain.objectives import OBJECTIVES
 from tpu import devices
+from tpu.devices import Device
 from training.lighter import lighter
 
 # KoELECTRA's README: on a TPU v3-8, Small (batch 512, 300 K steps) took about 3 days and Base (batch
@@ -28,7 +29,7 @@ _MEASURED_ROWS = 8  # a replica
 _MEASURING_SECONDS = 10  # a model whose few steps for a measurement take longer is estimated
 # So much of the memory that there is, by the estimate, will not fit for certain, and may not. On a CPU a run takes 1.3
 # to 1.5 times the estimate (measured of small models); a TPU's compiler agrees within 1.25; no GPU was seen yet.
-_REFUSED, _WARNED = {"CPU": 1.5, "GPU": 1.5, "TPU": 1.25}, {"CPU": 0.7, "GPU": 0.8, "TPU": 0.8}
+_REFUSED, _WARNED = {"CPU": 1.5, "GPU": 1.5, "TPU": 1.25}, {"CPU": 0.7, "GPU": 0.8, "TPU": 0.85}
 
 
 def parameters(config) -> dict[str, int]:
@@ -42,54 +43,80 @@ def training_flops_per_token(config) -> float:
 
 
 class _Kept(NamedTuple):
-    """What is kept of a Transformer layer for its backward pass, as so many float32 tensors of each sort."""
+    """What is there of a Transformer layer at the peak of a step, as so many tensors of each sort.
 
-    hidden: float  # [tokens, hidden_size]
-    inner: float  # [tokens, intermediate_size]
-    scores: float  # [heads, seq_len, seq_len]
-    logits: float  # [masked tokens, vocab_size], of the model
+    Attributes:
+        hidden: [tokens, hidden_size].
+        inner: [tokens, intermediate_size].
+        scores: [heads, seq_len, seq_len].
+        passing: more scores, of one layer alone: those that the backward pass is at.
+        logits: [masked tokens, vocab_size], of the model.
+        width: bytes of a number.
+    """
+
+    hidden: float
+    inner: float
+    scores: float
+    passing: float
+    logits: float
+    width: float
 
 
-# By the kind of device and whether the precision is float32. Of a TPU fitted to what its compiler says (docs/tpu.md),
-# which keeps float32 where the kernels compute in it; of a CPU what the kernels keep.
+# By the kind of device and whether the precision is float32. Of a TPU fitted to what its compiler says (docs/tpu.md);
+# of a CPU what the fused kernels keep, dropout's bytes among it.
 _KEPT = {
-    ("CPU", True): _Kept(7.5, 2, 2.25, 2),
-    ("CPU", False): _Kept(4, 1, 1.25, 1.5),
-    ("TPU", True): _Kept(7.5, 2, 2.25, 2),
-    ("TPU", False): _Kept(4, 1, 1.25, 1.5),
+    ("CPU", True): _Kept(7.5, 2, 2.25, 0, 2, 4),
+    ("CPU", False): _Kept(8, 2, 2.5, 0, 3, 2),
+    ("TPU", True): _Kept(5, 2, 2, 1, 2, 4),
+    ("TPU", False): _Kept(8, 2, 3, 2, 3, 2),
 }
+# XLA's compiler for TPUs computes again what would take it beyond this share of the memory, and can so do without this
+# share of what is kept: KoELECTRA base on a v3 takes 12.5 GiB of 15.5, and would take 25.
+_AIM, _SQUEEZED = 0.8, 0.5
 
 
 def memory(config, replicas: int = 1, kind: str = "TPU") -> dict[str, float]:
-    """Bytes that a replica needs at the peak of a step.
+    """Bytes that a replica has a use for at the peak of a step.
 
     Args:
         config: resolved.
         replicas: in all.
-        kind: of the device, CPU, GPU or TPU. Of TPUs it is within a quarter of what their compiler says; a GPU's is
-            taken for the same.
+        kind: of the device, CPU, GPU or TPU; a GPU's is taken for the same as a TPU's.
     """
     count = sum(parameters(config).values())
     parts = getattr(config, "accumulation_steps", 1)
     rows, seq_len = config.train_batch_size / replicas / parts, config.max_seq_length
     kept = _KEPT["CPU" if kind == "CPU" else "TPU", config.precision == "float32"]
 
-    def layer(shape):
+    def layer(shape, scores):
         widths = kept.hidden * shape.hidden_size + kept.inner * shape.intermediate_size
-        return seq_len * widths + kept.scores * shape.num_attention_heads * seq_len**2
+        return seq_len * widths + scores * shape.num_attention_heads * seq_len**2
 
     def encoder(shape):
         if not getattr(config, "recompute", False):
-            return shape.num_hidden_layers * layer(shape)
-        return shape.num_hidden_layers * seq_len * shape.hidden_size + layer(shape)
+            return shape.num_hidden_layers * layer(shape, kept.scores)
+        return shape.num_hidden_layers * seq_len * shape.hidden_size + layer(shape, kept.scores)
 
-    layers = sum(encoder(shape) for shape in OBJECTIVES[config.objective].encoders(config))
+    shapes = OBJECTIVES[config.objective].encoders(config)
+    passing = max(kept.passing * shape.num_attention_heads * seq_len**2 for shape in shapes)
     logits = kept.logits * max_predictions(config) * config.vocab_size
     return {
         "parameters and optimizer": 12.0 * count,
         "gradients": 4.0 * count * (2 if parts > 1 else 1),
-        "activations": 4.0 * rows * (layers + logits),
+        "activations": kept.width * rows * (sum(map(encoder, shapes)) + passing + logits),
     }
+
+
+def peak_memory(config, replicas: int, device: Device) -> float:
+    """Bytes of a device's memory at the peak of a step: a CPU's for all replicas, a TPU's as its compiler makes do."""
+    needed = memory(config, replicas, device.kind)
+    total = sum(needed.values())
+    if device.kind == "CPU":
+        return replicas * total
+    if device.kind == "GPU" or device.memory is None:
+        return total
+    squeezed = total - (1 - _SQUEEZED) * needed["activations"]
+    return min(total, max(squeezed, _AIM * device.memory))
 
 
 def check_memory(config, strategy) -> None:
@@ -99,18 +126,13 @@ def check_memory(config, strategy) -> None:
         InputError: it can't fit.
     """
     device, replicas = devices.found(strategy), strategy.num_replicas_in_sync
-    needed, there = _needed(config, device, replicas), device.memory
+    needed, there = peak_memory(config, replicas, device), device.memory
     if there is None or needed <= _WARNED[device.kind] * there:
         return
     message = f"{_compared(device, needed)}; {_what_fits(config, device, replicas)}"
     if needed > _REFUSED[device.kind] * there:
         raise InputError(message)
     print(f"warning: {message}", file=sys.stderr)
-
-
-def _needed(config, device, replicas):
-    """Bytes of what the device's memory is compared with: replicas on a CPU share its memory."""
-    return sum(memory(config, replicas).values()) * (replicas if device.kind == "CPU" else 1)
 
 
 def _compared(device, needed):
@@ -122,13 +144,13 @@ def _what_fits(config, device, replicas):
     """The cheapest keys with which a step fits into a device, as they are to be written."""
     room, rows = _WARNED[device.kind] * device.memory, config.train_batch_size // replicas
     for keys in lighter(config, rows):
-        if _needed(dataclasses.replace(config, **keys), device, replicas) <= room:
+        if peak_memory(dataclasses.replace(config, **keys), replicas, device) <= room:
             changed = {name: value for name, value in keys.items() if value != getattr(config, name)}
             return " ".join(f"--set {name}={json.dumps(value)}" for name, value in changed.items()) + " fits"
     while rows > 1:
         rows //= 2
         smaller = dataclasses.replace(config, train_batch_size=rows * replicas)
-        if _needed(smaller, device, replicas) <= room:
+        if peak_memory(smaller, replicas, device) <= room:
             return f"--set train_batch_size={rows * replicas} fits"
     return "not even one row fits: a smaller model (--set model_size=small), or --set max_seq_length=128"
 
@@ -206,7 +228,7 @@ def _memory_line(config, device, replicas):
     line = ", ".join(f"{name} {size / 2**30:.2f} GiB" for name, size in needed.items())
     if device.memory is None:
         return line
-    together = _needed(config, device, replicas)
+    together = peak_memory(config, replicas, device)
     line += f"; {_compared(device, together)}"
     return (
         line if together <= _WARNED[device.kind] * device.memory else f"{line}; {_what_fits(config, device, replicas)}"

@@ -46,6 +46,7 @@ SLOW = (
     "pretrain/test_train.py",
     "serving/",
     "test_strategy_first.py",
+    "tpu/test_compile.py",
 )
 
 

@@ -92,6 +92,10 @@ def _tpu_strategy(name, zone, project):
         return tf.distribute.TPUStrategy(resolver)
     except Exception as error:  # the client raises half a dozen unrelated types
         reason = str(error).strip().split("\n")[0][:200]
+        if "No OpKernel was registered" in str(error):  # the plain wheel
+            raise InputError(
+                f"--tpu_name {name}: this TensorFlow has no kernels for TPUs; `make tpu` installs the one that has"
+            ) from None
         raise InputError(
             f"--tpu_name {name}: cannot use this TPU ({reason}); check the name, --tpu_zone and "
             "--gcp_project, or leave --tpu_name out to use this machine"
