@@ -48,6 +48,21 @@ def require() -> None:
         raise InputError(f"compiling for TPUs needs jax and libtpu ({error}); `make aot` installs them") from None
 
 
+class Costs(NamedTuple):
+    """Of a program that fits.
+
+    Attributes:
+        temporaries, code: bytes.
+        operations: floating-point, as the compiler counts them.
+        bytes_accessed: read and written in memory.
+    """
+
+    temporaries: int
+    code: int
+    operations: float
+    bytes_accessed: float
+
+
 class Verdict(NamedTuple):
     """What the compiler says of a program on one core.
 
@@ -55,24 +70,19 @@ class Verdict(NamedTuple):
         memory: bytes that there are for it.
         peak: bytes that it needs.
         arguments: bytes of these, of what it is given: variables and a batch.
-        temporaries, code: bytes of these; None where it does not fit, as all that follows.
-        operations: floating-point, as the compiler counts them.
-        bytes_accessed: read and written in memory.
         seconds: that compiling took.
+        costs: None where it does not fit.
     """
 
     memory: int
     peak: int
     arguments: int
     seconds: float
-    temporaries: int | None = None
-    code: int | None = None
-    operations: float | None = None
-    bytes_accessed: float | None = None
+    costs: Costs | None = None
 
     @property
     def fits(self) -> bool:
-        return self.temporaries is not None
+        return self.costs is not None
 
     @property
     def overload(self) -> float:
@@ -118,16 +128,15 @@ class Program(NamedTuple):
         except _jax.JaxRuntimeError as error:
             return _overfull(error, self.arguments, time.perf_counter() - begin)
         seconds, memory = time.perf_counter() - begin, executable.get_compiled_memory_stats()
-        costs = executable.cost_analysis()
-        return Verdict(
-            topology.device.memory,
-            memory.peak_memory_in_bytes,
-            memory.argument_size_in_bytes,
-            seconds,
+        counted = executable.cost_analysis()
+        costs = Costs(
             memory.temp_size_in_bytes,
             memory.generated_code_size_in_bytes,
-            costs["flops"],
-            costs["bytes accessed"],
+            counted["flops"],
+            counted["bytes accessed"],
+        )
+        return Verdict(
+            topology.device.memory, memory.peak_memory_in_bytes, memory.argument_size_in_bytes, seconds, costs
         )
 
 

@@ -191,11 +191,11 @@ def _report(keys: dict, verdict: "Verdict") -> str:
     lines.append(
         f"    {'fits' if verdict.fits else 'does not fit'}: {of}, {verdict.arguments / gib:,.2f} of it arguments"
     )
-    if verdict.fits:
-        lines.append(f"    temporaries     {verdict.temporaries / 2**20:,.0f} MiB")
-        lines.append(f"    code            {verdict.code / 2**20:,.1f} MiB")
-        lines.append(f"    operations      {verdict.operations:.3g}")
-        lines.append(f"    bytes accessed  {verdict.bytes_accessed:.3g}")
+    if costs := verdict.costs:
+        lines.append(f"    temporaries     {costs.temporaries / 2**20:,.0f} MiB")
+        lines.append(f"    code            {costs.code / 2**20:,.1f} MiB")
+        lines.append(f"    operations      {costs.operations:.3g}")
+        lines.append(f"    bytes accessed  {costs.bytes_accessed:.3g}")
     lines.append(f"    compile time    {verdict.seconds:,.0f} s")
     return "\n".join(lines)
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from cli import InputError
 from tests.conftest import TINY
 from tpu import ahead, compile, kernels
-from tpu.ahead import Verdict
+from tpu.ahead import Costs, Verdict
 from tpu.compile import Subject
 from tpu.devices import Topology
 
@@ -50,7 +50,8 @@ def test_every_step_compiles_for_a_tpu_without_what_one_is_bad_at(name, override
     verdict = program.compiled(Topology.parse(topology))
     assert verdict.fits and verdict.arguments < verdict.peak < verdict.memory
     assert program.arguments <= verdict.arguments < 10 * program.arguments  # it pads narrow tensors, to 128
-    assert verdict.operations > 1e6 and verdict.bytes_accessed > verdict.arguments and verdict.code > 0
+    costs = verdict.costs
+    assert costs.operations > 1e6 and costs.bytes_accessed > verdict.arguments and costs.code > 0
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ class Machine(Subject):
             def compiled(topology):
                 self.asked.append(keys)
                 need = 100 + self.by_row * rows / config.accumulation_steps * (0.25 if config.recompute else 1)
-                return Verdict(1000, need, 100, 1.0, need - 100 if need <= 1000 else None)
+                return Verdict(1000, need, 100, 1.0, Costs(need - 100, 0, 0, 0) if need <= 1000 else None)
 
         return Program
 
@@ -168,7 +169,7 @@ def test_a_name_is_a_task_or_a_pretraining_config():
 
 
 def test_the_report_says_what_the_compiler_said():
-    verdict = Verdict(16 * 2**30, 12 * 2**30, 2**30, 61.0, 11 * 2**30, 2**20, 1.5e12, 2.5e10)
+    verdict = Verdict(16 * 2**30, 12 * 2**30, 2**30, 61.0, Costs(11 * 2**30, 2**20, 1.5e12, 2.5e10))
     text = compile._report({"accumulation_steps": 4, "recompute": True}, verdict)
     for part in (
         "with accumulation_steps 4, recompute true",
