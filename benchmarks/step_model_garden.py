@@ -14,14 +14,14 @@ from official.nlp.modeling.networks import BertEncoder
 
 from benchmarks.contender import serve
 from benchmarks.electra_small import resolved
-from pretrain import estimate
+from pretrain.example import example_batch
 from training.optimizer import learning_rate_schedule
 
 
 def prepare(settings: dict, masked_places: int, steps: int):
     """A turn is `steps` training steps; returns the seconds of each."""
     config = resolved(settings)
-    example = estimate.example_batch(config)
+    example = example_batch(config)
     batch = {
         "input_word_ids": example["masked_ids"],
         "input_type_ids": example["token_type_ids"],

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from benchmarks.contender import serve
 from benchmarks.electra_small import resolved
-from pretrain import estimate
+from pretrain.example import example_batch
 from pretrain.objectives import OBJECTIVES
 from tpu.strategy import create_strategy
 from training.optimizer import create_optimizer, create_slots
@@ -26,7 +26,7 @@ def prepare(settings: dict, masked_places: int, steps: int):
         optimizer = create_optimizer(config)
         create_slots(optimizer, model.trainable_variables)
     step = training_step(model, optimizer, strategy, config.seed, config.xla, PRETRAINING, config.accumulation_steps)
-    batch = estimate.example_batch(config)
+    batch = example_batch(config)
     if batch["masked_positions"].shape[1] != masked_places:
         raise ValueError(f"{batch['masked_positions'].shape[1]} masked places, where the others have {masked_places}")
 

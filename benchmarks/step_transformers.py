@@ -104,7 +104,7 @@ def _draw(weights, uniform):
 
 
 def example_batch(config, masked_places: int) -> dict:
-    """Random tokens of the shapes of `pretrain.estimate.example_batch`."""
+    """Random tokens of the shapes of `pretrain.example.example_batch`."""
     size, seq_len, places = config.train_batch_size, config.max_seq_length, masked_places
     input_ids = torch.randint(5, config.vocab_size, (size, seq_len))
     positions = torch.rand(size, seq_len).argsort(1)[:, :places]

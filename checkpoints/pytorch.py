@@ -59,12 +59,12 @@ class _Storage(NamedTuple):
     Attributes:
         key: its name in the file.
         dtype: of its numbers; None where each view says it.
-        count: so many, or bytes where `dtype` is None.
+        size: so many, or bytes where `dtype` is None.
     """
 
     key: str
     dtype: Any
-    count: int
+    size: int
 
 
 class _Tensor(NamedTuple):
@@ -155,15 +155,15 @@ def _pickles(file):
     for key in keys:
         storage = unpickler.storages[key]
         (count,) = struct.unpack("<q", file.read(8))
-        if count != storage.count:
-            raise pickle.UnpicklingError(f"storage {key} has {count} numbers, {storage.count} are expected")
+        if count != storage.size:
+            raise pickle.UnpicklingError(f"storage {key} has {count} numbers, {storage.size} are expected")
         places[key] = file.tell()
         file.seek(count * np.dtype(storage.dtype).itemsize, io.SEEK_CUR)
 
     @functools.lru_cache(maxsize=1)
     def bytes_of(storage):
         file.seek(places[storage.key])
-        return file.read(storage.count * np.dtype(storage.dtype).itemsize)
+        return file.read(storage.size * np.dtype(storage.dtype).itemsize)
 
     return content, bytes_of
 
@@ -173,8 +173,8 @@ def _array(tensor, bytes_of):
     dtype = np.dtype(tensor.dtype)
     content = bytes_of(tensor.storage)
     numbers = np.frombuffer(content, dtype, len(content) // dtype.itemsize)
-    if tensor.storage.dtype is not None and len(numbers) != tensor.storage.count:
-        raise EOFError(f"storage {tensor.storage.key} ends after {len(numbers)} of {tensor.storage.count} numbers")
+    if tensor.storage.dtype is not None and len(numbers) != tensor.storage.size:
+        raise EOFError(f"storage {tensor.storage.key} ends after {len(numbers)} of {tensor.storage.size} numbers")
     size, stride = tensor.size, tensor.stride
     values = (tensor.offset, *size, *stride)
     if len(size) != len(stride) or any(type(value) is not int or value < 0 for value in values):

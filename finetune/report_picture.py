@@ -26,7 +26,7 @@ def draw_table(table: Table) -> bytes:
     groups: dict[str | None, list[Row]] = {}
     for row in table.rows:
         groups.setdefault(row.source, []).append(row)
-    lines = [header]
+    lines: list[list[tuple[str, object, str]]] = [[*header]]
     for source, rows in groups.items():
         title = "ours" if source is None else f"published: {source}"
         lines.append([(title, "0.92", "normal")] + [("", "0.92", "normal")] * (len(header) - 1))

@@ -1,24 +1,25 @@
 """What a run will cost, before it is started: parameters, operations, memory, records, time."""
 
-import contextlib
 import dataclasses
+import json
 import math
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import tensorflow as tf
 
 import cli
 from cli import InputError
 from pretrain.config import PretrainConfig
+from pretrain.example import example_step
 from pretrain.masking import max_predictions
 from pretrain.objectives import OBJECTIVES
+from tpu import devices
+from tpu.devices import Device
 from tpu.workers import Workers
-from training.optimizer import create_optimizer, create_slots
-from training.step import PRETRAINING, training_step
+from training.lighter import lighter
 
 # KoELECTRA's README: on a TPU v3-8, Small (batch 512, 300 K steps) took about 3 days and Base (batch
 # 256, 700 K steps) about 7, both at length 512. As tokens a second, by hidden size.
@@ -27,10 +28,9 @@ _PUBLISHED_TPU_V3_8 = {256: 512 * 512 * 300e3 / (3 * 86400), 768: 256 * 512 * 70
 _CPU_MFU = 0.45
 _MEASURED_ROWS = 8  # a replica
 _MEASURING_SECONDS = 10  # a model whose few steps for a measurement take longer is estimated
-# So much of the memory that there is, by the estimate, will not fit for certain, and may not. On a CPU a run takes
-# 1.3 to 1.5 times the estimate (measured of small models), on a TPU as little as half.
-_REFUSED, _WARNED = {"CPU": 1.5, "GPU": 3.0}, {"CPU": 0.7, "GPU": 1.0}
-_TPU_V3_CORE_PEAK = 52.5e12  # operations a second in bfloat16 (Google Cloud's system architecture page: 420e12 a v3-8)
+# So much of the memory that there is, by the estimate, will not fit for certain, and may not. On a CPU a run takes 1.3
+# to 1.5 times the estimate (measured of small models); a TPU's compiler agrees within 1.25; no GPU was seen yet.
+_REFUSED, _WARNED = {"CPU": 1.5, "GPU": 1.5, "TPU": 1.25}, {"CPU": 0.7, "GPU": 0.8, "TPU": 0.85}
 
 
 def parameters(config) -> dict[str, int]:
@@ -43,58 +43,82 @@ def training_flops_per_token(config) -> float:
     return 3.0 * sum(part.operations for part in OBJECTIVES[config.objective].costs(config).values())
 
 
-def memory(config, replicas: int = 1) -> dict[str, float]:
-    """Bytes a replica needs: parameters with optimizer state and gradients, and activations, roughly."""
+class _Kept(NamedTuple):
+    """What is there of a Transformer layer at the peak of a step, as so many tensors of each sort.
+
+    Attributes:
+        hidden: [tokens, hidden_size].
+        inner: [tokens, intermediate_size].
+        scores: [heads, seq_len, seq_len].
+        passing: more scores, of one layer alone: those that the backward pass is at.
+        logits: [masked tokens, vocab_size], of the model.
+        width: bytes of a number.
+    """
+
+    hidden: float
+    inner: float
+    scores: float
+    passing: float
+    logits: float
+    width: float
+
+
+# By the kind of device and whether the precision is float32. Of a TPU fitted to what its compiler says (docs/tpu.md);
+# of a CPU what the fused kernels keep, dropout's bytes among it.
+_KEPT = {
+    ("CPU", True): _Kept(7.5, 2, 2.25, 0, 2, 4),
+    ("CPU", False): _Kept(8, 2, 2.5, 0, 3, 2),
+    ("TPU", True): _Kept(2.6, 2, 1, 1.2, 2, 4),
+    ("TPU", False): _Kept(4, 2, 1.5, 3, 3, 2),
+}
+# XLA's compiler for TPUs computes again what would take it beyond this share of the memory, and can so do without all
+# but this share of what is kept. KoELECTRA base on a v3 takes 12.5 GiB of 16 and would take 17; a step that has a use
+# for 197 was refused for needing 124.
+_AIM, _SQUEEZED = 0.8, 0.65
+
+
+def memory(config, replicas: int = 1, kind: str = "TPU") -> dict[str, float]:
+    """Bytes that a replica has a use for at the peak of a step.
+
+    Args:
+        config: resolved.
+        replicas: in all.
+        kind: of the device, CPU, GPU or TPU; a GPU's is taken for the same as a TPU's.
+    """
     count = sum(parameters(config).values())
-    rows, seq_len = config.train_batch_size / replicas, config.max_seq_length
-    width = 4 if config.precision == "float32" else 2
+    parts = getattr(config, "accumulation_steps", 1)
+    rows, seq_len = config.train_batch_size / replicas / parts, config.max_seq_length
+    kept = _KEPT["CPU" if kind == "CPU" else "TPU", config.precision == "float32"]
+
+    def layer(shape, scores):
+        widths = kept.hidden * shape.hidden_size + kept.inner * shape.intermediate_size
+        return seq_len * widths + scores * shape.num_attention_heads * seq_len**2
 
     def encoder(shape):
-        # What the fused kernels keep for the backward pass, by layer: the widths of the block's
-        # tensors, dropout's bytes, and the attention's scores and probabilities.
-        per_token = (7 * shape.hidden_size + 2 * shape.intermediate_size) * width + 2 * shape.hidden_size
-        per_row = shape.num_attention_heads * seq_len * seq_len * (2 * width + 1)
-        return shape.num_hidden_layers * (per_token * seq_len + per_row)
+        if not getattr(config, "recompute", False):
+            return shape.num_hidden_layers * layer(shape, kept.scores)
+        return shape.num_hidden_layers * seq_len * shape.hidden_size + layer(shape, kept.scores)
 
-    layers = sum(encoder(shape) for shape in OBJECTIVES[config.objective].encoders(config))
-    logits = max_predictions(config) * config.vocab_size * (width + 4)
-    activations = rows * (layers + logits)
-    return {"parameters, optimizer, gradients": count * 16.0, "activations": activations}
-
-
-def machine_memory() -> int:
-    """Bytes of main memory that this process may use: what there is, or what its control group allows."""
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    groups = ["", "memory"]  # where version 2 and version 1 are mounted, seen from within a container
-    with contextlib.suppress(OSError), open("/proc/self/cgroup", encoding="utf-8") as file:
-        for line in file:
-            _, kind, path = line.strip().split(":", 2)
-            groups += [kind + path] if kind in ("", "memory") else []
-    for group in groups:
-        for name in ("memory.max", "memory.limit_in_bytes"):
-            with contextlib.suppress(OSError, ValueError):  # "max" is no limit
-                with open(os.path.join("/sys/fs/cgroup", group.strip("/"), name), encoding="utf-8") as file:
-                    there = min(there, int(file.read()))
-    return there
+    shapes = OBJECTIVES[config.objective].encoders(config)
+    passing = max(kept.passing * shape.num_attention_heads * seq_len**2 for shape in shapes)
+    logits = kept.logits * max_predictions(config) * config.vocab_size
+    return {
+        "parameters and optimizer": 12.0 * count,
+        "gradients": 4.0 * count * (2 if parts > 1 else 1),
+        "activations": kept.width * rows * (sum(map(encoder, shapes)) + passing + logits),
+    }
 
 
-def _device_memory() -> tuple[str, int | None]:
-    """The kind of device that trains, and the bytes that each replica of it has, where that is known."""
-    if tf.config.list_logical_devices("TPU"):
-        return "TPU", None
-    if not tf.config.list_logical_devices("GPU"):
-        return "CPU", machine_memory()
-    try:
-        said = subprocess.run(
-            ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        ).stdout
-        return "GPU", min(int(line) for line in said.split()) * 2**20
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return "GPU", None
+def peak_memory(config, replicas: int, device: Device) -> float:
+    """Bytes of a device's memory at the peak of a step: a CPU's for all replicas, a TPU's as its compiler makes do."""
+    needed = memory(config, replicas, device.kind)
+    total = sum(needed.values())
+    if device.kind == "CPU":
+        return replicas * total
+    if device.kind == "GPU" or device.memory is None:
+        return total
+    squeezed = total - (1 - _SQUEEZED) * needed["activations"]
+    return min(total, max(squeezed, _AIM * device.memory))
 
 
 def check_memory(config, strategy) -> None:
@@ -103,25 +127,36 @@ def check_memory(config, strategy) -> None:
     Raises:
         InputError: it can't fit.
     """
-    kind, there = _device_memory()
-    if there is None:
+    device, replicas = devices.found(strategy), strategy.num_replicas_in_sync
+    if device.kind == "CPU" and device.memory is not None:  # all replicas' memory is that of all hosts
+        device = dataclasses.replace(device, memory=device.memory * Workers.of(strategy).count)
+    needed, there = peak_memory(config, replicas, device), device.memory
+    if there is None or needed <= _WARNED[device.kind] * there:
         return
-    replicas = strategy.num_replicas_in_sync
-    state, activations = memory(config, replicas).values()
-    together = replicas // Workers.of(strategy).count if kind == "CPU" else 1  # replicas on a CPU share its memory
-    needed = together * (state + activations)
-    if needed <= _WARNED[kind] * there:
-        return
-    rows = (_WARNED[kind] * there / together - state) / (activations * replicas / config.train_batch_size)
-    rows = 2 ** int(math.log2(rows)) * replicas if rows >= 1 else 0
-    message = f"a step needs about {needed / 2**30:,.1f} GiB, and this {kind} has {there / 2**30:,.1f}; " + (
-        f"--set train_batch_size={rows} fits"
-        if rows
-        else "not even one row fits: a smaller model (--set model_size=small), or --set max_seq_length=128"
-    )
-    if needed > _REFUSED[kind] * there:
+    message = f"{_compared(device, needed)}; {_what_fits(config, device, replicas)}"
+    if needed > _REFUSED[device.kind] * there:
         raise InputError(message)
     print(f"warning: {message}", file=sys.stderr)
+
+
+def _compared(device, needed):
+    owner = f"a {device.name} core" if device.kind == "TPU" else f"this {device.kind}"
+    return f"a step needs about {needed / 2**30:,.1f} GiB, and {owner} has {device.memory / 2**30:,.1f}"
+
+
+def _what_fits(config, device, replicas):
+    """The cheapest keys with which a step fits into a device, as they are to be written."""
+    room, rows = _WARNED[device.kind] * device.memory, config.train_batch_size // replicas
+    for keys in lighter(config, rows):
+        if peak_memory(dataclasses.replace(config, **keys), replicas, device) <= room:
+            changed = {name: value for name, value in keys.items() if value != getattr(config, name)}
+            return " ".join(f"--set {name}={json.dumps(value)}" for name, value in changed.items()) + " fits"
+    while rows > 1:
+        rows //= 2
+        smaller = dataclasses.replace(config, train_batch_size=rows * replicas)
+        if peak_memory(smaller, replicas, device) <= room:
+            return f"--set train_batch_size={rows * replicas} fits"
+    return "not even one row fits: a smaller model (--set model_size=small), or --set max_seq_length=128"
 
 
 def tpu_v3_8_tokens_per_second(config) -> float:
@@ -135,38 +170,19 @@ def tpu_v3_8_tokens_per_second(config) -> float:
     return (low * (high / low) ** place) / training_flops_per_token(config)
 
 
-def peak_flops(precision: str = "float32") -> float:
-    """Operations a second of one device: published for a TPU v3 core, else measured on a matrix product."""
-    if tf.config.list_logical_devices("TPU"):
-        return _TPU_V3_CORE_PEAK
-    size = 1024
-    x = tf.cast(tf.random.stateless_normal([size, size], [1, 2]), precision)
-    product = tf.function(lambda: tf.reduce_sum(tf.matmul(x, x)))
-    product()
-    times: list[float] = []
-    while len(times) < 5 and sum(times) < 1:  # on a CPU, of halves they take long
-        begin = time.perf_counter()
-        product().numpy()
-        times.append(time.perf_counter() - begin)
-    return 2.0 * size**3 / min(times)
-
-
-def share_of_peak(config, strategy) -> Callable[[float], float]:
-    """Tokens a second to model FLOP utilisation: the share of what all replicas could compute."""
-    peak = peak_flops(config.precision) * max(1, strategy.num_replicas_in_sync)
-    return lambda tokens_per_second: tokens_per_second * training_flops_per_token(config) / peak
+def share_of_peak(config, strategy) -> Callable[[float], float | None]:
+    """Tokens a second to model FLOP utilisation: the share of what all replicas could compute; None if unknown."""
+    peak = devices.found(strategy).peak_flops(config.precision)
+    if peak is None:
+        return lambda _: None
+    all_replicas = peak * strategy.num_replicas_in_sync
+    return lambda tokens_per_second: tokens_per_second * training_flops_per_token(config) / all_replicas
 
 
 def measured_tokens_per_second(config, strategy) -> float:
     """Tokens a second of real training steps on the devices found, on a small batch of made-up text."""
     rows = _MEASURED_ROWS * strategy.num_replicas_in_sync
-    small = dataclasses.replace(config, train_batch_size=rows)
-    with strategy.scope():
-        model = OBJECTIVES[config.objective](small)
-        optimizer = create_optimizer(small)
-        create_slots(optimizer, model.trainable_variables)
-    step = training_step(model, optimizer, strategy, small.seed, small.xla, PRETRAINING)
-    batch = example_batch(small)
+    step, batch = example_step(config, rows, strategy)
     (batch,) = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(batch))
     times = []
     with cli.progress(4, "measuring", "step") as bar:
@@ -178,40 +194,27 @@ def measured_tokens_per_second(config, strategy) -> float:
     return rows * config.max_seq_length / min(times[1:])
 
 
-def example_batch(config) -> dict:
-    """A batch of random tokens, as `batches.training_batches` yields them, without padding."""
-    size, seq_len, places = config.train_batch_size, config.max_seq_length, max_predictions(config)
-    chosen = round(config.mask_prob * seq_len)
-    input_ids = tf.random.stateless_uniform([size, seq_len], [3, 4], 5, config.vocab_size, tf.int32)
-    order = tf.argsort(tf.random.stateless_uniform([size, seq_len], [5, 6]))[:, :places]
-    return {
-        "input_ids": input_ids,
-        "token_type_ids": tf.zeros([size, seq_len], tf.int32),
-        "lengths": tf.fill([size], seq_len),
-        "documents": tf.zeros([size, seq_len], tf.int32),
-        "position_ids": tf.tile(tf.range(seq_len)[None], [size, 1]),
-        "masked_ids": input_ids,
-        "masked_positions": order,
-        "masked_weights": tf.tile(tf.cast(tf.range(places) < chosen, tf.float32)[None], [size, 1]),
-        "sentence_order": tf.zeros([size], tf.int32),
-        "row": tf.range(size),
-    }
+def report(config, strategy, topology: devices.Topology | None = None) -> Iterator[str]:
+    """The lines of the `--dry_run` table; the last is measured on a few steps, where these are a matter of seconds.
 
-
-def report(config, strategy) -> Iterator[str]:
-    """The lines of the `--dry_run` table; the last is measured on a few steps, where these are a matter of seconds."""
+    Args:
+        config: resolved.
+        strategy: of what is here.
+        topology: TPUs whose memory the run is to fit into, instead of that of what is here.
+    """
     parts = parameters(config)
     tokens = config.train_batch_size * config.max_seq_length
     flops = training_flops_per_token(config)
-    needed = memory(config, strategy.num_replicas_in_sync)
     tpu = tpu_v3_8_tokens_per_second(config)
     short = config.short_steps
     total = tokens * (config.num_train_steps - short) + short * config.short_batch_size * config.short_seq_length
+    device = devices.found(strategy)
+    target, replicas = (topology.device, topology.replicas) if topology else (device, strategy.num_replicas_in_sync)
     lines = [
         ("parameters", f"{sum(parts.values()):,} (" + ", ".join(f"{name} {n:,}" for name, n in parts.items()) + ")"),
         ("operations a token", f"{flops / 1e6:,.1f} million, forward and backward"),
         ("tokens a step", f"{tokens:,} ({config.train_batch_size} x {config.max_seq_length})"),
-        ("memory a replica", ", ".join(f"{name} {size / 2**30:.2f} GiB" for name, size in needed.items())),
+        ("memory a replica", _memory_line(config, target, replicas)),
         (
             "records for one pass",
             f"{config.train_batch_size * (config.num_train_steps - short):,} examples of "
@@ -222,11 +225,30 @@ def report(config, strategy) -> Iterator[str]:
     ]
     for name, value in lines:
         yield f"{name:<20}  {value}"
-    here = peak_flops(config.precision) * strategy.num_replicas_in_sync * _CPU_MFU / flops
+    yield f"{'time here':<20}  {_time_here(config, strategy, device, total)}"
+
+
+def _memory_line(config, device, replicas):
+    needed = memory(config, replicas, device.kind)
+    line = ", ".join(f"{name} {size / 2**30:.2f} GiB" for name, size in needed.items())
+    if device.memory is None:
+        return line
+    together = peak_memory(config, replicas, device)
+    line += f"; {_compared(device, together)}"
+    return (
+        line if together <= _WARNED[device.kind] * device.memory else f"{line}; {_what_fits(config, device, replicas)}"
+    )
+
+
+def _time_here(config, strategy, device, tokens):
+    peak, flops = device.peak_flops(config.precision), training_flops_per_token(config)
+    if peak is None:
+        return "not known, as the version of this TPU is not"
+    speed = peak * strategy.num_replicas_in_sync * _CPU_MFU / flops
     how = f"estimated from this machine's matrix products ({_CPU_MFU:.0%} of them)"
-    if 4 * _MEASURED_ROWS * config.max_seq_length / here < _MEASURING_SECONDS:
-        here, how = measured_tokens_per_second(config, strategy), "measured on small batches"
-    yield f"{'time here':<20}  {duration(total / here)} at {here:,.0f} tokens/s, {how}"
+    if 4 * _MEASURED_ROWS * config.max_seq_length / speed < _MEASURING_SECONDS:
+        speed, how = measured_tokens_per_second(config, strategy), "measured on small batches"
+    return f"{duration(tokens / speed)} at {speed:,.0f} tokens/s, {how}"
 
 
 def duration(seconds: float) -> str:

@@ -3,7 +3,7 @@
     python pretrain/run.py --config model1.json --data DIR --model_dir DIR
     python pretrain/run.py --config laptop --corpus 'text/*.txt.gz' --model_dir DIR --set num_train_steps=5000
     python pretrain/run.py --config koelectra-small --init_checkpoint MODEL --corpus 'my/*.txt' --model_dir DIR
-    python pretrain/run.py --config koelectra-small --dry_run
+    python pretrain/run.py --config koelectra-small --dry_run --topology v3:2x2
 
 --config is a path or the name of a file under configs/pretrain; --set key=value overrides any key (--help_config says
 what each is). --data is what pretrain/build.py wrote. With --corpus, the vocabulary and the records that are
@@ -65,6 +65,9 @@ def _define_flags():
         "How to go on with longer texts than the model's: repeat its positions, or draw new ones.",
     )
     flags.DEFINE_bool("dry_run", False, "Print parameters, memory and the time that the run will take, and stop.")
+    flags.DEFINE_string(
+        "topology", None, "With --dry_run: TPUs that the run is to fit into, as tpu/compile.py takes them: v3:2x2, …"
+    )
     flags.DEFINE_string("tpu_name", None, 'A TPU\'s name, grpc://host:port, or "local" on a TPU VM.')
     flags.DEFINE_string("tpu_zone", None, "Google Cloud zone of the TPU.")
     flags.DEFINE_string("gcp_project", None, "Google Cloud project of the TPU.")
@@ -80,6 +83,7 @@ def _describe_config():
 def main(_):
     FLAGS = flags.FLAGS
     from pretrain.config import PretrainConfig
+    from tpu.devices import Topology
     from tpu.strategy import check_paths, create_strategy, describe
     from tpu.workers import Workers
 
@@ -88,6 +92,9 @@ def main(_):
     if not (FLAGS.dry_run or FLAGS.data or FLAGS.corpus):
         raise cli.InputError("give --data DIR (what pretrain/build.py wrote) or --corpus 'GLOB' (built first)")
     check_paths(FLAGS.tpu_name or "", data=FLAGS.data, model_dir=FLAGS.model_dir)
+    if FLAGS.topology and not FLAGS.dry_run:
+        raise cli.InputError("--topology goes with --dry_run: a run is on the devices that are there")
+    topology = Topology.parse(FLAGS.topology) if FLAGS.topology else None
     given, _, _ = PretrainConfig.given(FLAGS.config, FLAGS.set)
     # Before any tensor, which would start the devices. A name in a published config is a placeholder; only the flag
     # asks for a TPU.
@@ -103,7 +110,7 @@ def main(_):
     from pretrain import estimate
 
     if FLAGS.dry_run:
-        for line in estimate.report(config, strategy):
+        for line in estimate.report(config, strategy, topology):
             print(line, flush=True)
         return
     estimate.check_memory(config, strategy)

@@ -250,7 +250,8 @@ class _Report:
         """Of the steps since the last such report."""
         self._watch.check(values, step)
         values["learning_rate"] = float(learning_rate(self._state.optimizer, step - 1))
-        values["mfu"] = self._mfu(values["tokens_per_second"])
+        if (mfu := self._mfu(values["tokens_per_second"])) is not None:
+            values["mfu"] = mfu
         self._log.write(step, "train", values)
         self.bar.set_postfix_str(f"loss {values['loss']:.3f}, {values['tokens_per_second']:.0f} tokens/s")
 

@@ -1,9 +1,14 @@
-"""Writes requirements.lock and requirements-dev.lock: what pip resolves pyproject.toml to, pinned.
+"""Writes the lock files: what pip resolves pyproject.toml to, pinned, with the same versions of what they share.
 
     python scripts/lock.py
 
-The first holds what the commands need, the second also what tests, benchmarks and lint need, with
-the same versions of what they share.
+requirements.lock       what the commands need
+requirements-dev.lock   and what tests, benchmarks and lint need
+requirements-gpu.lock   what the commands need, and CUDA's libraries
+requirements-tpu.lock   what the commands need, with the TensorFlow that has TPU kernels in place of the plain one
+
+Each is complete, so it is installed with --no-deps. TF-Text and the Model Garden ask for the plain `tensorflow`; pip
+would else bring it back on top of `tensorflow-tpu`, into the same folder.
 """
 
 import json
@@ -14,17 +19,23 @@ import tempfile
 import tomllib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DEV_EXTRAS = ("korean", "bench", "test", "lint")
+DEV_EXTRAS = ("korean", "bench", "test", "lint", "aot")
 
 
 def main():
     with open(os.path.join(ROOT, "pyproject.toml"), "rb") as file:
         project = tomllib.load(file)["project"]
-    core = resolve(project["dependencies"], [])
-    extras = [requirement for extra in DEV_EXTRAS for requirement in project["optional-dependencies"][extra]]
-    dev = resolve(project["dependencies"] + extras, core)
+    needed, extras = project["dependencies"], project["optional-dependencies"]
+    core = resolve(needed, [])
     write("requirements.lock", core)
-    write("requirements-dev.lock", dev)
+    write("requirements-dev.lock", resolve(needed + [name for extra in DEV_EXTRAS for name in extras[extra]], core))
+    write("requirements-gpu.lock", resolve(needed + extras["gpu"], core))
+    write("requirements-tpu.lock", [pin for pin in resolve(needed + extras["tpu"], core) if not is_plain(pin)])
+
+
+def is_plain(pin: str) -> bool:
+    """Whether it is the TensorFlow without TPU kernels."""
+    return pin.startswith("tensorflow==")
 
 
 def resolve(requirements: list[str], constraints: list[str]) -> list[str]:

@@ -54,6 +54,7 @@ SLOW = (
     "serving/",
     "test_strategy_first.py",
     "training/test_step.py",
+    "tpu/test_compile.py",
 )
 
 

@@ -22,11 +22,11 @@ class Cluster(NamedTuple):
 
     Attributes:
         addresses: `host:port` of all, the chief first.
-        index: this process's place among them.
+        place: this process's among them, from 0.
     """
 
     addresses: list[str]
-    index: int
+    place: int
 
     @classmethod
     def of_environment(cls) -> Self | None:

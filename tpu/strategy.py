@@ -122,12 +122,12 @@ def keep_freed_memory() -> None:
 
 
 def _multi_worker_strategy(cluster):
-    print(f"worker {cluster.index} of {len(cluster.addresses)}: waiting for the others of TF_CONFIG", file=sys.stderr)
+    print(f"worker {cluster.place} of {len(cluster.addresses)}: waiting for the others of TF_CONFIG", file=sys.stderr)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.UnknownError as error:  # "Could not start gRPC server"
         raise InputError(
-            f"TF_CONFIG: this worker cannot listen at its address {cluster.addresses[cluster.index]} "
+            f"TF_CONFIG: this worker cannot listen at its address {cluster.addresses[cluster.place]} "
             f"({str(error).splitlines()[0][:200]}); another process may have the port"
         ) from None
 
@@ -144,6 +144,10 @@ def _tpu_strategy(name, zone, project):
         return tf.distribute.TPUStrategy(resolver)
     except Exception as error:  # the client raises half a dozen unrelated types
         reason = str(error).strip().split("\n")[0][:200]
+        if "No OpKernel was registered" in str(error):  # the plain wheel
+            raise InputError(
+                f"--tpu_name {name}: this TensorFlow has no kernels for TPUs; `make tpu` installs the one that has"
+            ) from None
         raise InputError(
             f"--tpu_name {name}: cannot use this TPU ({reason}); check the name, --tpu_zone and "
             "--gcp_project, or leave --tpu_name out to use this machine"

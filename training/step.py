@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from cli import InputError
 from modeling.encoder import sizes
-from modeling.noise import Noise
+from modeling.noise import HashedNoise, Noise
 from tpu.strategy import has_accelerator
 from training.optimizer import clipped
 
@@ -74,6 +74,7 @@ def training_step(
     xla: str,
     streams: Streams,
     accumulation_steps: int = 1,
+    noise: type[Noise] | None = None,
 ) -> Step:
     """The compiled step.
 
@@ -88,20 +89,21 @@ def training_step(
         xla: `on` and `off` say whether the step is compiled as a whole, `auto` leaves it to `compiles_whole`.
         streams: PRETRAINING or FINETUNING.
         accumulation_steps: parts of a replica's rows, of equal size: see `check_division`.
+        noise: what is drawn from; None for what suits the devices that there are.
 
     Returns:
         `step(batch, number) -> {name: (sum, count)}` over all replicas: `NAME_loss` of each loss, the objective's
         measures, `gradient_norm`, `tokens`. Compiled as a whole it is traced anew for each shape of the batch, since a
         TPU wants static shapes; else once.
     """
-    whole = compiles_whole(xla)
+    whole, noise = compiles_whole(xla), noise or noise_here()
     alone = strategy.num_replicas_in_sync == 1
     scales_loss = hasattr(optimizer, "get_scaled_loss")  # float16
 
     def sum_over_replicas(values):
         return values if alone else tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
-    gradients = _gradients(objective, optimizer, seed, streams, accumulation_steps)
+    gradients = _gradients(objective, optimizer, seed, streams, accumulation_steps, noise)
     gradients = tf.function(gradients, jit_compile=whole or None, autograph=False)
 
     def replica_step(batch, number):
@@ -129,14 +131,14 @@ def training_step(
     return step
 
 
-def _gradients(objective, optimizer, seed, streams, parts):
+def _gradients(objective, optimizer, seed, streams, parts, noise):
     """`gradients(batch, number, counts)` of a replica's share of the loss, in `parts` parts of its rows.
 
     They are dense, and in the optimizer's loss scale; the sums of losses and measures come with them.
     """
 
     def of_part(batch, number, counts):
-        draws = Draws(*(Noise(seed, stream, number, batch["row"][0]) for stream in streams))
+        draws = Draws(*(noise(seed, stream, number, batch["row"][0]) for stream in streams))
         variables = objective.trainable_variables
         with tf.GradientTape() as tape:
             losses, measures = objective(batch, draws)
@@ -226,11 +228,12 @@ def evaluation_step(
 
     What is sampled is the same at every evaluation. What does not fit at once while training is divided here too.
     """
+    noise = noise_here()
 
     @tf.function(jit_compile=compiles_whole(xla) or None, autograph=False)
     def replica_step(batch, number):
         def of_part(part):
-            losses, measures = objective(part, Draws(None, Noise(seed, EVALUATION, number, part["row"][0])))
+            losses, measures = objective(part, Draws(None, noise(seed, EVALUATION, number, part["row"][0])))
             return {**loss_pairs(losses, objective.counts(part)), **measures}
 
         return sum_over_parts(of_part, batch, accumulation_steps)
@@ -246,6 +249,11 @@ def evaluation_step(
 def compiles_whole(xla: str) -> bool:
     """Whether XLA compiles a step as a whole: `auto` does on GPU and TPU; a CPU runs fused kernels faster."""
     return xla == "on" or xla == "auto" and has_accelerator()
+
+
+def noise_here() -> type[Noise]:
+    """Whose bits suit the devices that train: those that fuse on GPU and TPU, Philox's on a CPU."""
+    return HashedNoise if has_accelerator() else Noise
 
 
 def weighted_mean(losses: dict[str, tf.Tensor], counts: dict[str, tf.Tensor], weights: dict[str, float]) -> tf.Tensor:

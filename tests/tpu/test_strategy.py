@@ -12,7 +12,7 @@ import tensorflow as tf
 from cli import InputError
 from tests.conftest import ROOT
 from tests.in_process import call
-from tpu import strategy
+from tpu import kernels, strategy
 
 
 def refused(name, **options):
@@ -89,6 +89,15 @@ def test_what_the_tpu_client_raises_becomes_one_line(error, monkeypatch):
     message = refused("my-tpu", tpu_zone="asia-east1-c", gcp_project="")
     assert "cannot use this TPU (" in message and "first" in message and "second" not in message
     assert given == [{"tpu": "my-tpu", "zone": "asia-east1-c", "project": None}]
+
+
+def test_a_tensorflow_without_tpu_kernels_is_told_how_to_get_them(monkeypatch):
+    """What the plain wheel raises on a TPU VM; not a matter of the name."""
+    monkeypatch.setattr(strategy.glob, "glob", lambda pattern: ["/dev/accel0"])
+    if kernels.there():
+        pytest.skip("this TensorFlow has kernels for TPUs")
+    message = refused("local")
+    assert message == "--tpu_name local: this TensorFlow has no kernels for TPUs; `make tpu` installs the one that has"
 
 
 @pytest.fixture(scope="module")
