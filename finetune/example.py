@@ -46,7 +46,8 @@ def example_step(
         factors = model.learning_rate_factors(config.layerwise_lr_decay) if config.layerwise_lr_decay != 1 else None
         optimizer = create_optimizer(config, factors)
         create_slots(optimizer, model.trainable_variables)
-    step = training_step(TaskObjective(model, task.kind), optimizer, strategy, 1, config.xla, FINETUNING, noise)
+    settings = 1, config.xla, FINETUNING, config.accumulation_steps, noise
+    step = training_step(TaskObjective(model, task.kind), optimizer, strategy, *settings)
     return step, example_batch(task, config, vocab_size)
 
 

@@ -3,6 +3,7 @@
 import io
 import textwrap
 import warnings
+from typing import Any
 
 from finetune.comparison import LEGEND, MISSING, TITLES, Row, Table, score_texts
 from finetune.report_text import cut, printable
@@ -17,7 +18,7 @@ def draw_table(table: Table) -> bytes:
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
 
-    header = [("", "white", "bold")]
+    header: list[tuple[str, Any, str]] = [("", "white", "bold")]
     for task, names in table.columns.items():
         marks = table.marks(table.notes.get(task, ()))
         titles = [TITLES.get(name, name) for name in names]
@@ -26,7 +27,7 @@ def draw_table(table: Table) -> bytes:
     groups: dict[str | None, list[Row]] = {}
     for row in table.rows:
         groups.setdefault(row.source, []).append(row)
-    lines: list[list[tuple[str, object, str]]] = [[*header]]
+    lines = [header]
     for source, rows in groups.items():
         title = "ours" if source is None else f"published: {source}"
         lines.append([(title, "0.92", "normal")] + [("", "0.92", "normal")] * (len(header) - 1))
@@ -60,12 +61,12 @@ def draw_table(table: Table) -> bytes:
     return image.getvalue()
 
 
-def _line(table: Table, row: Row) -> list[tuple[str, object, str]]:
+def _line(table: Table, row: Row) -> list[tuple[str, Any, str]]:
     """(text, colour, weight) of the cells of one row."""
     from matplotlib import colormaps
 
     ours = row.source is None
-    cells: list[tuple[str, object, str]] = [
+    cells: list[tuple[str, Any, str]] = [
         (cut(row.model, _NAME_LIMIT), _OURS if ours else "white", "bold" if ours else "normal")
     ]
     for task, names in table.columns.items():

@@ -31,9 +31,8 @@ def example_step(
         objective = OBJECTIVES[config.objective](config)
         optimizer = create_optimizer(config)
         create_slots(optimizer, objective.trainable_variables)
-    return training_step(objective, optimizer, strategy, config.seed, config.xla, PRETRAINING, noise), example_batch(
-        config
-    )
+    settings = config.seed, config.xla, PRETRAINING, config.accumulation_steps, noise
+    return training_step(objective, optimizer, strategy, *settings), example_batch(config)
 
 
 def example_batch(config) -> dict:

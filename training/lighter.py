@@ -12,8 +12,6 @@ def lighter(config, rows: int) -> list[dict]:
         config: of pretraining or fine-tuning.
         rows: of a replica, a multiple of the parts.
     """
-    if not hasattr(config, "accumulation_steps"):
-        return []
     choices = [
         {"accumulation_steps": parts, "recompute": recompute}
         for recompute in ([True] if config.recompute else [False, True])
