@@ -49,8 +49,7 @@ def finetune(
         what is written to `results.json`.
 
     Raises:
-        InputError: the loss is not a number, the batch can't be divided among the replicas, or a file of an earlier
-            call is damaged.
+        InputError: the loss is no number, replicas can't share a batch, or a file of an earlier call is damaged.
         cli.Stopped: it was told to stop, and is saved.
     """
     workers = Workers.of(strategy)
@@ -72,11 +71,7 @@ def finetune(
         return decoded, *task.score(decoded, split.examples)
 
     run = _Run(task, splits, score, config, seed, state, output_dir, workers)
-    history = run.loop(start.tokenizer.pad_id, strategy)
-    workers.wait()  # for the chief, which writes the best weights
-    best = history.best(task.main_metric)
-    if best is not history.epochs[-1]:
-        restore_best(output_dir, model=state.objective.model)
+    best, epochs = run.loop(start.tokenizer.pad_id, strategy)
     decoded, scores, extra = score(splits["test"])
     results = {
         "task": task.name,
@@ -84,7 +79,7 @@ def finetune(
         **extra,
         "seed": seed,
         "chosen": best,
-        "history": history.epochs,
+        "history": epochs,
         "examples": {name: len(splits[name].examples) if name in splits else 0 for name in ("train", "dev", "test")},
         "init_checkpoint": start.checkpoint,
         "seconds": round(time.time() - begin, 1),
@@ -221,8 +216,8 @@ class _Run:
     output_dir: str
     workers: Workers
 
-    def loop(self, pad_id: int, strategy) -> _History:
-        """Trains; returns the scores of all epochs."""
+    def loop(self, pad_id: int, strategy) -> tuple[dict, list[dict]]:
+        """Trains; returns the best epoch, whose weights the model has then, and all of them."""
         config, seed, state = self.config, self.seed, self.state
         steps, step = filled(config.num_train_steps), state.checkpoints.step
         steps_per_epoch = _steps_per_epoch(config, self.splits["train"].features, seed)
@@ -258,7 +253,11 @@ class _Run:
                 f"{self.task.name}, seed {seed}: stopped at step {step} of {steps}, saved; the same command goes on "
                 "from there"
             )
-        return history
+        self.workers.wait()  # for the chief, which writes the best weights
+        best = history.best(self.task.main_metric)
+        if best is not history.epochs[-1]:
+            restore_best(self.output_dir, model=self.state.objective.model)
+        return best, history.epochs
 
     def _batches(self, strategy, epoch, done, pad_id):
         """An epoch's batches, without the first `done`."""

@@ -76,15 +76,13 @@ def training_step(
     accumulation_steps: int = 1,
     noise: type[Noise] | None = None,
 ) -> Step:
-    """The compiled step.
+    """The compiled step: gradients of all replicas' shares are summed, clipped to a global norm of 1, and applied.
 
-    A replica computes its share of each loss over the *global* count, all its rows at once or in parts one after
-    another; gradients are summed over parts and replicas, clipped to a global norm of 1, and applied.
+    A share is of each loss over the *global* count, of all a replica's rows at once or of parts one after another.
 
     Args:
         objective: its variables and the optimizer's slots are made already.
         optimizer: of `training.optimizer`; with loss scaling for float16.
-        strategy: where to train.
         seed: of everything that is drawn.
         xla: `on` and `off` say whether the step is compiled as a whole, `auto` leaves it to `compiles_whole`.
         streams: PRETRAINING or FINETUNING.
@@ -93,8 +91,7 @@ def training_step(
 
     Returns:
         `step(batch, number) -> {name: (sum, count)}` over all replicas: `NAME_loss` of each loss, the objective's
-        measures, `gradient_norm`, `tokens`. Compiled as a whole it is traced anew for each shape of the batch, since a
-        TPU wants static shapes; else once.
+        measures, `gradient_norm`, `tokens`. Compiled as a whole it is traced anew for each shape of the batch.
     """
     whole, noise = compiles_whole(xla), noise or noise_here()
     alone = strategy.num_replicas_in_sync == 1
