@@ -63,7 +63,7 @@ def test_a_directory_that_nothing_came_of_is_not_left_behind(tmp_path):
 @pytest.fixture
 def quick(monkeypatch):
     """Claims in a bucket that are renewed and lapse in moments."""
-    for name, seconds in (("_RENEWAL", 0.02), ("_LAPSE", 0.5), ("_SETTLING", 0.05)):
+    for name, seconds in (("_RENEWAL", 0.1), ("_LAPSE", 1.0), ("_SETTLING", 0.3)):
         monkeypatch.setattr(ownership, name, seconds)
 
 
@@ -87,7 +87,7 @@ def test_in_a_bucket_a_claim_that_stands_still_lapses(quick, monkeypatch):
         dead.__enter__()
     begin = time.monotonic()
     with owned(directory, "-"):
-        assert time.monotonic() - begin > 0.5
+        assert time.monotonic() - begin > 1.0
         with pytest.raises(InputError, match="in use since"), owned(directory, "-"):
             pytest.fail("two owners")
     dead.__exit__(None, None, None)
@@ -109,7 +109,7 @@ def test_of_two_that_claim_a_bucket_at_once_one_has_it(quick, monkeypatch):
         try:
             with owned(directory, "-"):
                 had.append("it")
-                time.sleep(0.3)
+                time.sleep(0.5)
         except InputError as error:
             had.append(str(error))
 
