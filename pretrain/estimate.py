@@ -86,7 +86,7 @@ def memory(config, replicas: int = 1, kind: str = "TPU") -> dict[str, float]:
         kind: of the device, CPU, GPU or TPU; a GPU's is taken for the same as a TPU's.
     """
     count = sum(parameters(config).values())
-    parts = getattr(config, "accumulation_steps", 1)
+    parts = config.accumulation_steps
     rows, seq_len = config.train_batch_size / replicas / parts, config.max_seq_length
     kept = _KEPT["CPU" if kind == "CPU" else "TPU", config.precision == "float32"]
 
@@ -95,7 +95,7 @@ def memory(config, replicas: int = 1, kind: str = "TPU") -> dict[str, float]:
         return seq_len * widths + scores * shape.num_attention_heads * seq_len**2
 
     def encoder(shape):
-        if not getattr(config, "recompute", False):
+        if not config.recompute:
             return shape.num_hidden_layers * layer(shape, kept.scores)
         return shape.num_hidden_layers * seq_len * shape.hidden_size + layer(shape, kept.scores)
 

@@ -152,7 +152,7 @@ def attempts(subject: Subject, topology: "Topology", rows: int) -> Iterator[tupl
     least: dict[bool, float] = {}  # by `recompute`: parts that are needed at the least
     for keys in [{}, *lighter(subject.config, rows)]:
         recompute, parts = (
-            keys.get(name, getattr(subject.config, name, 1)) for name in ("recompute", "accumulation_steps")
+            keys.get(name, getattr(subject.config, name)) for name in ("recompute", "accumulation_steps")
         )
         if parts < least.get(recompute, 0):
             continue
