@@ -42,7 +42,8 @@ def example_step(
         config, train_batch_size=rows, num_train_steps=config.num_train_steps or 1000, num_warmup_steps=100
     )
     with strategy.scope():
-        model = Start(config.encoder(vocab_size), _tokenizer(vocab_size)).create(task.kind, config.precision, config.recompute)
+        start = Start(config.encoder(vocab_size), _tokenizer(vocab_size))
+        model = start.create(task.kind, config.precision, config.recompute)
         factors = model.learning_rate_factors(config.layerwise_lr_decay) if config.layerwise_lr_decay != 1 else None
         optimizer = create_optimizer(config, factors)
         create_slots(optimizer, model.trainable_variables)
