@@ -151,7 +151,7 @@ def cut(path):
 
 # what is damaged, how, what is said by those that read it, and what the advice deletes
 DAMAGED = {
-    "summary cut": ("results.json", cut, "out/results.json:1: not JSON", None),
+    "summary cut": ("results.json", cut, "not JSON (Unterminated string", None),
     "summary of another form": (
         "results.json",
         lambda p: p.write_text("[]"),
@@ -161,7 +161,7 @@ DAMAGED = {
     "summary without seeds": ("results.json", lambda p: p.write_text("{}"), "damaged, no key 'seeds' in it", None),
     "weights cut": ("seed-1/best/weights.data-00000-of-00001", cut, "weights: cannot be read as this model", "seed-1"),
     "index cut": ("seed-1/best/weights.index", cut, "weights: cannot be read as this model", "seed-1"),
-    "scores cut": ("seed-1/results.json", cut, "seed-1/results.json:1: not JSON", "seed-1"),
+    "scores cut": ("seed-1/results.json", cut, ": not JSON (", "seed-1"),
     "scores empty": ("seed-1/results.json", lambda p: p.write_text(""), "results.json: empty file", "seed-1"),
     "scores of another form": ("seed-1/results.json", lambda p: p.write_text("{}"), "no key 'metrics'", "seed-1"),
 }

@@ -54,7 +54,8 @@ def changed(path, place, value):
 def test_a_results_file_that_was_cut_or_overwritten_is_named(file, content, results, tmp_path, monkeypatch):
     (results / file).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(
-        InputError, match=f"^{results}/{file}:.* not (JSON|UTF-8).*; delete the file and run finetune/run.py again$"
+        InputError,
+        match=f"^{results}/{file}:.* (not JSON|not UTF-8|empty file).*; delete the file and run finetune/run.py again$",
     ):
         reported(results, tmp_path / "out", monkeypatch)
     assert not (tmp_path / "out").exists()

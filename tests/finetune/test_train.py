@@ -517,5 +517,5 @@ def test_told_to_stop_inside_an_epoch_it_goes_on_there_and_ends_the_same(finishe
 @pytest.mark.parametrize("name, content", [("results.json", '{"seed"'), ("history.json", "[")])
 def test_a_cut_file_of_a_seed_says_how_to_go_on(name, content, finetune, tmp_path):
     (tmp_path / name).write_text(content)
-    with pytest.raises(InputError, match=rf"{name}: not .*; delete {tmp_path}, and the same command trains"):
+    with pytest.raises(InputError, match=rf"{name}:1: not JSON .*; delete {tmp_path}, and the same command trains"):
         finetune(tmp_path)

@@ -33,7 +33,7 @@ def finished(data, tmp_path_factory):
         ("num_train_steps=99999999999", ["--set: num_train_steps must be less than 2**31"]),
         ("hidden_size=" + "[" * 100_000, ["--set: hidden_size must be a whole number, not '[[["]),
         ("notes=\udcff", ["--set: notes holds half a character"]),
-        ("train_batch_size=1000000000", ["a step needs about", "--set train_batch_size="]),
+        ("train_batch_size=1000000000", ["a step needs about", "--set accumulation_steps="]),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",
 )

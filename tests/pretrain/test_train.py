@@ -18,7 +18,7 @@ import torch
 
 import files
 from checkpoints.model_directory import latest_checkpoint, read_config
-from cli import InputError
+from cli import InputError, Stopped
 from pretrain import batches, records, train
 from pretrain.config import PretrainConfig
 from pretrain.electra import Electra
@@ -395,7 +395,7 @@ def test_whatever_the_loop_s_length_reports_checkpoints_and_weights_are_the_same
         config = tiny(objective="bert", **steps)
         if steps_per_loop > 1:
             signals.append(signal.SIGINT)
-            with pytest.raises(InputError, match="stopped at step 3 of 10"):
+            with pytest.raises(Stopped, match="stopped at step 3 of 10"):
                 train.train(config, data, tokenizer, directory, tf.distribute.get_strategy())
         train.train(config, data, tokenizer, directory, tf.distribute.get_strategy())
         clock = ("tokens_per_second", "mfu")

@@ -12,8 +12,8 @@ import tensorflow as tf
 import tf_keras
 
 from cli import InputError
-from pretrain import estimate
 from pretrain.config import PretrainConfig
+from pretrain.example import example_batch
 from pretrain.objectives import OBJECTIVES
 from tests.conftest import ROOT, TINY
 from training.optimizer import create_optimizer, create_slots
@@ -37,7 +37,7 @@ def begin(config, strategy):
 
 def batches_of(config):
     """Batches of random tokens, without end; no two rows of a batch have as many of them."""
-    batch = estimate.example_batch(config)
+    batch = example_batch(config)
     lengths = config.max_seq_length - tf.range(config.train_batch_size) % config.max_seq_length
     weights = batch["masked_weights"] * tf.cast(batch["masked_positions"] < lengths[:, None], tf.float32)
     batch |= {"lengths": lengths, "masked_weights": weights}
