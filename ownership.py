@@ -106,7 +106,8 @@ def _renewed(directory, flag):
     finally:
         over.set()
         renewal.join()
-        files.remove(path)
+        if claim["claim"] in _content(path):  # else it lapsed, and is another's now
+            files.remove(path)
 
 
 def _keep(path, claim, over):

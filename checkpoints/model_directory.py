@@ -12,7 +12,7 @@ import contextlib
 import importlib.metadata
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import tensorflow as tf
 
@@ -52,7 +52,9 @@ def read_config(directory: str) -> dict:
     return values
 
 
-def check_same(directory: str, values: dict, option: str, free: Collection[str] = ()) -> bool:
+def check_same(
+    directory: str, values: dict, option: str, free: Collection[str] = (), defaults: Mapping[str, object] | None = None
+) -> bool:
     """Compares a directory's config.json with the settings of a run that is to go on there.
 
     Args:
@@ -60,6 +62,7 @@ def check_same(directory: str, values: dict, option: str, free: Collection[str] 
         values: of the run.
         option: by which the directory was given.
         free: keys that may differ.
+        defaults: what a key stands for that the earlier run did not know; None where that follows from others.
 
     Returns:
         whether there was an earlier run.
@@ -69,7 +72,8 @@ def check_same(directory: str, values: dict, option: str, free: Collection[str] 
     """
     if not tf.io.gfile.exists(os.path.join(directory, "config.json")):
         return False
-    for name, before in read_config(directory).items():
+    known = {name: value for name, value in (defaults or {}).items() if value is not None}
+    for name, before in (known | read_config(directory)).items():
         if name in values and name not in free and values[name] != before:
             raise InputError(
                 f"{directory}/config.json: {name} is {before!r} there and {values[name]!r} now; a run "

@@ -228,8 +228,9 @@ def claim_directory(output_dir: str, settings: dict) -> None:
     """
     from checkpoints.model_directory import check_same, write_config
     from files import check_output
+    from finetune.config import FinetuneConfig
 
-    check_same(output_dir, settings, "--output_dir", _FREE)
+    check_same(output_dir, settings, "--output_dir", _FREE, dataclasses.asdict(FinetuneConfig()))
     check_output(output_dir)
     write_config(output_dir, settings)
 

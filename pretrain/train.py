@@ -111,7 +111,7 @@ def train(
         for part in parts:
             if state.step < part.config.num_train_steps:
                 with damage_named(part.data, part.corpus.index):
-                    held_out = _loop(part.config, part.corpus, tokenizer, state, log, strategy, workers)
+                    held_out = _loop(part, config.num_train_steps, tokenizer, state, log, strategy, workers)
     workers.wait()  # for the chief, which writes: it needs them all until it is done
     return held_out
 
@@ -186,9 +186,10 @@ def _create(config, model_dir, strategy, workers):
     return _State(objective, optimizer, steps_done, checkpoints)
 
 
-def _loop(config, corpus, tokenizer, state, log, strategy, workers):
-    """From the state's step to the last; the last held-out metrics."""
-    objective, step, held_out = state.objective, state.step, {}
+def _loop(part, end, tokenizer, state, log, strategy, workers):
+    """From the state's step to the last of a part of a run that is at its end with step `end`; the held-out metrics."""
+    config, corpus, objective = part.config, part.corpus, state.objective
+    step, held_out = state.step, {}
     settings = config.seed, config.xla, PRETRAINING, config.accumulation_steps
     train_step = training_step(objective, state.optimizer, strategy, *settings)
     steps_per_loop = config.steps_per_loop or (STEPS_PER_LOOP if has_accelerator() else 1)
@@ -207,14 +208,15 @@ def _loop(config, corpus, tokenizer, state, log, strategy, workers):
     ):
         if step == 0 and evaluate:
             held_out = report.evaluated(step, evaluate())  # where the curves begin
-        window, stopping, stream = Window(), Stopping(workers, interruption), iter(stream)
+        window, stopping, stop, stream = Window(), Stopping(workers, interruption), False, iter(stream)
         while step < config.num_train_steps:
             # Whatever is done between steps is done after the same ones, however many the device takes alone.
             count = steps_to(step, min(steps_per_loop, config.num_train_steps - step), *stops)
             window.add(take_steps(stream, step, count), count)
             step += count
             report.bar.update(count)
-            last = stopping.after(step) or step == config.num_train_steps
+            stop = stopping.after(step)
+            last = stop or step == config.num_train_steps
             saving = last or step % config.save_checkpoints_steps == 0
             evaluating = evaluate and (step % config.eval_steps == 0 or step == config.num_train_steps)
             if saving or step % config.log_steps == 0:
@@ -231,11 +233,9 @@ def _loop(config, corpus, tokenizer, state, log, strategy, workers):
                     log.draw()
             if last:
                 break
-    if step < config.num_train_steps:
+    if stop and step < end:
         workers.wait()
-        raise interruption.stopped(
-            f"stopped at step {step} of {config.num_train_steps}, saved; the same command goes on from there"
-        )
+        raise interruption.stopped(f"stopped at step {step} of {end}, saved; the same command goes on from there")
     return held_out
 
 
@@ -313,7 +313,8 @@ def check_directory(model_dir: str, config: PretrainConfig, tokenizer: WordPiece
         InputError: another run's; names the first key that differs.
     """
     free = _FREE | _allowed_by_length(model_dir, config)
-    if not check_same(model_dir, dataclasses.asdict(config), "--model_dir", free):
+    defaults = dataclasses.asdict(PretrainConfig())
+    if not check_same(model_dir, dataclasses.asdict(config), "--model_dir", free, defaults):
         return
     if WordPieceTokenizer.load(model_dir).fingerprint != tokenizer.fingerprint:
         raise InputError(

@@ -266,3 +266,12 @@ def test_advice_for_a_damaged_checkpoint_leads_somewhere(saved):
     for name in (saved / "checkpoints").glob("step-30.*"):
         name.unlink()
     assert Checkpoints(str(saved), 2, **variables).restore() and holds(variables, 2)
+
+
+def test_a_key_that_the_earlier_run_did_not_know_stands_for_its_default(tmp_path):
+    (tmp_path / "config.json").write_text('{"seed": 1}')
+    values, defaults = {"seed": 1, "corrects": False, "derived": 8}, {"corrects": True, "derived": None}
+    assert checkpoint.check_same(str(tmp_path), values | {"corrects": True}, "--model_dir", (), defaults)
+    assert checkpoint.check_same(str(tmp_path), values, "--model_dir", ("corrects",), defaults)
+    with pytest.raises(InputError, match="corrects is True there and False now"):
+        checkpoint.check_same(str(tmp_path), values, "--model_dir", (), defaults)

@@ -23,6 +23,7 @@ from finetune import download
 from finetune.benchmark import DataSet, File
 from finetune.download import CATALOGUE
 from tests.conftest import ROOT
+from tests.in_process import call
 
 CONTENT = "문장\t0\n".encode() * 40_000  # 360,000 bytes, several reads
 
@@ -660,9 +661,9 @@ def test_a_set_that_has_to_be_asked_for_does_not_keep_the_others_from_coming(
     assert names(tmp_path / "data") == ["one", "one/train.tsv"]
 
 
-def test_modu_sentiment_says_where_to_ask_and_fails(command, one_clear_line):
+def test_modu_sentiment_says_where_to_ask_and_fails(one_clear_line):
     one_clear_line(
-        command("finetune/download.py", "modu-sentiment"),
+        call("finetune/download.py", "modu-sentiment"),
         "National Institute of Korean Language",
         "https://corpus.korean.go.kr",
         "EXSA2002108040.json",
@@ -670,8 +671,8 @@ def test_modu_sentiment_says_where_to_ask_and_fails(command, one_clear_line):
     )
 
 
-def test_list_is_a_table_of_all_sets_and_fetches_nothing(command):
-    process = command("finetune/download.py", "--list")
+def test_list_is_a_table_of_all_sets_and_fetches_nothing():
+    process = call("finetune/download.py", "--list")
     assert (process.returncode, process.stderr) == (0, "")
     header, *rows = process.stdout.splitlines()
     assert header.split() == ["name", "size", "task", "licence", "source"]
@@ -690,7 +691,7 @@ def test_list_is_a_table_of_all_sets_and_fetches_nothing(command):
         (["nsmc", "--data_dri", "x"], ["data_dri", "--help"]),
     ],
 )
-def test_wrong_arguments_are_one_line_and_nothing_is_fetched(arguments, parts, command, one_clear_line):
-    process = command("finetune/download.py", *arguments)
+def test_wrong_arguments_are_one_line_and_nothing_is_fetched(arguments, parts, one_clear_line):
+    process = call("finetune/download.py", *arguments)
     one_clear_line(process, *parts)
     assert process.stdout == ""

@@ -23,6 +23,7 @@ from finetune.report_picture import draw_table
 from finetune.report_text import format_details, format_table
 from finetune.results import find_results, model_name
 from finetune.tasks import BENCHMARKS, TASKS
+from tests.in_process import call
 
 FEW = {
     task: dataclasses.replace(
@@ -548,12 +549,12 @@ def test_folders_without_results_and_names_without_folders_are_errors(tmp_path):
 # The command
 
 
-def test_the_command_prints_the_table_and_writes_page_and_picture(command, one_clear_line, tmp_path):
+def test_the_command_prints_the_table_and_writes_page_and_picture(one_clear_line, tmp_path):
     write_result(tmp_path / "runs" / "small", seed_results={"worst": [{"text": "영화|관", "truth": "1"}]})
     write_result(tmp_path / "other", "naver-ner", [{"f1": 85.0}])
     arguments = ["finetune/report.py", "--results", tmp_path / "runs", "--results", tmp_path / "o*er"]
     out = tmp_path / "made" / "out"
-    done = command(*arguments, "--name", f"{tmp_path}/other=mine", "--output_dir", out)
+    done = call(*arguments, "--name", f"{tmp_path}/other=mine", "--output_dir", out)
     assert done.returncode == 0, done.stderr
     rows = rows_of(done.stdout)
     assert rows[1] == ["small", "ours", "88.10", "–"] and rows[2] == ["mine", "ours", "–", "85.00"]
@@ -563,7 +564,5 @@ def test_the_command_prints_the_table_and_writes_page_and_picture(command, one_c
     assert size_of((out / "report.png").read_bytes())[0] > 600
     assert sorted(path.name for path in out.iterdir()) == ["report.md", "report.png"]
 
-    one_clear_line(
-        command(*arguments, "--output_dir", out / "report.md"), f"{out}/report.md: not a directory", "output"
-    )
+    one_clear_line(call(*arguments, "--output_dir", out / "report.md"), f"{out}/report.md: not a directory", "output")
     assert (out / "report.md").read_text("utf-8") == page

@@ -330,12 +330,14 @@ def test_a_run_begins_on_short_examples_and_goes_on_with_long_ones(
         save_checkpoints_steps=1,
         eval_examples=0,
     )
-    made, taken, crashes = train.training_step, [], {4}
+    made, taken, crashes, stops = train.training_step, [], {4}, {2}
 
     def watched(*arguments):
         step = made(*arguments)
 
         def take(batch, number):
+            if int(number) in stops:  # the last of the short ones
+                os.kill(os.getpid(), signal.SIGTERM)
             if int(number) in crashes:
                 crashes.remove(int(number))
                 raise KeyboardInterrupt
@@ -346,6 +348,8 @@ def test_a_run_begins_on_short_examples_and_goes_on_with_long_ones(
 
     monkeypatch.setattr(train, "training_step", watched)
     directory, strategy = str(tmp_path / "model"), tf.distribute.get_strategy()
+    with pytest.raises(Stopped, match="stopped at step 3 of 6"):
+        train.train(config, data, tokenizer, directory, strategy, short_data=short_data)
     with pytest.raises(KeyboardInterrupt):
         train.train(config, data, tokenizer, directory, strategy, short_data=short_data)
     train.train(config, data, tokenizer, directory, strategy, short_data=short_data)
